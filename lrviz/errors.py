@@ -1,0 +1,33 @@
+"""The errors that lrviz raises on purpose; each message says what was expected, what came, and the remedy."""
+
+
+class LrvizError(Exception):
+    """Base of every error that lrviz raises on purpose."""
+
+
+class UnsupportedOperation(LrvizError):
+    """A network uses an operation that is not piecewise linear, or that lrviz does not know."""
+
+
+class InvalidPlane(LrvizError):
+    """Images that do not span a plane, or do not have the network's shape."""
+
+
+class InvalidWindow(LrvizError):
+    """A window that is empty, not convex, or outside reason."""
+
+
+class InvalidImage(LrvizError):
+    """An image reference that names nothing, or a file that is not a readable image."""
+
+
+class UnknownModel(LrvizError):
+    """A model name or file that does not exist, or a family that lrviz cannot build."""
+
+
+class InvalidCheckpoint(LrvizError):
+    """A checkpoint or card that is damaged, or does not fit its architecture."""
+
+
+class InvalidData(LrvizError):
+    """A data set that is missing, damaged, or too small for what is asked of it."""
