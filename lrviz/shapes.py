@@ -1,0 +1,30 @@
+"""Array types of the public interface, and read-only arrays."""
+
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt64
+
+ArrayLike: TypeAlias = np.ndarray | torch.Tensor
+Corners: TypeAlias = Float[np.ndarray, "corners 2"]
+Points: TypeAlias = Float[np.ndarray, "points 2"]
+Patterns: TypeAlias = UInt64[np.ndarray, "regions"]
+Indices: TypeAlias = Int[np.ndarray, "..."]
+
+
+def frozen_array(values: ArrayLike | list | tuple, dtype: type | None = None) -> np.ndarray:
+    """Copy values into a read-only array, so that users of one result cannot disturb each other.
+
+    Args:
+        values: Anything that numpy can read, or a tensor on any device.
+        dtype: The element type of the result; that of the values if None.
+
+    Returns:
+        A contiguous array that refuses to be written to.
+    """
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().numpy()
+    array = np.array(values, dtype=dtype, order="C")
+    array.setflags(write=False)
+    return array

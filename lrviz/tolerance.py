@@ -1,0 +1,27 @@
+"""Every epsilon of the engine, in one frozen place."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """Where float64 stops telling numbers apart.
+
+    Attributes:
+        distance: A vertex closer than this to a unit's line lies on the line, as a fraction of the tile's radius.
+        crossing: A unit's value below this fraction of the terms that it was summed from cannot split a cell.
+        rounding: A unit's value below this fraction of the terms that it was summed from is zero.
+        twin: Two units whose normalised rows differ by less draw the same line.
+        collinear: Three images whose triangle is flatter than this (area / longest side squared) span no plane.
+        conversion: Largest relative difference between a program's output and its module's.
+    """
+
+    distance: float = 1e-11
+    crossing: float = 1e-13
+    rounding: float = 1e-14
+    twin: float = 1e-12
+    collinear: float = 1e-9
+    conversion: float = 1e-9
+
+
+TOLERANCE = Tolerance()
