@@ -31,3 +31,7 @@ class InvalidCheckpoint(LrvizError):
 
 class InvalidData(LrvizError):
     """A data set that is missing, damaged, or too small for what is asked of it."""
+
+
+class InvalidDevice(LrvizError):
+    """A device that torch cannot compute on here."""
