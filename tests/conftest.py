@@ -1,0 +1,7 @@
+"""Shape annotations are checked while tests run; torch keeps to one thread, so that workers share the machine."""
+
+import jaxtyping
+import torch
+
+jaxtyping.install_import_hook("lrviz", "beartype.beartype")
+torch.set_num_threads(1)
