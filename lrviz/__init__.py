@@ -1,0 +1,24 @@
+"""lrviz: see and measure the linear regions of trained ReLU networks."""
+
+from lrviz.errors import LrvizError, UnsupportedOperation
+from lrviz.plane import Plane, Segment, Window
+from lrviz.polygon import find_regions
+from lrviz.program import Program
+from lrviz.regions import Estimate, Pieces, Regions, Samples
+from lrviz.zoo import Model, load_model
+
+__all__ = [
+    "Estimate",
+    "LrvizError",
+    "Model",
+    "Pieces",
+    "Plane",
+    "Program",
+    "Regions",
+    "Samples",
+    "Segment",
+    "UnsupportedOperation",
+    "Window",
+    "find_regions",
+    "load_model",
+]

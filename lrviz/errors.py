@@ -33,5 +33,21 @@ class InvalidData(LrvizError):
     """A data set that is missing, damaged, or too small for what is asked of it."""
 
 
+class TrainingDiverged(LrvizError):
+    """A training whose loss is no longer finite."""
+
+
 class InvalidDevice(LrvizError):
     """A device that torch cannot compute on here."""
+
+
+class InvalidRequest(LrvizError):
+    """A budget, resolution or size limit outside its range."""
+
+
+class InvalidView(LrvizError):
+    """A link or a stored view that does not describe a figure."""
+
+
+class BudgetExceeded(LrvizError):
+    """A window that holds far more regions than the budget or the memory allows."""

@@ -179,6 +179,27 @@ class Plane:
         flat = np.asarray(x, float).reshape(-1, self.origin.size)
         return (flat - self.origin) @ self.basis.T
 
+    def rows(self, center: ArrayLike, radius: float) -> torch.Tensor:
+        """The local frame of a window: the input at its centre, and the two directions of length `radius`.
+
+        Args:
+            center: (2,) plane coordinates.
+            radius: The unit of the local coordinates, in units of L2 distance.
+
+        Returns:
+            (3, *input_shape), float64, on the CPU.
+        """
+        rows = np.vstack([self.origin + np.asarray(center, float) @ self.basis, radius * self.basis])
+        return torch.as_tensor(rows, device="cpu").reshape(-1, *self.input_shape)
+
+    def require_shape(self, input_shape: tuple[int, ...]) -> None:
+        """Raise InvalidPlane unless the plane's inputs have this shape."""
+        if self.input_shape != tuple(input_shape):
+            raise InvalidPlane(
+                f"The network takes inputs of shape {tuple(input_shape)}; the plane holds inputs of shape "
+                f"{self.input_shape}. Build the plane from images of the network's shape."
+            )
+
     def triangle(self) -> Window:
         """The window with the triplet at its corners."""
         return Window(corners=self.anchors)
