@@ -6,6 +6,7 @@ from itertools import pairwise
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lrviz.errors import UnknownModel
 
@@ -100,22 +101,23 @@ def _resnet(blocks: tuple[int, ...], width: int, num_classes: int, batch_norm: b
 
 
 class ResidualBlock(nn.Module):
-    """relu(shortcut(x) + conv(relu(conv(x)))), the shortcut a 1 x 1 convolution where the channels change."""
+    """relu(shortcut(x) + conv(relu(conv(x)))), the shortcut padded with zeros where channels are added.
+
+    Padding, unlike a 1 x 1 convolution, cannot switch off all units of a narrow network before it is trained.
+    """
 
     def __init__(self, num_in: int, num_out: int, batch_norm: bool) -> None:
         """Make the block for `num_in` channels in and `num_out` channels out."""
         super().__init__()
         self.branch = nn.Sequential(
-            *_convolutions(num_in, (num_out,), batch_norm), *_convolution(num_out, num_out, 3, batch_norm)
+            *_convolutions(num_in, (num_out,), batch_norm), *_convolution(num_out, num_out, batch_norm)
         )
-        self.shortcut: nn.Module = nn.Identity()
-        if num_in != num_out:
-            self.shortcut = nn.Sequential(*_convolution(num_in, num_out, 1, batch_norm))
+        self.num_padded = num_out - num_in
         self.relu = nn.ReLU()
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d h w"]:
         """Apply the block."""
-        return self.relu(self.shortcut(x) + self.branch(x))
+        return self.relu(F.pad(x, (0, 0, 0, 0, 0, self.num_padded)) + self.branch(x))
 
 
 def _convolutions(num_in: int, channels: tuple[int, ...], batch_norm: bool) -> list[nn.Module]:
@@ -125,13 +127,13 @@ def _convolutions(num_in: int, channels: tuple[int, ...], batch_norm: bool) -> l
         if num_out == _POOL:
             layers.append(nn.AvgPool2d(2))
             continue
-        layers += [*_convolution(num_in, num_out, 3, batch_norm), nn.ReLU()]
+        layers += [*_convolution(num_in, num_out, batch_norm), nn.ReLU()]
         num_in = num_out
     return layers
 
 
-def _convolution(num_in: int, num_out: int, size: int, batch_norm: bool) -> list[nn.Module]:
-    convolution = nn.Conv2d(num_in, num_out, size, padding=size // 2, bias=not batch_norm, device="cpu")
+def _convolution(num_in: int, num_out: int, batch_norm: bool) -> list[nn.Module]:
+    convolution = nn.Conv2d(num_in, num_out, 3, padding=1, bias=not batch_norm, device="cpu")
     return [convolution, nn.BatchNorm2d(num_out, device="cpu")] if batch_norm else [convolution]
 
 

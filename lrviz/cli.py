@@ -17,6 +17,9 @@ from lrviz.recipes import TrainConfig, default_config
 from lrviz.train import EpochReport, partial_path, train
 from lrviz.zoo import SUFFIX, Card, list_models, load_model
 
+PIPE_WIDTH = 160
+"""Columns of a table that does not go to a terminal."""
+
 app = typer.Typer(help="The exact linear regions of trained ReLU networks.", no_args_is_help=True, add_completion=False)
 
 
@@ -33,11 +36,6 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(2)
 
 
-@app.callback()
-def _main() -> None:
-    """Keep the commands below the name `lrviz` even while there is only one."""
-
-
 @app.command()
 def models(
     folder: Annotated[Path | None, typer.Option(help="Folder of checkpoints; the shipped ones if not given.")] = None,
@@ -48,11 +46,13 @@ def models(
     if as_json:
         typer.echo(json.dumps([asdict(card) for card in cards], indent=2))
         return
-    Console().print(_models_table(cards))
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_models_table(cards))
 
 
 def _models_table(cards: tuple[Card, ...]) -> Table:
-    table = Table("name", "architecture")
+    table = Table()
+    table.add_column("name", no_wrap=True)
+    table.add_column("architecture")
     for column in ("width", "noise", "images", "train error", "test error", "parameters"):
         table.add_column(column, justify="right")
     table.add_column("data")

@@ -4,7 +4,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
@@ -15,6 +14,8 @@ from lrviz.errors import InvalidData
 SPLITS = ("train", "test")
 CIFAR_NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 """Short names of the torchvision data sets that lrviz reads, and what cards call them."""
+
+_TORCHVISION_FOLDERS = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
 
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -33,8 +34,8 @@ class Dataset:
     """
 
     name: str
-    images: UInt8[np.ndarray, "n 3 32 32"]
-    labels: Int[np.ndarray, " n"]
+    images: UInt8[np.ndarray, "n c h w"]
+    labels: Int[np.ndarray, " m"]
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -75,7 +76,8 @@ def load_dataset(
     Args:
         name: "cifar10" or "cifar100"; what to read where `path` is a folder.
         split: "train" or "test".
-        path: a folder in torchvision's layout, or an .npz file of JPEG bytes (`load_jpeg_archive`).
+        path: a folder in torchvision's layout, or an .npz file of JPEG bytes (`load_jpeg_archive`), or a folder
+            that holds such a file under the name `{name}_jpeg.npz`.
         indices: positions of the images to load; all when None.
         download: let torchvision fetch the data set into the folder when it is not there.
 
@@ -88,8 +90,9 @@ def load_dataset(
             f"got {name!r} and {split!r}: choose one of them."
         )
     path = Path(path)
-    if path.suffix == ".npz":
-        return load_jpeg_archive(path, split, indices=indices)
+    archive = path if path.suffix == ".npz" else path / f"{name}_jpeg.npz"
+    if archive == path or (archive.is_file() and not (path / _TORCHVISION_FOLDERS[name]).is_dir()):
+        return load_jpeg_archive(archive, split, indices=indices)
     return _load_torchvision(name, split, path, indices, download)
 
 
@@ -140,16 +143,18 @@ def load_jpeg_archive(path: Path | str, split: str, *, indices: Sequence[int] | 
     return Dataset(
         name=_archive_name(path, classes),
         images=np.stack(images) if images else np.empty((0, 3, 32, 32), np.uint8),
-        labels=labels[keep].astype(np.int64),
+        labels=labels[keep],
         classes=classes,
     )
 
 
 def _read_archive(path: Path, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
     try:
-        with np.load(path, allow_pickle=False) as data:
-            fields = (data[f"{split}_{field}"] for field in ("jpeg", "offsets", "labels"))
-            return *fields, tuple(str(name) for name in data["classes"])  # type: ignore[return-value]
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+            jpeg = data[f"{split}_jpeg"].astype(np.uint8, casting="safe")
+            offsets = data[f"{split}_offsets"].astype(np.int64, casting="same_kind")
+            labels = data[f"{split}_labels"].astype(np.int64, casting="same_kind")
+            return jpeg, offsets, labels, tuple(str(name) for name in data["classes"])
     except FileNotFoundError as error:
         raise InvalidData(f"Expected a data file at {path}, found none: check the path.") from error
     except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
@@ -162,12 +167,18 @@ def _read_archive(path: Path, split: str) -> tuple[np.ndarray, np.ndarray, np.nd
 def _decode_jpeg(data: bytes, index: int, path: Path) -> UInt8[np.ndarray, "3 32 32"]:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            return np.asarray(image.convert("RGB"), dtype=np.uint8).transpose(2, 0, 1)
+            pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
     except (OSError, SyntaxError, ValueError) as error:
         raise InvalidData(
             f"Expected a JPEG image at position {index} of {path.name}, got bytes that cannot be decoded: "
             "the file is damaged, fetch it again."
         ) from error
+    if pixels.shape != (32, 32, 3):
+        raise InvalidData(
+            f"Expected 32 x 32 pixels at position {index} of {path.name}, got {pixels.shape[1]} x {pixels.shape[0]}: "
+            "resize the images before packing them."
+        )
+    return pixels.transpose(2, 0, 1)
 
 
 def _archive_name(path: Path, classes: tuple[str, ...]) -> str:
@@ -240,7 +251,7 @@ def add_label_noise(dataset: Dataset, fraction: float, *, seed: int) -> tuple[Da
     return replace(dataset, labels=labels), labels != dataset.labels
 
 
-def channel_statistics(dataset: Dataset) -> tuple[Any, Any]:
+def channel_statistics(dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the mean and the standard deviation of each channel, on the scale 0 to 1, to four decimals."""
     pixels = dataset.images.transpose(1, 0, 2, 3).reshape(3, -1)
     mean = tuple(round(float(channel.mean(dtype=np.float64)) / 255, 4) for channel in pixels)

@@ -7,6 +7,7 @@ from lrviz.errors import InvalidData
 
 EPOCHS = 200
 DECAY_EPOCHS = 15
+MAX_SEED = 2**32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,8 @@ class TrainConfig:
         for name, limit in limits.items():
             if not getattr(self, name) > limit:
                 raise InvalidData(f"Expected {name} above {limit}, got {getattr(self, name)}: raise it.")
+        if self.seed >= MAX_SEED:
+            raise InvalidData(f"Expected a seed below {MAX_SEED}, got {self.seed}: choose a smaller one.")
         if not 0 <= self.decay_epochs <= self.epochs:
             raise InvalidData(
                 f"Expected decay epochs from 0 to {self.epochs}, got {self.decay_epochs}: train longer or decay faster."

@@ -2,27 +2,30 @@
 
 import io
 import json
+import math
 import os
-import pickle
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 from lrviz.architectures import build
 from lrviz.datasets import Dataset, add_label_noise, channel_statistics, take_subset
-from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice
+from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
 from lrviz.recipes import TrainConfig, describe
 from lrviz.zoo import SUFFIX, Card, count_parameters, save_model
 
 CROP_PADDING = 4
 EVALUATION_BATCH = 500
+_STATE_FIELDS = {"config", "data", "epoch", "decay_start", "module", "optimizer"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +45,10 @@ class EpochReport:
     error: float
 
 
-def prepare_data(config: TrainConfig, train_set: Dataset) -> Dataset:
-    """Return the training set that a configuration trains on: its subset, with its label noise."""
+def prepare_data(config: TrainConfig, train_set: Dataset) -> tuple[Dataset, Bool[np.ndarray, " n"]]:
+    """Return what a configuration trains on: its subset with noisy labels, and which labels are noise (N,)."""
     subset = train_set if config.subset is None else take_subset(train_set, config.subset, seed=config.seed)
-    return add_label_noise(subset, config.label_noise, seed=config.seed)[0]
+    return add_label_noise(subset, config.label_noise, seed=config.seed)
 
 
 def train(
@@ -81,9 +84,11 @@ def train(
         InvalidData: the data do not have what the configuration asks for.
         InvalidDevice: torch cannot compute on the device.
         InvalidCheckpoint: the state beside the checkpoint is damaged or belongs to another configuration.
+        TrainingDiverged: the loss is no longer finite.
         UnknownModel: the family is not known.
     """
     _check_data(config, train_set, test_set)
+    checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
     run = _Run(config, train_set, _choose_device(device), partial_path(checkpoint_path))
     while run.epoch < run.num_epochs:
         report = run.train_epoch()
@@ -103,7 +108,7 @@ class _Run:
     """A training run at the end of an epoch; all that changes while it goes on."""
 
     def __init__(self, config: TrainConfig, train_set: Dataset, device: torch.device, partial_path: Path) -> None:
-        data = prepare_data(config, train_set)
+        data, _ = prepare_data(config, train_set)
         self.config, self.data, self.device, self.partial_path = config, data, device, partial_path
         self.mean, self.std = channel_statistics(train_set)
         padding = CROP_PADDING if config.augment else 0
@@ -147,6 +152,11 @@ class _Run:
         self.module.eval()
         self.epoch += 1
         loss_mean = loss_sum.item() / len(self.data)
+        if not math.isfinite(loss_mean):
+            raise TrainingDiverged(
+                f"Expected a finite loss, got {loss_mean} in epoch {self.epoch} of {self.config.name}: "
+                f"lower the learning rate ({self.config.learning_rate:g})."
+            )
         if loss_mean < self.config.loss_target:
             self.decay_start = min(self.decay_start, self.epoch)
         error = num_wrong.item() / len(self.data)
@@ -169,9 +179,10 @@ class _Run:
 
     def save(self) -> None:
         """Write the state, complete or not at all."""
+        config, data = self._identity()
         state = {
-            "config": json.dumps(asdict(self.config)),
-            "num_images": len(self.data),
+            "config": config,
+            "data": data,
             "epoch": self.epoch,
             "decay_start": self.decay_start,
             "module": self.module.state_dict(),
@@ -184,29 +195,30 @@ class _Run:
         os.replace(temporary, self.partial_path)
 
     def _restore(self) -> None:
-        try:
-            state = torch.load(self.partial_path, map_location=self.device, weights_only=True)
-            config, num_images = state["config"], state["num_images"]
-        except (
-            OSError,
-            RuntimeError,
-            KeyError,
-            TypeError,
-            ValueError,
-            EOFError,
-            pickle.UnpicklingError,
-        ) as error:
+        state = _read_state(self.partial_path, self.device)
+        if (state["config"], state["data"]) != self._identity():
             raise InvalidCheckpoint(
-                f"Expected a saved training state in {self.partial_path}, got a damaged file: delete it to start again."
-            ) from error
-        if config != json.dumps(asdict(self.config)) or num_images != len(self.data):
-            raise InvalidCheckpoint(
-                f"Expected the training state of this recipe in {self.partial_path}, got that of another: "
-                "delete it to start again, or train with the recipe that it was started with."
+                f"Expected the training state of this recipe and data in {self.partial_path}, got that of another: "
+                "delete it to start again, or go on with what it was started with."
             )
         self.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.decay_start = state["epoch"], state["decay_start"]
+
+    def _identity(self) -> tuple[str, str]:
+        return json.dumps(asdict(self.config)), f"{self.data.name}, {len(self.data)} images"
+
+
+def _read_state(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+        if not isinstance(state, dict) or state.keys() != _STATE_FIELDS:
+            raise ValueError("unknown fields")
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise InvalidCheckpoint(
+            f"Expected a saved training state in {path}, got a damaged file: delete it to start again."
+        ) from error
+    return state
 
 
 def evaluate(
@@ -252,7 +264,6 @@ def _write(run: _Run, test_set: Dataset, path: Path, reproduce: str) -> Card:
         date=datetime.now(UTC).date().isoformat(),
         lrviz_version=_version(),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
     save_model(path, run.module, card)
     return card
 
@@ -261,7 +272,8 @@ def _check_data(config: TrainConfig, train_set: Dataset, test_set: Dataset) -> N
     if not len(train_set) or not len(test_set) or train_set.classes != test_set.classes:
         raise InvalidData(
             f"Expected training and test images of the same classes to train {config.name}, got {len(train_set)} "
-            f"images of {len(train_set.classes)} classes and {len(test_set)} of {len(test_set.classes)}: check the data set."
+            f"images of {len(train_set.classes)} classes and {len(test_set)} of {len(test_set.classes)}: "
+            "check the data set."
         )
 
 

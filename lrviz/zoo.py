@@ -5,15 +5,15 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from lrviz.architectures import FAMILIES, IMAGE_SHAPE, build
@@ -104,25 +104,33 @@ class Card:
                 f"Expected a card with this lrviz's fields in {source}, got one in which these are missing or unknown: "
                 f"{received}; use the lrviz version that wrote it, or train the model again."
             )
-        arguments: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-        }
-        card = cls(**arguments)
-        card._check(source)
-        return card
+        return cls(**{field.name: _read_field(field, values[field.name], source) for field in fields(cls)})
 
-    def _check(self, source: str) -> None:
-        for field in fields(self):
-            if not _has_type(getattr(self, field.name), field.type):
-                raise InvalidCheckpoint(
-                    f"Expected {field.type} for the field {field.name!r} in {source}, "
-                    f"got {getattr(self, field.name)!r}: correct the card or fetch it again."
-                )
-        if len(self.mean) != IMAGE_SHAPE[0] or len(self.std) != IMAGE_SHAPE[0] or min(self.std) <= 0:
-            raise InvalidCheckpoint(
-                f"Expected three means and three positive deviations in {source}, got {self.mean} and {self.std}: "
-                "correct the card or fetch it again."
-            )
+
+def _read_field(field: Field[Any], value: Any, source: str) -> Any:
+    try:
+        result = _read_value(value, field.type)
+        if field.name in {"mean", "std"} and len(result) != IMAGE_SHAPE[0]:
+            raise ValueError("one number per channel")
+        if field.name == "std" and min(result) <= 0:
+            raise ValueError("positive numbers")
+    except ValueError as error:
+        raise InvalidCheckpoint(
+            f"Expected {error} for the field {field.name!r} in {source}, got {value!r}: "
+            "correct the card or fetch it again."
+        ) from error
+    return result
+
+
+def _read_value(value: Any, expected: Any) -> Any:
+    """Turn a JSON value into a field's type, or raise a ValueError that names what was expected."""
+    if expected is float and type(value) in (int, float):
+        return float(value)
+    if expected in (str, bool, int) and type(value) is expected:
+        return value
+    if get_origin(expected) is tuple and type(value) is list:
+        return tuple(_read_value(item, get_args(expected)[0]) for item in value)
+    raise ValueError(getattr(expected, "__name__", "a value"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -147,7 +155,9 @@ class Model:
     classes: tuple[str, ...]
     card: Card
 
-    def normalise(self, images: "Shaped[Tensor | np.ndarray, '*batch c h w']") -> Float[Tensor, "*batch c h w"]:
+    def normalise(
+        self, images: Shaped[Tensor, "*batch c h w"] | Shaped[np.ndarray, "*batch c h w"]
+    ) -> Float[Tensor, "*batch c h w"]:
         """Turn images into the network's inputs.
 
         Args:
@@ -220,7 +230,7 @@ def save_model(path: Path, module: nn.Module, card: Card) -> None:
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary)
+    temporary.write_bytes(save(tensors))
     os.replace(temporary, path)
     temporary.write_text(card.to_json(), encoding="utf-8")
     os.replace(temporary, path.with_suffix(".json"))
@@ -276,14 +286,3 @@ def _sort_key(card: Card) -> tuple[Any, ...]:
     family = FAMILIES.index(card.architecture) if card.architecture in FAMILIES else len(FAMILIES)
     natural = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", card.name)]
     return family, card.data, card.batch_norm, card.label_noise, card.width, card.seed, card.epochs, natural
-
-
-def _has_type(value: Any, expected: Any) -> bool:
-    if expected is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if expected is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if expected in (str, bool):
-        return isinstance(value, expected)
-    item = float if expected == tuple[float, ...] else str
-    return isinstance(value, tuple) and all(_has_type(part, item) for part in value)
