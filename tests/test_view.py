@@ -1,0 +1,120 @@
+"""A view survives every way of writing it down, and what it writes down makes it again."""
+
+import json
+import shlex
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lrviz.errors import InvalidView
+from lrviz.view import COLOURS, MAX_BUDGET, ViewSpec
+
+TRIPLET = ("samples:0", "samples:1", "samples:2")
+names = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)
+numbers = st.floats(-1e6, 1e6)
+halves = st.floats(1e-12, 1e6)
+
+
+@st.composite
+def views(draw):
+    is_triangle = draw(st.booleans())
+    return ViewSpec(
+        model=draw(names),
+        images=draw(st.tuples(names, names, names)),
+        center=None if is_triangle else draw(st.tuples(numbers, numbers)),
+        half_width=None if is_triangle else draw(halves),
+        half_height=None if is_triangle else draw(st.none() | halves),
+        colour=draw(st.sampled_from(COLOURS)),
+        class_index=draw(st.none() | st.integers(0, 999)),
+        layer_edges=draw(st.booleans()),
+        max_regions=draw(st.integers(1, MAX_BUDGET)),
+    )
+
+
+@given(views())
+def test_a_link_gives_the_view_back(view):
+    query = view.to_query()
+    assert all(isinstance(value, str) for value in query.values())
+    assert ViewSpec.from_query({**query, "unknown": "ignored"}) == view
+
+
+@given(views())
+def test_json_gives_the_view_back(view):
+    assert ViewSpec.from_json(view.to_json()) == view
+    assert ViewSpec.from_json(json.dumps({**json.loads(view.to_json()), "unknown": "1"})) == view
+
+
+@given(views())
+def test_the_command_line_quotes_its_words(view):
+    words = shlex.split(view.command_line())
+    assert words[:4] == ["lrviz", "figure", "--model", view.model]
+    start = words.index("--images", 4) + 1
+    assert tuple(words[start : start + 3]) == view.images
+    assert "\n" not in view.command_line()
+
+
+@given(views())
+def test_the_python_lines_compile(view):
+    assert compile(view.python(), "<view>", "exec")
+
+
+def test_a_link_leaves_out_what_is_the_default():
+    view = ViewSpec(model="cnn5", images=TRIPLET)
+    assert view.to_query() == {"model": "cnn5", "a": "samples:0", "b": "samples:1", "c": "samples:2"}
+
+
+def test_the_command_line_names_everything():
+    view = ViewSpec(model="my net", images=("a b.png", "b.png", "c.png"), center=(-0.5, 1e-7), half_width=0.25,
+                    half_height=0.125, colour="jump", class_index=3, layer_edges=True, max_regions=5)  # fmt: skip
+    assert view.command_line() == (
+        "lrviz figure --model 'my net' --images 'a b.png' b.png c.png --window -0.5 1e-07 0.25 --half-height 0.125 "
+        "--colour jump --class 3 --layer-edges --max-regions 5 --out figure.pdf"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": ""}, "model is missing"),
+        ({"b": ""}, "b is missing"),
+        ({"u": "left", "v": "0", "half_width": "1"}, "u must be a number"),
+        ({"u": "1", "half_width": "1"}, "v must be a number"),
+        ({"u": "nan", "v": "0", "half_width": "1"}, "finite"),
+        ({"u": "0", "v": "inf", "half_width": "1"}, "finite"),
+        ({"u": "0", "v": "0"}, "half width"),
+        ({"half_width": "1"}, "centre"),
+        ({"half_height": "1"}, "half width"),
+        ({"u": "0", "v": "0", "half_width": "0"}, "positive"),
+        ({"u": "0", "v": "0", "half_width": "-1"}, "positive"),
+        ({"u": "0", "v": "0", "half_width": "1", "half_height": "nan"}, "positive"),
+        ({"colour": "pink"}, "one of region, class"),
+        ({"class_index": "cat"}, "whole number"),
+        ({"class_index": "-1"}, "from 0"),
+        ({"layer_edges": "maybe"}, "yes or no"),
+        ({"max_regions": "1e5"}, "whole number"),
+        ({"max_regions": "0"}, "from 1 to"),
+        ({"max_regions": str(MAX_BUDGET + 1)}, "from 1 to"),
+        ({"model": "a\nb"}, "names of a model"),
+    ],
+)
+def test_a_bad_link_is_refused_with_a_sentence(change, message):
+    query = {**ViewSpec(model="cnn5", images=TRIPLET).to_query(), **change}
+    with pytest.raises(InvalidView, match=message):
+        ViewSpec.from_query(query)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "no json", '{"model": 5, "a": "a", "b": "b", "c": "c"}', '{"model": "a", "a": "a"}', "[" * 9],
+)
+def test_stored_text_that_is_no_view_is_refused(text):
+    with pytest.raises(InvalidView):
+        ViewSpec.from_json(text)
+
+
+def test_numbers_of_numpy_become_numbers_of_python():
+    view = ViewSpec(model="a", images=TRIPLET, center=(np.float64(0.5), np.float64(1)), half_width=np.float64(2))
+    assert view.to_query()["u"] == "0.5"
+    assert "np." not in view.python() + view.command_line()
