@@ -1,7 +1,8 @@
 """Which operations of a traced network lrviz understands, and how they become affine steps and ReLUs."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import reduce
+from typing import Any, TypeAlias
 
 import torch
 from torch import fx
@@ -9,12 +10,11 @@ from torch import fx
 aten = torch.ops.aten
 
 _FIRST = """
-    conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d linear
+    conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d conv_transpose3d linear
     _native_batch_norm_legit_no_training avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d
-    _adaptive_avg_pool2d mean sum view reshape _unsafe_view flatten unflatten permute transpose t squeeze unsqueeze
-    expand slice select index_select narrow flip roll split split_with_sizes chunk unbind constant_pad_nd pad
-    reflection_pad2d replication_pad2d pixel_shuffle pixel_unshuffle upsample_nearest2d upsample_bilinear2d neg clone
-    contiguous alias detach lift_fresh_copy _to_copy dropout div mm bmm
+    adaptive_avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d mean sum view _unsafe_view permute transpose squeeze
+    unsqueeze expand repeat slice select index index_select flip roll split split_with_sizes unbind pad constant_pad_nd
+    pixel_shuffle pixel_unshuffle upsample_nearest2d upsample_bilinear2d neg clone alias detach div mm
 """
 _ALL = "add sub rsub cat stack"
 _ONE = "mul matmul"
@@ -26,6 +26,7 @@ AFFINE["addmm"] = "second"
 """Affine operations, and which of their arguments may depend on the input: the first, the second, any one, or all."""
 
 Build = Callable[..., fx.Node]
+Bound: TypeAlias = float | int | fx.Node | None
 
 
 def operation_name(node: fx.Node) -> str:
@@ -77,7 +78,7 @@ def _prelu(build: _Builder, x: fx.Node, weight: fx.Node) -> fx.Node:
     return build.add(build.scale(build.relu(x), build.call(aten.rsub.Scalar, weight, 1)), build.scale(x, weight))
 
 
-def _clamp(build: _Builder, x: fx.Node, low: float | None = None, high: float | None = None) -> fx.Node:
+def _clamp(build: _Builder, x: fx.Node, low: Bound = None, high: Bound = None) -> fx.Node:
     """clamp(x, low, high) = low + relu(x - low) - relu(x - high), for low <= high."""
     if low is None and high is None:
         return x
@@ -87,19 +88,15 @@ def _clamp(build: _Builder, x: fx.Node, low: float | None = None, high: float | 
     return lower if high is None else build.subtract(lower, build.relu(build.subtract(x, high)))
 
 
-def _hardtanh(build: _Builder, x: fx.Node, low: float = -1.0, high: float = 1.0) -> fx.Node:
+def _hardtanh(build: _Builder, x: fx.Node, low: Bound = -1.0, high: Bound = 1.0) -> fx.Node:
     return _clamp(build, x, low, high)
 
 
-def _relu6(build: _Builder, x: fx.Node) -> fx.Node:
-    return _clamp(build, x, 0.0, 6.0)
-
-
-def _clamp_min(build: _Builder, x: fx.Node, low: float) -> fx.Node:
+def _clamp_min(build: _Builder, x: fx.Node, low: Bound) -> fx.Node:
     return _clamp(build, x, low)
 
 
-def _clamp_max(build: _Builder, x: fx.Node, high: float) -> fx.Node:
+def _clamp_max(build: _Builder, x: fx.Node, high: Bound) -> fx.Node:
     return _clamp(build, x, None, high)
 
 
@@ -117,15 +114,18 @@ def _minimum(build: _Builder, x: fx.Node, y: fx.Node) -> fx.Node:
     return build.subtract(x, build.relu(build.subtract(x, y)))
 
 
-def _pooling_rows(size: int, out: int, kernel: int, stride: int, padding: int, dilation: int) -> list[list[int]]:
-    """For each place of the kernel, the input position that every output reads; padding reads a valid neighbour."""
-    taps: list[list[int]] = [[] for _ in range(kernel)]
+def _pooling_rows(size: int, out: int, kernel: int, *, stride: int, padding: int, dilation: int) -> list[list[int]]:
+    """For each turn of the chain, the input position that every output reads.
+
+    Where padding leaves fewer positions, the first one comes again at the start of the chain: max(a, a) is exactly a,
+    while comparing a with a later max(a, b) would leave a unit that is zero up to rounding.
+    """
+    chains = []
     for j in range(out):
         places = [j * stride - padding + i * dilation for i in range(kernel)]
         inside = [p for p in places if 0 <= p < size]
-        for i, place in enumerate(places):
-            taps[i].append(place if 0 <= place < size else inside[0])
-    return taps
+        chains.append([inside[0]] * (kernel - len(inside)) + inside)
+    return [list(turn) for turn in zip(*chains, strict=True)]
 
 
 def _max_pool(build: _Builder, x: fx.Node, num_axes: int, *args: Any) -> fx.Node:
@@ -142,7 +142,8 @@ def _max_pool(build: _Builder, x: fx.Node, num_axes: int, *args: Any) -> fx.Node
     for axis in range(num_axes):
         dim = len(sizes) - num_axes + axis
         out = int(build.source.meta["val"].shape[dim])
-        taps = _pooling_rows(int(sizes[dim]), out, kernel[axis], stride[axis], padding[axis], dilation[axis])
+        steps = {"stride": stride[axis], "padding": padding[axis], "dilation": dilation[axis]}
+        taps = _pooling_rows(int(sizes[dim]), out, kernel[axis], **steps)
         result = _maximum_of_taps(build, result, dim, taps)
     return result
 
@@ -152,10 +153,7 @@ def _maximum_of_taps(build: _Builder, x: fx.Node, dim: int, taps: list[list[int]
     for tap in taps:
         index = build.call(torch.tensor, tap)
         parts.append(build.call(aten.index_select.default, x, dim, index))
-    while len(parts) > 1:
-        pairs = [build.maximum(a, b) for a, b in zip(parts[::2], parts[1::2], strict=False)]
-        parts = pairs + parts[len(pairs) * 2 :]
-    return parts[0]
+    return reduce(build.maximum, parts)
 
 
 def _max_pool1d(build: _Builder, x: fx.Node, *args: Any) -> fx.Node:
@@ -166,11 +164,14 @@ def _max_pool2d(build: _Builder, x: fx.Node, *args: Any) -> fx.Node:
     return _max_pool(build, x, 2, *args)
 
 
+def _max_pool3d(build: _Builder, x: fx.Node, *args: Any) -> fx.Node:
+    return _max_pool(build, x, 3, *args)
+
+
 REWRITES: dict[str, Build] = {
     "leaky_relu": _leaky_relu,
     "prelu": _prelu,
     "hardtanh": _hardtanh,
-    "relu6": _relu6,
     "clamp": _clamp,
     "clamp_min": _clamp_min,
     "clamp_max": _clamp_max,
@@ -179,6 +180,7 @@ REWRITES: dict[str, Build] = {
     "minimum": _minimum,
     "max_pool1d": _max_pool1d,
     "max_pool2d": _max_pool2d,
+    "max_pool3d": _max_pool3d,
 }
 """Piecewise linear operations, and the ReLUs that they become."""
 

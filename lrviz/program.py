@@ -313,6 +313,8 @@ def _convert_node(graph: fx.Graph, node: fx.Node, new: dict[fx.Node, Any], batch
     args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: new[n])  # type: ignore[misc]
     name = operation_name(node)
     dependent = [argument for argument in node.all_input_nodes if _has_batch(argument, batch)]
+    if not dependent and not _is_size(node) and any(_is_size(argument) for argument in node.all_input_nodes):
+        raise _unsupported(node, f"{name} with the number of inputs as an argument")
     if _is_size(node) or not dependent:
         copied = graph.node_copy(node, lambda n: new[n])
         return copied

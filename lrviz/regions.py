@@ -5,7 +5,7 @@ import os
 import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
@@ -15,6 +15,8 @@ from lrviz.shapes import frozen_array
 
 SCHEMA_VERSION = 1
 STATUSES = ("complete", "max_regions", "cancelled")
+
+Result = TypeVar("Result", bound="_Stored")
 
 
 class _Stored:
@@ -41,7 +43,7 @@ class _Stored:
         np.savez_compressed(path, header=np.array(json.dumps(header)), **arrays)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str] | Any) -> Self:
+    def load(cls: type[Result], path: str | os.PathLike[str] | Any) -> Result:
         """Read what `save` wrote.
 
         Raises:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -96,7 +97,7 @@ def edited(build: Build, edit: Callable[[nn.Module], None]) -> Build:
 def mlp(*sizes: int, seed: int = 0, spread: float = 0.5) -> Build:
     def make() -> nn.Module:
         layers: list[nn.Module] = []
-        for num_in, num_out in zip(sizes[:-2], sizes[1:-1], strict=True):
+        for num_in, num_out in pairwise(sizes[:-1]):
             layers += [nn.Linear(num_in, num_out), nn.ReLU()]
         return nn.Sequential(*layers, nn.Linear(*sizes[-2:]))
 
@@ -124,6 +125,17 @@ def around_anchors(plane: Callable[[], Plane], half_width: float) -> Callable[[]
 
 def triangle(plane: Callable[[], Plane]) -> Callable[[], Window]:
     return lambda: plane().triangle()
+
+
+def around_crossing(build: Build, half_width: float) -> Callable[[], Window]:
+    """A tiny square around the point where two units of the first layer meet."""
+
+    def window() -> Window:
+        first = build()[0][0]
+        points = [torch.linalg.solve(first.weight[i : i + 2], -first.bias[i : i + 2]).tolist() for i in range(10)]
+        return Window.rectangle(min(points, key=lambda point: max(map(abs, point))), half_width)
+
+    return window
 
 
 # --- networks --------------------------------------------------------------------------------------------------------
@@ -336,7 +348,8 @@ def constant_image_plane() -> Plane:
 _square = rectangle(0, 0, 1)
 _deep = random_plane(16, seed=3)
 _cnn, _cnn_plane = seeded(small_cnn, (1, 6, 6), 7, 0.3), random_plane(1, 6, 6, seed=7)
-_residual, _residual_plane = seeded(Residual, (2, 8, 8), 1, 0.3), random_plane(2, 8, 8, seed=1)
+_residual_plane, _downsampling_plane = random_plane(2, 8, 8, seed=1), random_plane(1, 8, 8, seed=2)
+_downsampling = seeded(Downsampling, (1, 8, 8), 2, 0.3)
 
 CASES: tuple[Case, ...] = (
     Case(name="mlp-50-50", build=mlp(2, 50, 50, 3), plane=flat_plane, window=_square, mlp=True),
@@ -347,12 +360,13 @@ CASES: tuple[Case, ...] = (
     Case(name="mlp-far-away", build=mlp(2, 20, 20, 3, seed=4), plane=flat_plane,
          window=rectangle(3e4, -2e4, 1e4), mlp=True),
     Case(name="mlp-deep-zoom", build=mlp(2, 50, 50, 3), plane=flat_plane,
-         window=rectangle(0.1, 0.2, 1e-7), mlp=True),
-    Case(name="residual", build=_residual, plane=_residual_plane, window=around_anchors(_residual_plane, 0.6)),
-    Case(name="core-aten", build=decomposed(_residual), plane=_residual_plane,
-         window=around_anchors(_residual_plane, 0.3)),
-    Case(name="downsampling", build=seeded(Downsampling, (1, 8, 8), 2, 0.3), plane=random_plane(1, 8, 8, seed=2),
-         window=around_anchors(random_plane(1, 8, 8, seed=2), 0.8)),
+         window=around_crossing(mlp(2, 50, 50, 3), 1e-7), mlp=True),
+    Case(name="residual", build=seeded(Residual, (2, 8, 8), 1, 0.3), plane=_residual_plane,
+         window=around_anchors(_residual_plane, 0.6)),
+    Case(name="downsampling", build=_downsampling, plane=_downsampling_plane,
+         window=around_anchors(_downsampling_plane, 0.8)),
+    Case(name="core-aten", build=decomposed(_downsampling), plane=_downsampling_plane,
+         window=around_anchors(_downsampling_plane, 0.4)),
     Case(name="branches", build=seeded(Branches, (6,), 4), plane=random_plane(6, seed=4),
          window=triangle(random_plane(6, seed=4))),
     Case(name="saturating", build=seeded(Saturating, (2,), 5), plane=flat_plane, window=rectangle(0, 0, 3)),
