@@ -1,6 +1,8 @@
 """lrviz: see and measure the linear regions of trained ReLU networks."""
 
 from lrviz.errors import LrvizError, UnsupportedOperation
+from lrviz.estimate import estimate_regions
+from lrviz.line import find_pieces
 from lrviz.plane import Plane, Segment, Window
 from lrviz.polygon import find_regions
 from lrviz.program import Program
@@ -19,6 +21,8 @@ __all__ = [
     "Segment",
     "UnsupportedOperation",
     "Window",
+    "estimate_regions",
+    "find_pieces",
     "find_regions",
     "load_model",
 ]

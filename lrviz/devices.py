@@ -1,10 +1,15 @@
 """Where to compute."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from lrviz.errors import InvalidDevice
+
+THREADS = torch.get_num_threads()
+"""Threads that PyTorch started with; tiles are subdivided by as many workers of one thread each."""
 
 
 def choose_device(device: torch.device | str | None = None) -> torch.device:
@@ -27,3 +32,13 @@ def choose_device(device: torch.device | str | None = None) -> torch.device:
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise InvalidDevice("The device 'cuda' was asked for, but PyTorch finds no GPU here. Choose 'cpu'.")
     return chosen
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Let PyTorch use one thread in here: many small steps run faster so, and other threads work beside them."""
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(THREADS)

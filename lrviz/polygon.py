@@ -1,9 +1,7 @@
 """The exact linear regions of a network in a window of a plane."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +14,9 @@ from lrviz.plane import Plane, Window
 from lrviz.program import Program
 from lrviz.regions import Regions
 from lrviz.subdivide import Subdivision, subdivide
-from lrviz.tiles import Limits, Tile, cut_window
+from lrviz.tiles import Limits, Part, Stopped, Tile, explore_tiles
 
 Progress = Callable[[float, str], None]
-
-
-class _Stopped(Exception):
-    """The caller asked to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +29,33 @@ class _Found:
 
     def __len__(self) -> int:
         return len(self.bias)
+
+    @classmethod
+    def nothing(cls, num_outputs: int) -> "_Found":
+        """No cells at all."""
+        none, points = np.zeros(0, dtype=np.int64), np.zeros((0, 2))
+        ids = none.view(np.uint64)
+        cells = Fragments(
+            count=none, start=points, unit=none, flip=ids, pattern=ids, area=np.zeros(0), centroid=points
+        )
+        return cls(cells=cells, bias=np.zeros((0, num_outputs)), slope=np.zeros((0, num_outputs, 2)))
+
+    def first(self, number: int) -> "_Found":
+        """The first cells only."""
+        cells, vertices = self.cells, self.cells.offsets[number]
+        return _Found(
+            cells=Fragments(
+                count=cells.count[:number],
+                start=cells.start[:vertices],
+                unit=cells.unit[:vertices],
+                flip=cells.flip[:vertices],
+                pattern=cells.pattern[:number],
+                area=cells.area[:number],
+                centroid=cells.centroid[:number],
+            ),
+            bias=self.bias[:number],
+            slope=self.slope[:number],
+        )
 
 
 def find_regions(
@@ -70,7 +91,7 @@ def find_regions(
 
     def check() -> None:
         if cancelled is not None and cancelled():
-            raise _Stopped
+            raise Stopped
 
     found, status = _collect(program, plane, window, max_regions, progress or (lambda *_: None), check)
     return _assemble(program, window, found, status, began)
@@ -79,51 +100,27 @@ def find_regions(
 def _collect(
     program: Program, plane: Plane, window: Window, max_regions: int, progress: Progress, check: Callable[[], None]
 ) -> tuple[list[_Found], str]:
-    limits = Limits.of(program)
-    cell = _window_cell(window, program.device)
-    tiles = cut_window(program, plane.rows(window.center, window.radius).to(program.device), cell, limits, check)
+    corners = torch.as_tensor((window.corners - window.center) / window.radius, device=program.device)
+    whole = Part(corners=corners, labels=-1 - torch.arange(len(corners), device=program.device))
+    rows = plane.rows(window.center, window.radius).to(program.device)
     found: list[_Found] = []
-    total = area = 0.0
-    whole = float(measure_cells(cell)[0])
+    total, done, area = 0, 0.0, window.area / window.radius**2
     try:
-        for part in _subdivide_all(tiles, window, limits, check):
+        for part in explore_tiles(program, rows, whole, lambda tile: _solve(tile, window, program, check), check):
             found.append(part)
-            total, area = total + len(part), area + float(part.cells.area.sum())
-            progress(min(area / whole, 1.0), f"{int(total):,} regions")
-            if total >= max_regions and area < whole * (1 - 1e-9):
-                return _first_cells(found, max_regions), "max_regions"
-    except _Stopped:
+            total, done = total + len(part), done + float(part.cells.area.sum()) / area
+            progress(min(done, 1.0), f"{total:,} regions")
+            if total > max_regions or (total == max_regions and done < 1 - 1e-9):
+                return [_concatenated(found).first(max_regions)], "max_regions"
+    except Stopped:
         return found, "cancelled"
-    if total > max_regions:
-        return _first_cells(found, max_regions), "max_regions"
     return found, "complete"
 
 
-def _subdivide_all(
-    tiles: Iterator[Tile], window: Window, limits: Limits, check: Callable[[], None]
-) -> Iterator[_Found]:
-    """Subdivide tiles as they come, several at once on a processor's cores, and yield them in order."""
-    if limits.workers == 1:
-        yield from (_subdivide_tile(tile, window, limits, check) for tile in tiles)
-        return
-    with ThreadPoolExecutor(limits.workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        waiting: deque[Future[_Found]] = deque()
-        try:
-            for tile in tiles:
-                waiting.append(pool.submit(_subdivide_tile, tile, window, limits, check))
-                while waiting and (len(waiting) > 2 * limits.workers or waiting[0].done()):
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def _subdivide_tile(tile: Tile, window: Window, limits: Limits, check: Callable[[], None]) -> _Found:
-    check()
-    parts = [_to_window(part, tile, window) for part in subdivide(tile.restriction, tile.local_cell, limits.chunk, check)]
-    return _concatenated(parts)
+def _solve(tile: Tile, window: Window, program: Program, check: Callable[[], None]) -> _Found:
+    chunk = Limits.of(program).chunk
+    parts = subdivide(tile.restriction, Cells.polygon(tile.corners, tile.labels), chunk, check)
+    return _concatenated([_to_window(part, tile, window) for part in parts])
 
 
 def _to_window(part: Subdivision, tile: Tile, window: Window) -> _Found:
@@ -170,36 +167,9 @@ def _concatenated(parts: list[_Found]) -> _Found:
     )
 
 
-def _first_cells(found: list[_Found], number: int) -> list[_Found]:
-    """The first cells of what was found, at most this many."""
-    everything = _concatenated(found)
-    cells = everything.cells
-    vertices = cells.offsets[min(number, len(everything))]
-    return [
-        _Found(
-            cells=Fragments(
-                count=cells.count[:number],
-                start=cells.start[:vertices],
-                unit=cells.unit[:vertices],
-                flip=cells.flip[:vertices],
-                pattern=cells.pattern[:number],
-                area=cells.area[:number],
-                centroid=cells.centroid[:number],
-            ),
-            bias=everything.bias[:number],
-            slope=everything.slope[:number],
-        )
-    ]
-
-
-def _window_cell(window: Window, device: torch.device) -> Cells:
-    corners = torch.as_tensor((window.corners - window.center) / window.radius, device=device)
-    return Cells.polygon(corners, -1 - torch.arange(len(corners), device=device))
-
-
 def _assemble(program: Program, window: Window, found: list[_Found], status: str, began: float) -> Regions:
     if not found:
-        found = [_nothing(program.num_outputs)]
+        found = [_Found.nothing(program.num_outputs)]
     everything = _concatenated(found)
     found.clear()
     merged, largest = merge_fragments(everything.cells)
@@ -223,16 +193,4 @@ def _assemble(program: Program, window: Window, found: list[_Found], status: str
         status=status,
         seconds=time.perf_counter() - began,
         device=program.device.type,
-    )
-
-
-def _nothing(num_outputs: int) -> _Found:
-    none = np.zeros(0, dtype=np.int64)
-    return _Found(
-        cells=Fragments(
-            count=none, start=np.zeros((0, 2)), unit=none, flip=none.view(np.uint64), pattern=none.view(np.uint64),
-            area=np.zeros(0), centroid=np.zeros((0, 2)),
-        ),
-        bias=np.zeros((0, num_outputs)),
-        slope=np.zeros((0, num_outputs, 2)),
     )

@@ -110,9 +110,10 @@ class _Builder:
         low, high = (self.corners @ rows[:dimension]).aminmax(dim=0)
         for part in self.parts if self.num_units else ():
             size = len(part["reach"])
-            terms = rows[dimension : dimension + size] * part["reach"][:, None]
+            terms = rows[dimension : dimension + size]
             dimension += size
-            low, high = low + terms.clamp(max=0).sum(0), high + terms.clamp(min=0).sum(0)
+            middle, spread = part["reach"] @ terms / 2, part["reach"] @ terms.abs() / 2
+            low, high = low + (middle - spread), high + (middle + spread)
         return low, high
 
     def finish(self, output: torch.Tensor, base: torch.Tensor) -> Restriction:

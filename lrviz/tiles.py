@@ -1,11 +1,14 @@
-"""Cut a window into tiles until few units are unstable in each, and restrict the network to every tile."""
+"""Cut a window or a segment into tiles until few units are unstable in each, and restrict the network to every tile."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from lrviz.devices import THREADS, single_threaded
 from lrviz.partition import Cells, split_cells
 from lrviz.program import Program
 from lrviz.restrict import Restriction, TooManyUnits, restrict
@@ -19,6 +22,15 @@ _BALANCE = 0.5137
 _MAX_IDLE_CUTS = 4
 """Successive cuts that may leave nine tenths of the units before cutting is given up: their lines share a point."""
 
+_MAX_PATIENT_CUTS = 24
+"""After this many cuts the whole network is restricted however many units remain."""
+
+Result = TypeVar("Result")
+
+
+class Stopped(Exception):
+    """The caller asked to stop."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -28,7 +40,7 @@ class Limits:
         tile_units: A tile with at most this many unstable units is subdivided.
         program_units: The whole network is restricted to windows with at most this many.
         chunk: Cells that are split at once.
-        workers: Tiles that are subdivided at once.
+        workers: Tiles that are worked on at once, each by one thread.
     """
 
     tile_units: int
@@ -43,95 +55,133 @@ class Limits:
         units = max(128, min(1024, 2**25 // largest))
         if program.device.type == "cuda":
             return cls(tile_units=384, program_units=4 * units, chunk=2**16, workers=1)
-        return cls(tile_units=112, program_units=units, chunk=4096, workers=max(1, torch.get_num_threads()))
+        return cls(tile_units=160, program_units=units, chunk=4096, workers=THREADS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A convex part of the window, in the window's local coordinates of dimension d (1 or 2).
+
+    Attributes:
+        corners: (c, d), counter-clockwise in two dimensions.
+        labels: (c,) labels of the sides behind the corners.
+        parent: A tile that contains it, if the network has been restricted already.
+        cuts: How many cuts led to it.
+        idle: How many of the last cuts left most units unstable.
+    """
+
+    corners: Float[torch.Tensor, "c d"]
+    labels: Int[torch.Tensor, "c"]
+    parent: "Tile | None" = None
+    cuts: int = 0
+    idle: int = 0
+
+    def halves(self, parent: "Tile | None" = None, idle: int = 0) -> "list[Part]":
+        """Cut across the longest side of the bounding box."""
+        low, high = self.corners.amin(0), self.corners.amax(0)
+        axis = int((high - low).argmax())
+        middle = (low + _BALANCE * (high - low))[axis]
+        pairs = self._cut_interval(middle) if len(low) == 1 else self._cut_polygon(axis, middle)
+        return [Part(corners=c, labels=n, parent=parent, cuts=self.cuts + 1, idle=idle) for c, n in pairs]
+
+    def _cut_interval(self, middle: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        low, high = self.corners
+        return [(torch.stack([low, middle[None]]), self.labels), (torch.stack([middle[None], high]), self.labels)]
+
+    def _cut_polygon(self, axis: int, middle: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        cell = Cells.polygon(self.corners, self.labels)
+        label = torch.full((1,), CUT, device=self.corners.device)
+        halves = split_cells(cell, cell.vertices[axis] - middle, label)
+        sizes = [int(half.count) for half in halves]
+        return [(h.vertices[:, :n, 0].T, h.edges[:n, 0]) for h, n in zip(halves, sizes, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """A part of a window with its own coordinates x' = (x - center) / radius, and the network restricted to it.
+    """A part with its own coordinates x' = (x - center) / radius, and the network restricted to it.
 
     Attributes:
-        cell: The tile, in the window's local coordinates.
-        center: (2,) of the tile, in the window's local coordinates.
+        corners: (c, d) corners in the tile's own coordinates.
+        labels: (c,) labels of its sides.
+        center: (d,) in the window's local coordinates.
         radius: Half its extent, likewise.
         restriction: The network in the tile's coordinates.
     """
 
-    cell: Cells
-    center: Float[torch.Tensor, "2"]
+    corners: Float[torch.Tensor, "c d"]
+    labels: Int[torch.Tensor, "c"]
+    center: Float[torch.Tensor, "d"]
     radius: float
     restriction: Restriction
 
-    @property
-    def local_cell(self) -> Cells:
-        """The tile in its own coordinates."""
-        vertices = (self.cell.vertices - self.center[:, None, None]) / self.radius
-        return Cells(vertices=vertices, edges=self.cell.edges, count=self.cell.count)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    cell: Cells
-    parent: Tile | None = None
-    cuts: int = 0
-    idle: int = 0
-
-
-def cut_window(
-    program: Program, rows: Float[torch.Tensor, "..."], cell: Cells, limits: Limits, check: Callable[[], None]
-) -> Iterator[Tile]:
-    """Tiles that cover a window, depth first.
+def explore_tiles(
+    program: Program,
+    rows: Float[torch.Tensor, "..."],
+    window: Part,
+    solve: Callable[[Tile], Result],
+    check: Callable[[], None],
+) -> Iterator[Result]:
+    """Cut a window into tiles and solve each, about depth first, so that little is in memory at any time.
 
     Args:
         program: The network, on the device to work on.
-        rows: (3, *input_shape) the input at the window's local origin, and its two directions.
-        cell: The window, in local coordinates of about unit size.
-        limits: When to stop cutting.
-        check: Called often; raises to stop.
+        rows: (1 + d, *input_shape) the input at the window's local origin, and its d directions.
+        window: The whole window, in local coordinates of about unit size.
+        solve: What to do with a tile.
+        check: Called often, in any thread; raises to stop.
     """
-    stack = [_Part(cell=cell)]
-    while stack:
+    limits = Limits.of(program)
+
+    def step(part: Part) -> tuple[list[Part], list[Result]]:
         check()
-        part = stack.pop()
-        patient = limits.program_units if part.cuts < 24 else None
         try:
-            tile = _restrict_tile(program, rows, part, patient, check)
+            tile = _restrict_part(program, rows, part, limits, check)
         except TooManyUnits:
-            stack.extend(_Part(cell=half, cuts=part.cuts + 1) for half in _halves(part.cell))
-            continue
-        before = part.parent.restriction.num_units if part.parent else tile.restriction.num_units * 2
+            return part.halves(), []
+        before = part.parent.restriction.num_units if part.parent else 2 * tile.restriction.num_units
         idle = part.idle + 1 if tile.restriction.num_units > 0.9 * before else 0
         if tile.restriction.num_units <= limits.tile_units or idle >= _MAX_IDLE_CUTS:
-            yield tile
-        else:
-            halves = _halves(part.cell)
-            stack.extend(_Part(cell=half, parent=tile, cuts=part.cuts + 1, idle=idle) for half in halves)
+            return [], [solve(tile)]
+        return part.halves(tile, idle), []
+
+    yield from _work_off(window, step, limits.workers)
 
 
-def _restrict_tile(
-    program: Program, rows: torch.Tensor, part: _Part, max_units: int | None, check: Callable[[], None]
+def _work_off(
+    first: Part, step: Callable[[Part], tuple[list[Part], list[Result]]], workers: int
+) -> Iterator[Result]:
+    """Run steps until no part is left, the newest parts first, several at once."""
+    stack, running = [first], set[Future[tuple[list[Part], list[Result]]]]()
+    with single_threaded(), ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            while stack or running:
+                while stack and len(running) < workers:
+                    running.add(pool.submit(step, stack.pop()))
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    parts, results = future.result()
+                    stack.extend(parts)
+                    yield from results
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _restrict_part(
+    program: Program, rows: torch.Tensor, part: Part, limits: Limits, check: Callable[[], None]
 ) -> Tile:
-    corners = part.cell.vertices[..., 0]
-    low, high = corners.amin(1), corners.amax(1)
+    low, high = part.corners.amin(0), part.corners.amax(0)
     center, radius = (low + high) / 2, float((high - low).max()) / 2
-    local = torch.cat([corners.new_ones(1, corners.shape[1]), (corners - center[:, None]) / radius]).T
+    corners = (part.corners - center) / radius
+    ones = torch.cat([corners.new_ones(len(corners), 1), corners], 1)
     if part.parent is None:
-        tile_rows = torch.cat([rows[:1] + torch.einsum("d,d...->...", center, rows[1:])[None], radius * rows[1:]])
-        restriction = restrict(program, tile_rows, local, max_units, check)
+        origin = rows[:1] + torch.einsum("d,d...->...", center, rows[1:])[None]
+        most = limits.program_units if part.cuts < _MAX_PATIENT_CUTS else None
+        restriction = restrict(program, torch.cat([origin, radius * rows[1:]]), ones, most, check)
     else:
-        parent = part.parent
-        frame = torch.eye(3, dtype=torch.float64, device=corners.device)
-        frame[1:] *= radius / parent.radius
-        frame[1:, 0] = (center - parent.center) / parent.radius
-        restriction = parent.restriction.shrink(frame, local)
-    return Tile(cell=part.cell, center=center, radius=radius, restriction=restriction)
-
-
-def _halves(cell: Cells) -> tuple[Cells, Cells]:
-    """Cut a cell in two across its longer side."""
-    x = cell.vertices[..., 0]
-    low, high = x.amin(1), x.amax(1)
-    axis = int((high - low).argmax())
-    distance = cell.vertices[axis] - (low + _BALANCE * (high - low))[axis]
-    one, two = split_cells(cell, distance, torch.full((1,), CUT, device=x.device))
-    return one.padded(int(one.count)), two.padded(int(two.count))
+        frame = torch.eye(ones.shape[1], dtype=torch.float64, device=corners.device)
+        frame[1:] *= radius / part.parent.radius
+        frame[1:, 0] = (center - part.parent.center) / part.parent.radius
+        restriction = part.parent.restriction.shrink(frame, ones)
+    return Tile(corners=corners, labels=part.labels, center=center, radius=radius, restriction=restriction)
