@@ -60,7 +60,7 @@ class _Stored:
             raise InvalidData(f"{name} cannot be read as {cls.__name__} ({error}). Compute it again.") from error
 
 
-def _require(condition: bool, message: str) -> None:
+def _require(condition: bool | np.bool_, message: str) -> None:
     if not condition:
         raise InvalidData(message)
 
