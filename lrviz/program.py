@@ -187,15 +187,17 @@ class Program:
         return _subtract(output, offset, num_points)
 
     def _call(self, node: fx.Node, values: dict[fx.Node, Any], num_rows: int) -> Any:
-        def resolve(argument: fx.Node) -> Any:
-            if argument in values:
-                return values[argument]
-            if argument.name in self._constants:
-                return self._constants[argument.name]
-            return self._batch_size(argument, num_rows)
-
-        args, kwargs = fx.map_arg((node.args, node.kwargs), resolve)  # type: ignore[misc]
+        args, kwargs = fx.map_arg(  # type: ignore[misc]
+            (node.args, node.kwargs), lambda argument: self._resolve(argument, values, num_rows)
+        )
         return node.target(*args, **kwargs)  # type: ignore[operator]
+
+    def _resolve(self, argument: fx.Node, values: dict[fx.Node, Any], num_rows: int) -> Any:
+        if argument in values:
+            return values[argument]
+        if argument.name in self._constants:
+            return self._constants[argument.name]
+        return self._batch_size(argument, num_rows)
 
     def _batch_size(self, node: fx.Node, num_rows: int) -> int:
         if node.target is aten.sym_size.int:
@@ -422,12 +424,11 @@ def _first(value: Any) -> torch.Tensor:
 
 def _with_rows(value: Any, num_rows: int) -> Any:
     """Append zero rows: directions that did not exist yet when this value was computed."""
+    return _map_tensors(value, lambda tensor: _extend(tensor, num_rows - len(tensor)))
 
-    def extend(tensor: torch.Tensor) -> torch.Tensor:
-        missing = num_rows - len(tensor)
-        return tensor if missing == 0 else torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])])
 
-    return _map_tensors(value, extend)
+def _extend(tensor: torch.Tensor, missing: int) -> torch.Tensor:
+    return tensor if missing == 0 else torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])])
 
 
 def _subtract(value: Any, offset: Any, num_points: int) -> Any:

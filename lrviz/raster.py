@@ -1,21 +1,27 @@
 """A network sampled at the pixel centres of a grid: the overview of windows that hold too many regions to find."""
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, fields
 from math import ceil, prod
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from lrviz.devices import choose_device
+from lrviz.devices import THREADS, choose_device, single_threaded
 from lrviz.errors import InvalidWindow
 from lrviz.plane import Plane, Window
 from lrviz.program import Program
 from lrviz.regions import Samples
 
-_BATCH_BYTES = {"cpu": 2**24, "cuda": 2**30}
+_Seen: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+_BATCH_BYTES = {"cpu": 2**23, "cuda": 2**30}
 _COPIES = 4  # the activations of a step, of the step before, what a shortcut keeps, and a step's own scratch space
 
 
@@ -63,17 +69,18 @@ def sample_plane(
     rows, columns = np.nonzero(window.contains(_grid(u, v)).reshape(len(v), len(u)))
     canvas = _Canvas.empty(len(v), len(u), program.num_outputs, dtype)
     sampler = _Sampler.of(program, plane, dtype, patterns)
-    size = _batch_size(program, dtype)
-    status = "complete"
-    for start in range(0, len(rows), size):
-        if cancelled is not None and cancelled():
-            status = "cancelled"
-            break
-        row, column = rows[start : start + size], columns[start : start + size]
-        canvas.paint(row, column, *sampler.sample(np.stack([u[column], v[row]], 1)))
-        done = start + len(row)
-        if progress is not None:
-            progress(done / len(rows), f"{done:,} of {len(rows):,} pixels")
+    size, status, done = _batch_size(program, dtype), "complete", 0
+    batches = [slice(start, start + size) for start in range(0, len(rows), size)]
+    points = (np.stack([u[columns[batch]], v[rows[batch]]], 1) for batch in batches)
+    with closing(_map_in_order(sampler.sample, points, program.device)) as samples:
+        for batch, seen in zip(batches, samples, strict=True):
+            canvas.paint(rows[batch], columns[batch], *seen)
+            done += len(seen[0])
+            if progress is not None:
+                progress(done / len(rows), f"{done:,} of {len(rows):,} pixels")
+            if done < len(rows) and cancelled is not None and cancelled():
+                status = "cancelled"
+                break
     seconds = time.perf_counter() - began
     painted = {item.name: getattr(canvas, item.name) for item in fields(canvas)}
     return Samples(**painted, u=u, v=v, density=density, window=window.corners, status=status, seconds=seconds)
@@ -107,7 +114,28 @@ def _batch_size(program: Program, dtype: torch.dtype) -> int:
     """Number of points whose activations, slopes included, fit the cache or the GPU."""
     widest = max([prod(program.input_shape), *(layer.num_units for layer in program.layers)])
     point = 3 * _COPIES * widest * dtype.itemsize
-    return max(1, min(2**14, _BATCH_BYTES.get(program.device.type, 2**24) // point))
+    return max(1, min(2**14, _BATCH_BYTES.get(program.device.type, 2**23) // point))
+
+
+def _map_in_order(
+    function: Callable[[np.ndarray], _Seen], items: Iterable[np.ndarray], device: torch.device
+) -> Generator[_Seen, None, None]:
+    """Results of a function, in order; on a processor several at once, each on one core, which beats sharing each."""
+    if device.type != "cpu":
+        yield from map(function, items)
+        return
+    with single_threaded(), ThreadPoolExecutor(THREADS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        waiting: deque[Future[_Seen]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > THREADS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +163,7 @@ class _Sampler:
         return cls(program=program, origin=origin, basis=basis, dtype=dtype, bits=bits)
 
     @torch.no_grad()
-    def sample(self, points: Float[np.ndarray, "n 2"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def sample(self, points: Float[np.ndarray, "n 2"]) -> _Seen:
         """Values (n, K), slopes (n, K, 2) and pattern ids (n,) at plane coordinates (n, 2)."""
         n, device = len(points), self.program.device
         inputs = self.origin + torch.tensor(points, dtype=torch.float64, device=device) @ self.basis

@@ -3,5 +3,5 @@
 import jaxtyping
 import torch
 
-jaxtyping.install_import_hook("lrviz", "beartype.beartype")
+jaxtyping.install_import_hook("lrviz", "typecheck.checked")
 torch.set_num_threads(1)
