@@ -1,0 +1,103 @@
+"""From a quantity to one colour per region, with what a colour bar or a legend has to say about it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from lrviz.figures.style import (
+    Scale,
+    class_colours,
+    fit_scale,
+    region_colour_index,
+    region_colours,
+    to_hex,
+)
+from lrviz.measures import QUANTITIES, colour_values
+from lrviz.regions import Regions
+
+COLOUR_MAPS = {
+    "slope": "batlow",
+    "jump": "lajolla_r",
+    "deviation": "acton_r",
+    "similarity": "lapaz",
+    "area": "oslo",
+    "density": "davos",
+}
+LOGARITHMIC = ("area",)
+"""Quantities whose colour is the logarithm of the value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Colouring:
+    """One colour per region, and its legend.
+
+    Attributes:
+        quantity: what is shown.
+        title: name and unit of the quantity.
+        rgb: (R, 3) colours.
+        values: (R,) what a continuous quantity is in each region, None for a categorical one.
+        scale: the scale of a continuous quantity.
+        categories: name and colour of what a categorical quantity can be, for a legend; empty if there is none.
+    """
+
+    quantity: str
+    title: str
+    rgb: UInt8[np.ndarray, "regions 3"]
+    values: Float[np.ndarray, " regions"] | None = None
+    scale: Scale | None = None
+    categories: tuple[tuple[str, str], ...] = ()
+
+
+def colour_regions(
+    regions: Regions,
+    quantity: str,
+    *,
+    class_index: int | None = None,
+    class_names: tuple[str, ...] = (),
+    scale: Scale | None = None,
+) -> Colouring:
+    """Choose a colour for every region.
+
+    Args:
+        regions: what is shown.
+        quantity: one of `lrviz.measures.QUANTITIES`.
+        class_index: the output that slopes, jumps and deviations are of; all outputs together if None.
+        class_names: names of the outputs.
+        scale: a scale to use in place of the fitted one, such as one shared between panels.
+    """
+    title = title_of(quantity, class_index, class_names)
+    if quantity == "region":
+        return Colouring(quantity=quantity, title=title, rgb=region_colours()[region_colour_index(regions.pattern)])
+    if quantity == "class":
+        return _colour_classes(regions, title, class_names)
+    values = shown_values(regions, quantity, class_index)
+    scale = scale or fit_scale(values, COLOUR_MAPS[quantity])
+    return Colouring(quantity=quantity, title=title, rgb=scale.colours(values), values=values, scale=scale)
+
+
+def shown_values(regions: Regions, quantity: str, class_index: int | None = None) -> Float[np.ndarray, " regions"]:
+    """The number (R,) that the colour bar of a continuous quantity shows: areas and densities as log10."""
+    values = np.asarray(colour_values(regions, quantity, class_index), float)
+    if quantity in LOGARITHMIC:
+        return np.log10(np.maximum(values, np.finfo(float).tiny))
+    return values
+
+
+def _colour_classes(regions: Regions, title: str, class_names: tuple[str, ...]) -> Colouring:
+    predicted = regions.predicted
+    colours = class_colours(regions.num_outputs)
+    names = class_names or tuple(f"output {k}" for k in range(regions.num_outputs))
+    share = np.bincount(predicted, weights=regions.area, minlength=regions.num_outputs)
+    present = [k for k in np.argsort(-share, kind="stable") if share[k] > 0]
+    categories = tuple((names[k], to_hex(colours[k])) for k in present)
+    return Colouring(quantity="class", title=title, rgb=colours[predicted], categories=categories)
+
+
+def title_of(quantity: str, class_index: int | None = None, class_names: tuple[str, ...] = ()) -> str:
+    """What a colour bar says: the quantity, its class and its unit."""
+    known = QUANTITIES[quantity]
+    name = f"log10 {known.label}" if quantity in LOGARITHMIC else known.label
+    if class_index is not None and known.per_class:
+        name += f" of {class_names[class_index] if class_index < len(class_names) else f'output {class_index}'}"
+    return f"{name} ({known.unit})" if known.unit else name

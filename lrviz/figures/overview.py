@@ -1,0 +1,209 @@
+"""The whole triangle of a triplet, sampled: a picture with the three images at its corners."""
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float, UInt8
+
+from lrviz.figures.colouring import Colouring
+from lrviz.figures.rasterise import data_uri
+from lrviz.figures.region_map import colour_bar, frame_plane
+from lrviz.figures.style import ACCENT, FAINT, INK, class_colours, fit_scale, to_hex
+from lrviz.regions import Samples
+
+OVERVIEW_QUANTITIES = ("class", "slope", "margin")
+_TITLES = {
+    "slope": "slope of the predicted class (logit per unit L2 distance)",
+    "margin": "margin of the predicted class (logit)",
+}
+_MAPS = {"slope": "batlow", "margin": "devon_r"}
+_THUMBNAIL = 0.17
+_ASPECT = 1.16
+"""Width over height of what is shown, so that the frame fills its half of the page."""
+_LETTERS = "ABC"
+
+
+def overview(
+    samples: Samples,
+    quantity: str,
+    *,
+    images: tuple[UInt8[np.ndarray, "3 h w"], ...] = (),
+    labels: tuple[str, ...] = (),
+    class_names: tuple[str, ...] = (),
+    window: Float[np.ndarray, "corners 2"] | None = None,
+    title: str | None = None,
+    height: int = 560,
+) -> go.Figure:
+    """Draw a sampled triangle.
+
+    Args:
+        samples: the network at the pixels of the triangle's bounding box.
+        quantity: one of `OVERVIEW_QUANTITIES`.
+        images: the triplet, 0 to 255.
+        labels: what to call the three images, such as their classes.
+        class_names: names of the outputs.
+        window: (C, 2) corners of the window to outline.
+        title: a heading.
+        height: height of the figure in pixels.
+    """
+    figure = go.Figure()
+    rgb, legend = _colour_pixels(samples, quantity, class_names)
+    figure.add_layout_image(_pixel_picture(samples, rgb))
+    figure.add_traces(legend)
+    figure.add_trace(_hover(samples, class_names))
+    figure.add_trace(_triangle(samples.window))
+    bounds = _add_corners(figure, samples.window, images, labels)
+    if window is not None:
+        _add_window(figure, window, bounds)
+    frame_plane(figure, bounds, title=title, height=height)
+    apex = samples.window[:, 0][samples.window[:, 1].argmax()]
+    side = {"x": 0.985, "xanchor": "right"} if apex < bounds[:, 0].mean() else {"x": 0.015, "xanchor": "left"}
+    figure.update_layout(hoverdistance=4, legend={**side, "y": 0.985, "bgcolor": "rgba(255,255,255,0.8)"})
+    return figure
+
+
+def blank_overview(
+    triangle: Float[np.ndarray, "3 2"],
+    *,
+    images: tuple[UInt8[np.ndarray, "3 h w"], ...] = (),
+    labels: tuple[str, ...] = (),
+    window: Float[np.ndarray, "corners 2"] | None = None,
+    height: int = 560,
+) -> go.Figure:
+    """The triangle, its images and the window before anything is sampled."""
+    figure = go.Figure(_triangle(triangle))
+    bounds = _add_corners(figure, triangle, images, labels)
+    if window is not None:
+        _add_window(figure, window, bounds)
+    frame_plane(figure, bounds, title=None, height=height)
+    return figure
+
+
+def pixel_values(samples: Samples, quantity: str) -> Float[np.ndarray, "height width"]:
+    """A continuous quantity (H, W) of the predicted class at every pixel; NaN outside."""
+    inside = samples.predicted >= 0
+    if quantity == "margin":
+        top = np.sort(samples.values, axis=2)[..., -2:] if samples.values.shape[2] > 1 else samples.values
+        values = top[..., -1] - top[..., 0]
+    else:
+        best = np.maximum(samples.predicted, 0)[..., None, None]
+        values = np.linalg.norm(np.take_along_axis(samples.slope, best, 2)[..., 0, :], axis=2)
+    return np.where(inside, values, np.nan)
+
+
+def _colour_pixels(
+    samples: Samples, quantity: str, class_names: tuple[str, ...]
+) -> tuple[UInt8[np.ndarray, "height width 3"], list[go.Scatter]]:
+    if quantity == "class":
+        colours = class_colours(samples.values.shape[2])
+        return colours[np.maximum(samples.predicted, 0)], _class_legend(samples, class_names)
+    values = pixel_values(samples, quantity)
+    scale = fit_scale(values, _MAPS[quantity])
+    colouring = Colouring(
+        quantity=quantity, title=_TITLES[quantity], rgb=np.zeros((0, 3), np.uint8), values=values.ravel(), scale=scale
+    )
+    bar = go.Scatter(x=[None], y=[None], mode="markers", showlegend=False, marker=colour_bar(colouring))
+    return scale.colours(values), [bar]
+
+
+def _class_legend(samples: Samples, class_names: tuple[str, ...]) -> list[go.Scatter]:
+    share = np.bincount(samples.predicted[samples.predicted >= 0], minlength=samples.values.shape[2])
+    colours = class_colours(len(share))
+    return [
+        go.Scatter(
+            x=[None], y=[None], mode="markers", name=class_names[k] if class_names else f"output {k}",
+            marker={"color": to_hex(colours[k]), "symbol": "square", "size": 11},
+        )
+        for k in np.argsort(-share, kind="stable")
+        if share[k]
+    ]  # fmt: skip
+
+
+def _pixel_picture(samples: Samples, rgb: UInt8[np.ndarray, "height width 3"]) -> dict:
+    """The pixels as a layout image, drawn larger with sharp corners so that a coarse sampling looks like one."""
+    opaque = np.where(samples.predicted < 0, 0, 255).astype(np.uint8)[..., None]
+    enlarge = max(1, 512 // max(opaque.shape[:2]))
+    pixels = np.concatenate([rgb, opaque], 2).repeat(enlarge, 0).repeat(enlarge, 1)
+    (u0, u1), (v0, v1) = _pixel_edges(samples.u), _pixel_edges(samples.v)
+    return {
+        "source": data_uri(pixels), "xref": "x", "yref": "y", "x": u0, "y": v1, "sizex": u1 - u0, "sizey": v1 - v0,
+        "sizing": "stretch", "layer": "below",
+    }  # fmt: skip
+
+
+def _pixel_edges(centres: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    half = (centres[-1] - centres[0]) / max(len(centres) - 1, 1) / 2
+    return float(centres[0] - half), float(centres[-1] + half)
+
+
+def _hover(samples: Samples, class_names: tuple[str, ...]) -> go.Heatmap:
+    names = np.array([*(class_names or [f"output {k}" for k in range(samples.values.shape[2])]), ""], dtype=object)
+    values = pixel_values(samples, "slope").astype(np.float32)
+    return go.Heatmap(
+        x=samples.u, y=samples.v, z=values, text=names[samples.predicted], opacity=0, showscale=False,
+        hoverongaps=False,
+        hovertemplate="<b>%{text}</b> (sampled)<br>u %{x:.3~f}, v %{y:.3~f}<br>slope %{z:.3~g}<extra></extra>",
+    )  # fmt: skip
+
+
+def _triangle(corners: Float[np.ndarray, "corners 2"]) -> go.Scatter:
+    u, v = np.vstack([corners, corners[:1]]).T
+    return go.Scatter(
+        x=u, y=v, mode="lines+markers", hoverinfo="skip", showlegend=False, name="triangle",
+        line={"width": 1.2, "color": INK}, marker={"size": 5, "color": INK},
+        selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
+    )  # fmt: skip
+
+
+def _add_corners(
+    figure: go.Figure, corners: np.ndarray, images: tuple[np.ndarray, ...], labels: tuple[str, ...]
+) -> Float[np.ndarray, "2 2"]:
+    """Put the images outside their corners; return the bounds that hold everything."""
+    low, high = corners.min(0), corners.max(0)
+    size = _THUMBNAIL * float((high - low).max())
+    margin = 0.04 * (high - low).max()
+    for number, image in enumerate(images):
+        away = corners[number] - corners.mean(0)
+        away = away / (np.linalg.norm(away) or 1.0)
+        middle = corners[number] + away * size * 0.72 / np.abs(away).max()
+        left, top = middle[0] - size / 2, middle[1] + size / 2
+        enlarged = np.repeat(np.repeat(image.transpose(1, 2, 0), 4, 0), 4, 1)
+        figure.add_layout_image(
+            source=data_uri(enlarged, flip=False), xref="x", yref="y", x=left, y=top, sizex=size, sizey=size,
+            sizing="stretch", layer="above",
+        )  # fmt: skip
+        figure.add_shape(type="rect", x0=left, x1=left + size, y0=top - size, y1=top, line={"width": 1, "color": INK})
+        label = labels[number] if number < len(labels) else ""
+        figure.add_annotation(
+            x=middle[0], y=top, yanchor="bottom", showarrow=False, font={"size": 12},
+            text=f"<b>{_LETTERS[number]}</b> {label}".strip(),
+        )  # fmt: skip
+        low = np.minimum(low, [left, top - size])
+        high = np.maximum(high, [left + size, top + 0.45 * size])
+    return _with_aspect(np.stack([low - margin, high + margin]))
+
+
+def _with_aspect(bounds: Float[np.ndarray, "2 2"]) -> Float[np.ndarray, "2 2"]:
+    """The smallest bounds of the usual aspect around given ones."""
+    width, height = bounds[1] - bounds[0]
+    grown = np.array([max(width, height * _ASPECT), max(height, width / _ASPECT)])
+    return bounds.mean(0) + np.array([[-0.5], [0.5]]) * grown
+
+
+def _add_window(figure: go.Figure, window: np.ndarray, bounds: np.ndarray) -> None:
+    """Outline the window, with a ring around it when it is too small to see."""
+    (u0, v0), (u1, v1) = window.min(0), window.max(0)
+    figure.add_shape(
+        type="path", path="M" + " L".join(f"{u},{v}" for u, v in window) + " Z", line={"width": 2, "color": ACCENT}
+    )
+    if max(u1 - u0, v1 - v0) < 0.04 * float((bounds[1] - bounds[0]).max()):
+        figure.add_trace(
+            go.Scatter(
+                x=[(u0 + u1) / 2], y=[(v0 + v1) / 2], mode="markers", hoverinfo="skip", showlegend=False, name="window",
+                marker={"size": 20, "color": "rgba(0,0,0,0)", "line": {"width": 2, "color": ACCENT}},
+                selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
+            )
+        )  # fmt: skip
+    figure.add_annotation(
+        x=(u0 + u1) / 2, y=v1, text="window", showarrow=False, yanchor="bottom", yshift=9,
+        font={"size": 11, "color": ACCENT}, bgcolor="rgba(255,255,255,0.85)", borderpad=2, bordercolor=FAINT,
+    )  # fmt: skip

@@ -1,0 +1,162 @@
+"""How every figure looks: the template, the colour maps and the colour scales."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float, Int, UInt8, UInt64
+
+INK = "#1b2733"
+FAINT = "#c9d1d9"
+MISSING = "#e8ebee"
+ACCENT = "#d1495b"
+FONT = "Inter, 'Source Sans 3', 'Source Sans Pro', 'Segoe UI', Helvetica, Arial, sans-serif"
+
+CLASS_COLOURS = (
+    "#4e79a7", "#a0cbe8", "#f28e2b", "#ffbe7d", "#3d7d4a", "#8cd17d", "#b6992d", "#f1ce63", "#86508f", "#d4a6c8",
+)  # fmt: skip
+"""One colour per class, in light and dark pairs that colour-blind readers tell apart; repeated beyond ten."""
+
+LAYER_COLOURS = ("#0b3954", "#d1495b", "#edae49", "#00798c", "#8f5da8", "#66a182", "#7a4419", "#2e4057")
+"""One colour per layer; repeated beyond eight."""
+
+NUM_REGION_COLOURS = 64
+
+_TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": FONT, "size": 13, "color": INK},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "margin": {"l": 56, "r": 12, "t": 34, "b": 46},
+        "title": {"font": {"size": 14}, "x": 0.0, "xanchor": "left", "xref": "container", "pad": {"l": 4}},
+        "hoverlabel": {"font": {"family": FONT, "size": 12, "color": INK}, "bgcolor": "white", "bordercolor": FAINT},
+        "modebar": {"bgcolor": "rgba(255,255,255,0)", "color": "#9aa5b1", "activecolor": INK},
+        "xaxis": {
+            "showgrid": False, "zeroline": False, "showline": True, "linecolor": FAINT, "linewidth": 1, "mirror": True,
+            "ticks": "outside", "ticklen": 4, "tickcolor": FAINT, "tickfont": {"size": 11}, "title": {"standoff": 6, "font": {"size": 12}},
+        },
+        "yaxis": {
+            "showgrid": False, "zeroline": False, "showline": True, "linecolor": FAINT, "linewidth": 1, "mirror": True,
+            "ticks": "outside", "ticklen": 4, "tickcolor": FAINT, "tickfont": {"size": 11}, "title": {"standoff": 4, "font": {"size": 12}},
+        },
+        "legend": {"font": {"size": 12}, "itemsizing": "constant"},
+    }
+)  # fmt: skip
+
+
+def template() -> go.layout.Template:
+    """The look that all figures share: white ground, thin frame, no grid."""
+    return _TEMPLATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How a continuous quantity becomes colour.
+
+    Attributes:
+        name: the colour map, by its published name.
+        low: value at its first colour.
+        high: value at its last colour.
+    """
+
+    name: str
+    low: float
+    high: float
+
+    def positions(self, values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """Where values lie on the scale, from 0 to 1; NaN stays NaN."""
+        width = self.high - self.low
+        if not width > 0:
+            return np.where(np.isnan(values), np.nan, 0.5)
+        return np.clip((values - self.low) / width, 0, 1)
+
+    def colours(self, values: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "... 3"]:
+        """RGB of values; NaN becomes the colour of missing data."""
+        positions = self.positions(np.asarray(values, float))
+        index = np.nan_to_num(positions * 255).round().astype(np.intp)
+        return np.where(np.isnan(positions)[..., None], to_rgb([MISSING])[0], colour_table(self.name)[index])
+
+
+def fit_scale(values: Float[np.ndarray, "..."], name: str, *, symmetric: bool = False) -> Scale:
+    """A scale that covers all values but the outer half per cent on either side.
+
+    Args:
+        values: what will be coloured; NaN is ignored.
+        name: the colour map.
+        symmetric: put zero in the middle.
+    """
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return Scale(name=name, low=0.0, high=1.0)
+    if symmetric:
+        reach = float(np.quantile(np.abs(finite), 0.995)) or 1.0
+        return Scale(name=name, low=-reach, high=reach)
+    low, high = np.quantile(finite, (0.005, 0.995))
+    return Scale(name=name, low=float(low), high=float(high))
+
+
+@cache
+def colour_table(name: str) -> UInt8[np.ndarray, "256 3"]:
+    """The 256 colours of a colour map, one of Crameri's (batlow, vik, ...) or of matplotlib's (viridis, ...)."""
+    from cmcrameri import cm  # noqa: PLC0415  (slow to import, and the first page can do without)
+    from matplotlib import colormaps  # noqa: PLC0415
+
+    colormap = cm.cmaps.get(name) or colormaps[name]
+    table = (colormap(np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)
+    table.setflags(write=False)
+    return table
+
+
+def plotly_scale(name: str, steps: int = 32) -> list[list[float | str]]:
+    """A colour map the way Plotly reads it."""
+    table = colour_table(name)[np.linspace(0, 255, steps).round().astype(int)]
+    return [[float(x), to_hex(rgb)] for x, rgb in zip(np.linspace(0, 1, steps), table, strict=True)]
+
+
+@cache
+def region_colours() -> UInt8[np.ndarray, "64 3"]:
+    """Sixty-four soft colours: sixteen hues in four lightnesses, made in the OKLCH space."""
+    index = np.arange(NUM_REGION_COLOURS)
+    hue = (index % 16) / 16 * 2 * np.pi + 0.2
+    lightness = np.array([0.66, 0.87, 0.76, 0.95])[index // 16]
+    chroma = np.array([0.105, 0.075, 0.10, 0.035])[index // 16]
+    colours = _oklch_to_rgb(lightness, chroma, hue)
+    colours.setflags(write=False)
+    return colours
+
+
+def region_colour_index(pattern: UInt64[np.ndarray, " regions"]) -> Int[np.ndarray, " regions"]:
+    """Index (R,) into `region_colours`, by pattern id alone.
+
+    Ids of neighbours differ by the key of one unit, so their lowest six bits agree for one unit in sixty-four only:
+    a region keeps its colour in every window, and neighbours differ.
+    """
+    return (pattern % np.uint64(NUM_REGION_COLOURS)).astype(np.intp)
+
+
+def class_colours(number: int) -> UInt8[np.ndarray, "classes 3"]:
+    """RGB of each class."""
+    return to_rgb([CLASS_COLOURS[k % len(CLASS_COLOURS)] for k in range(number)])
+
+
+def to_rgb(colours: list[str]) -> UInt8[np.ndarray, "n 3"]:
+    """RGB of colours such as "#1b2733"."""
+    return np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours], np.uint8)
+
+
+def to_hex(rgb: UInt8[np.ndarray, "3"]) -> str:
+    """The name of a colour, such as "#1b2733"."""
+    return "#" + bytes(np.asarray(rgb, np.uint8).tolist()).hex()
+
+
+def _oklch_to_rgb(lightness: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> np.ndarray:
+    """Colours of the OKLCH space in sRGB (B. Ottosson, A perceptual color space for image processing, 2020)."""
+    a, b = chroma * np.cos(hue), chroma * np.sin(hue)
+    to_cone = np.array([[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728],
+                        [1, -0.0894841775, -1.2914855480]])  # fmt: skip
+    to_linear = np.array([[4.0767416621, -3.3077115913, 0.2309699292], [-1.2684380046, 2.6097574011, -0.3413193965],
+                          [-0.0041960863, -0.7034186147, 1.7076147010]])  # fmt: skip
+    linear = np.clip((np.stack([lightness, a, b], 1) @ to_cone.T) ** 3 @ to_linear.T, 0, 1)
+    gamma = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return (gamma * 255).round().astype(np.uint8)

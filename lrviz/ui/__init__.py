@@ -1,0 +1,1 @@
+"""The parts of the app's pages; the only place in the package that imports Streamlit."""

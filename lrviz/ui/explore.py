@@ -1,0 +1,111 @@
+"""The Explore page: choose a model, three images and a window; see its regions."""
+
+import logging
+from collections.abc import Callable
+
+import streamlit as st
+
+from lrviz.errors import LrvizError
+from lrviz.images import ImageRecord, load_image
+from lrviz.session import Scene, resolve
+from lrviz.ui import look, maps, panel, resources, sidebar, state, triplet
+from lrviz.ui.jobs import CALM
+from lrviz.view import ViewSpec
+
+log = logging.getLogger("lrviz")
+
+
+def guarded(page: Callable[[], None]) -> None:
+    """Run a page; what goes wrong becomes a sentence, and what nobody expected is logged."""
+    try:
+        page()
+    except LrvizError as error:
+        st.error(str(error), icon=":material/error:")
+    except Exception:
+        log.exception("the page failed")
+        st.error(CALM, icon=":material/error:")
+
+
+def explore() -> None:
+    """The whole page."""
+    look.apply_look()
+    view = state.current()
+    with st.sidebar:
+        sidebar.sign()
+        sidebar.choose_model()
+    _show_notice()
+    header = st.container()
+    scene = _open_scene(view, header)
+    if scene is None:
+        state.write_link()
+        return
+    scene = state.settle(scene)
+    view = state.current()
+    with st.sidebar:
+        sidebar.choose_colour(scene.model.classes)
+        sidebar.choose_window(scene)
+        device = sidebar.choose_limits()
+        downloads = st.container()
+    with header:
+        triplet.show_triplet(scene.images, resources.predictions_of(scene.program.digest, view.images, scene))
+    _show_views(view, scene, device, downloads)
+    state.write_link()
+
+
+def _show_notice() -> None:
+    notice = st.session_state.pop("notice", None)
+    if notice:
+        st.warning(notice, icon=":material/info:")
+
+
+def _open_scene(view: ViewSpec, header: st.delta_generator.DeltaGenerator) -> Scene | None:
+    """What the view names; None while the network is traced, or if something cannot be loaded."""
+    job = resources.model_job(view.model)
+    if not job.wait(0.1):
+        with header:
+            triplet.show_triplet(_images(view))
+        maps.show_progress(job, "Loading the model", can_cancel=False)
+        return None
+    try:
+        if job.error:
+            raise LrvizError(job.error)
+        return resolve(view)
+    except LrvizError as error:
+        with header:
+            triplet.show_triplet(_images(view))
+        st.error(str(error), icon=":material/error:")
+        resources.pool().drop(job.key)
+        return None
+
+
+def _images(view: ViewSpec) -> tuple[ImageRecord | None, ...]:
+    def load(reference: str) -> ImageRecord | None:
+        try:
+            return load_image(reference)
+        except LrvizError:
+            return None
+
+    return tuple(load(reference) for reference in view.images)
+
+
+def _show_views(view: ViewSpec, scene: Scene, device: str | None, downloads: st.delta_generator.DeltaGenerator) -> None:
+    """The exact map first, since it is what one waits for; then the overview and what lies under both."""
+    left, right = st.columns(2, gap="medium")
+    numbers, below = st.container(), st.container()
+    with right:
+        outcome = maps.find_regions(view, scene, device)
+        if outcome is not None:
+            maps.show_regions(view, scene, outcome, device)
+    with downloads:
+        panel.show_downloads(view, scene, outcome)
+    if outcome is not None:
+        with numbers:
+            panel.show_numbers(view, scene, outcome)
+        with below:
+            region, distribution = st.columns([2, 1], gap="medium")
+            with region:
+                panel.show_region(view, scene, outcome)
+            with distribution:
+                panel.show_histogram(view, scene, outcome)
+    with left:
+        maps.show_overview(view, scene, device, may_start=outcome is not None)

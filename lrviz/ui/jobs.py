@@ -1,0 +1,136 @@
+"""Long work in the background: bounded, shared between users, and started once for each key."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
+
+from lrviz.errors import LrvizError
+
+log = logging.getLogger("lrviz")
+
+Work = Callable[[Callable[[float, str], None], Callable[[], bool]], Any]
+
+CALM = "Something unexpected went wrong here; it was written to the server's log. Reload the page, or change the view."
+
+
+class Job:
+    """One piece of work and how far it is.
+
+    Attributes:
+        key: what it computes.
+        fraction: how much is done, 0 to 1.
+        text: a few words on what is going on.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key, self.fraction, self.text = key, 0.0, ""
+        self._future: Future[Any] = Future()
+        self._cancelled = threading.Event()
+        self._began: float | None = None
+
+    def run(self, work: Work) -> None:
+        """Do the work and keep its result or its error; what was cancelled before it began is not started."""
+        self._began = time.monotonic()
+        try:
+            self._future.set_result(work(self._report, self._cancelled.is_set))
+        except BaseException as error:
+            if not isinstance(error, LrvizError):
+                log.exception("background work %s failed", self.key)
+            self._future.set_exception(error)
+
+    def cancel(self) -> None:
+        """Ask the work to stop; it ends with what it has."""
+        self._cancelled.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end, at most this long, and tell whether it came."""
+        try:
+            self._future.exception(timeout=seconds)
+        except FutureTimeout:
+            return False
+        return True
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self._future.done()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._cancelled.is_set()
+
+    @property
+    def result(self) -> Any:
+        """What the work returned; raises its error."""
+        return self._future.result(timeout=0)
+
+    @property
+    def error(self) -> str | None:
+        """A sentence for the user if the work failed."""
+        error = self._future.exception(timeout=0) if self.done else None
+        if error is None:
+            return None
+        return str(error) if isinstance(error, LrvizError) else CALM
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the work began; 0 while it waits for its turn."""
+        return 0.0 if self._began is None else time.monotonic() - self._began
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for other work to end."""
+        return self._began is None
+
+    def _report(self, fraction: float, text: str) -> None:
+        self.fraction, self.text = min(max(fraction, 0.0), 1.0), text
+
+
+class JobPool:
+    """Runs jobs in a few threads and remembers the last ones that ended.
+
+    Args:
+        max_running: how many run at a time; the others wait.
+        max_kept: how many ended jobs are remembered.
+    """
+
+    def __init__(self, max_running: int = 2, max_kept: int = 24) -> None:
+        self._executor = ThreadPoolExecutor(max_running, thread_name_prefix="lrviz-job")
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._guard = threading.Lock()
+        self._max_kept = max_kept
+
+    def submit(self, key: str, work: Work) -> Job:
+        """Start work, unless a job of the same key is known; `drop` one that failed or was cancelled to try again."""
+        with self._guard:
+            job = self._jobs.get(key)
+            if job is not None:
+                self._jobs.move_to_end(key)
+                return job
+            job = self._jobs[key] = Job(key)
+            self._jobs.move_to_end(key)
+            self._forget()
+        self._executor.submit(job.run, work)
+        return job
+
+    def find(self, key: str) -> Job | None:
+        """The job of a key, if it is known."""
+        with self._guard:
+            return self._jobs.get(key)
+
+    def drop(self, key: str) -> None:
+        """Forget a job that has ended, so that it can be started again."""
+        with self._guard:
+            if key in self._jobs and self._jobs[key].done:
+                del self._jobs[key]
+
+    def _forget(self) -> None:
+        ended = [key for key, job in self._jobs.items() if job.done]
+        for key in ended[: max(len(self._jobs) - self._max_kept, 0)]:
+            del self._jobs[key]

@@ -1,0 +1,99 @@
+"""What Streamlit's theme cannot say: spacing, the row of numbers, thumbnails with sharp pixels."""
+
+import html
+
+import numpy as np
+import streamlit as st
+from jaxtyping import UInt8
+
+from lrviz.figures.rasterise import data_uri
+
+_CSS = """
+<style>
+.stMainBlockContainer {padding: 2.2rem 2rem 1rem 2rem; max-width: none;}
+.stSidebar [data-testid="stSidebarUserContent"] {padding-top: 0.4rem;}
+.stSidebar [data-testid="stSidebarHeader"] {height: 2.2rem; padding-bottom: 0;}
+.lr-brand {font-size: 1.35rem; font-weight: 650; letter-spacing: -0.01em; line-height: 1.1;}
+.lr-sub {color: #5b6875; font-size: 0.82rem; line-height: 1.35;}
+.lr-card {font-size: 0.8rem; color: #3c4955; line-height: 1.5; font-variant-numeric: tabular-nums;}
+.lr-card b {color: #1b2733; font-weight: 600;}
+.lr-numbers {display: flex; flex-wrap: wrap; gap: 0; border: 1px solid #dde2e7; border-radius: 6px; margin: 0.1rem 0;}
+.lr-number {flex: 1 1 6.5rem; padding: 0.45rem 0.8rem 0.4rem; border-left: 1px solid #eef1f4; min-width: 6.5rem;}
+.lr-number:first-child {border-left: none;}
+.lr-number .v {font-size: 1.12rem; font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap;}
+.lr-number .v.long {font-family: monospace; font-size: 0.86rem; line-height: 1.68rem; font-weight: 500;}
+.lr-number .l {font-size: 0.72rem; color: #5b6875; white-space: nowrap;}
+.lr-head {display: flex; align-items: baseline; gap: 0.55rem; min-height: 1.6rem;}
+.lr-head .t {font-weight: 650; font-size: 0.98rem;}
+.lr-head .s {color: #5b6875; font-size: 0.8rem;}
+.lr-tag {font-size: 0.68rem; font-weight: 600; padding: 0.08rem 0.42rem; border-radius: 9px; letter-spacing: 0.03em;}
+.lr-exact {background: #e0f1f0; color: #00616e;}
+.lr-sampled {background: #f5ecd9; color: #7b5a10;}
+.lr-image {display: flex; align-items: center; gap: 0.7rem;}
+.lr-image img {width: 56px; height: 56px; image-rendering: pixelated; border-radius: 4px; border: 1px solid #c9d1d9;}
+.lr-image .n {font-weight: 600; font-size: 0.92rem;} .lr-image .r {color: #5b6875; font-size: 0.75rem;}
+.lr-image .k {display: inline-block; width: 1.25rem; height: 1.25rem; border-radius: 50%; background: #1b2733;
+  color: white; font-size: 0.75rem; text-align: center; line-height: 1.25rem; margin-right: 0.35rem;}
+.st-key-gallery img {width: 64px; height: 64px; image-rendering: pixelated;}
+</style>
+"""
+
+
+def apply_look() -> None:
+    """Add the style sheet to the page."""
+    st.html(_CSS)
+
+
+def brand(title: str, subtitle: str) -> None:
+    """The name of the page at the top of the sidebar."""
+    st.html(f'<div class="lr-brand">{html.escape(title)}</div><div class="lr-sub">{html.escape(subtitle)}</div>')
+
+
+def heading(title: str, tag: str, detail: str) -> None:
+    """A figure's heading, with a tag that tells "exact" from "sampled"."""
+    kind = "lr-exact" if tag == "exact" else "lr-sampled"
+    st.html(
+        f'<div class="lr-head"><span class="t">{html.escape(title)}</span>'
+        f'<span class="lr-tag {kind}">{tag.upper()}</span><span class="s">{html.escape(detail)}</span></div>'
+    )
+
+
+def numbers(items: list[tuple[str, str]]) -> None:
+    """A row of labelled numbers."""
+    cells = "".join(
+        f'<div class="lr-number"><div class="v{" long" if len(value) > 12 else ""}">{html.escape(value)}</div>'
+        f'<div class="l">{html.escape(label)}</div></div>'
+        for label, value in items
+    )
+    st.html(f'<div class="lr-numbers">{cells}</div>')
+
+
+def image_card(letter: str, image: UInt8[np.ndarray, "3 h w"], name: str, detail: str) -> None:
+    """A thumbnail with its letter, class and origin."""
+    source = data_uri(np.ascontiguousarray(image.transpose(1, 2, 0)), flip=False)
+    st.html(
+        f'<div class="lr-image"><img src="{source}" alt="image {letter}"><div><div class="n">'
+        f'<span class="k">{letter}</span>{html.escape(name)}</div>'
+        f'<div class="r">{html.escape(detail)}</div></div></div>'
+    )
+
+
+def count(value: float) -> str:
+    """A count as a reader wants it: exact below a million."""
+    return f"{value:,.0f}" if value < 1e6 else f"{value / 1e6:,.2f} M"
+
+
+def digits(value: float) -> str:
+    """Three significant digits, without an exponent where that stays short."""
+    if not np.isfinite(value):
+        return "not defined"
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """A time span in words of a few letters."""
+    if seconds < 0.995:
+        return f"{max(seconds, 0.001) * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,226 @@
+"""The two linked views: the sampled overview and the exact regions."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from lrviz.figures import blank_overview, overview, region_map
+from lrviz.pipeline import Outcome, request_key
+from lrviz.regions import Regions, Samples
+from lrviz.session import Scene
+from lrviz.ui import look, resources, state
+from lrviz.ui.jobs import Job
+from lrviz.view import ViewSpec
+
+HEIGHT = 540
+_CONFIG = {"scrollZoom": True, "displaylogo": False, "doubleClick": "reset",
+           "modeBarButtonsToRemove": ["toImage", "autoScale2d", "lasso2d"]}  # fmt: skip
+_POLL_SECONDS = 0.4
+_PATIENCE = 1.5
+
+
+def show_progress(job: Job, what: str, *, can_cancel: bool = True) -> None:
+    """A progress bar that follows a job, and runs the page again when it ends."""
+
+    @st.fragment(run_every=_POLL_SECONDS)
+    def follow() -> None:
+        if job.done:
+            st.rerun()
+        text = "waiting for other work" if job.waiting else job.text or "starting"
+        remaining = _remaining(job)
+        st.progress(job.fraction, text=f"{what}: {text}{remaining}")
+        if can_cancel and st.button("Cancel", key=f"cancel-{job.key}", icon=":material/stop_circle:"):
+            job.cancel()
+
+    with st.container(border=True):
+        follow()
+
+
+def _remaining(job: Job) -> str:
+    if job.fraction < 0.02 or job.elapsed < 1:
+        return ""
+    return f", about {look.duration(job.elapsed * (1 - job.fraction) / job.fraction)} left"
+
+
+def find_regions(view: ViewSpec, scene: Scene, device: str | None) -> Outcome | None:
+    """The regions of the view, once they are there; until then a progress bar, or what went wrong."""
+    job = resources.regions_job(view, scene, device)
+    if not job.wait(_PATIENCE):
+        look.heading("Exact regions", "exact", "")
+        show_progress(job, "Finding regions")
+        return None
+    if job.error:
+        look.heading("Exact regions", "exact", "")
+        _show_failure(job, scene)
+        return None
+    outcome: Outcome = job.result
+    if len(outcome.result) == 0:
+        look.heading("Exact regions", "exact", "")
+        st.info("Cancelled before a region was found.", icon=":material/stop_circle:")
+        _offer_retry(job)
+        return None
+    return outcome
+
+
+def _show_failure(job: Job, scene: Scene) -> None:
+    st.error(job.error, icon=":material/error:")
+    left, right, _ = st.columns([1.3, 1, 1])
+    center = tuple(float(x) for x in scene.window.center)
+    left.button(
+        "Smaller window here", type="primary", width="stretch",
+        on_click=lambda: state.set_window(center, state.fitted_half_width(scene, center)),  # type: ignore[arg-type]
+    )  # fmt: skip
+    with right:
+        _offer_retry(job)
+
+
+def _offer_retry(job: Job) -> None:
+    st.button("Try again", on_click=lambda: resources.pool().drop(job.key), width="stretch")
+
+
+def show_regions(view: ViewSpec, scene: Scene, outcome: Outcome, device: str | None) -> None:
+    """The exact map, with its heading and what a drag on it does."""
+    regions: Regions = outcome.result
+    classes = scene.model.classes
+    key = request_key(resources.regions_request(view, scene))
+    size = regions.window.max(0) - regions.window.min(0)
+    left, right = st.columns([3, 1.5], vertical_alignment="center")
+    with left:
+        look.heading("Exact regions", "exact", f"window {size[0]:.3g} × {size[1]:.3g}")
+    with right:
+        mode = st.segmented_control(
+            "Drag", ["Inspect", "New window"], default="Inspect", label_visibility="collapsed", key="drag",
+            help="Inspect: click a region to open it, drag to pan, scroll to zoom. New window: drag a box.",
+            width="stretch",
+        )  # fmt: skip
+    colouring = resources.colouring_of(key, regions, view.colour, view.class_index, classes)
+    figure = region_map(
+        regions,
+        colouring,
+        edges="layer" if view.layer_edges else "thin",
+        class_names=classes,
+        layer_names=tuple(layer.name for layer in scene.program.layers),
+        selected=open_region(regions),
+        height=HEIGHT,
+    )
+    figure.update_layout(dragmode="select" if mode == "New window" else "pan")
+    chart = f"map-{key[:16]}-{view.colour}-{view.class_index}-{view.layer_edges}-{mode}-{state.generation()}"
+    st.plotly_chart(
+        figure, key=chart, theme=None, config=_CONFIG, on_select=lambda: _map_selected(chart, regions),
+        selection_mode=("points", "box"),
+    )  # fmt: skip
+    _warn_partial(regions, scene, view, key)
+
+
+def _warn_partial(regions: Regions, scene: Scene, view: ViewSpec, key: str) -> None:
+    if regions.status == "complete":
+        return
+    share = regions.area.sum() / scene.window.area
+    if regions.status == "max_regions":
+        st.warning(
+            f"The budget of {view.max_regions:,} regions was hit: the map covers {share:.0%} of the window. "
+            "Raise the budget or choose a smaller window.",
+            icon=":material/warning:",
+        )
+        return
+    st.warning(f"Cancelled: the map covers {share:.0%} of the window.", icon=":material/stop_circle:")
+    job = resources.pool().find(key)
+    if job is not None:
+        _offer_retry(job)
+
+
+def open_region(regions: Regions) -> int | None:
+    """Index of the region that the user opened, if the window holds it."""
+    pattern = st.session_state.get("region")
+    try:
+        found = np.flatnonzero(regions.pattern == np.uint64(int(pattern, 16))) if pattern else []
+    except (ValueError, OverflowError):
+        return None
+    return int(found[0]) if len(found) else None
+
+
+def open_by_index(regions: Regions, index: int) -> None:
+    """Open a region."""
+    st.session_state.region = f"{regions.pattern[index]:016x}"
+
+
+def _map_selected(chart: str, regions: Regions) -> None:
+    selection = st.session_state[chart].selection
+    if selection.box:
+        _move_to_box(selection.box[0])
+    elif selection.points:
+        index = selection.points[0].get("customdata")
+        index = index[0] if isinstance(index, list) else index
+        if index is not None and 0 <= int(index) < len(regions):
+            open_by_index(regions, int(index))
+
+
+def _move_to_box(box: Any) -> None:
+    (u0, u1), (v0, v1) = sorted(box["x"]), sorted(box["y"])
+    half_width, half_height = float(f"{(u1 - u0) / 2:.4g}"), float(f"{(v1 - v0) / 2:.4g}")
+    if not (half_width > 0 and half_height > 0):
+        return
+    similar = abs(half_width - half_height) < 0.02 * half_width
+    center = (float(f"{(u0 + u1) / 2:.8g}"), float(f"{(v0 + v1) / 2:.8g}"))
+    state.set_window(center, half_width, None if similar else half_height)
+
+
+def show_overview(view: ViewSpec, scene: Scene, device: str | None, *, may_start: bool) -> None:
+    """The sampled triangle, finer and finer; the exact map comes first, so that it appears sooner."""
+    left, right = st.columns([3, 1.5], vertical_alignment="center")
+    with right:
+        quantity = st.segmented_control(
+            "Overview", ["class", "slope", "margin"], default="class", label_visibility="collapsed", key="overview",
+            width="stretch",
+        )  # fmt: skip
+    samples, running = _best_samples(scene, device, may_start)
+    with left:
+        detail = f"{samples.predicted.shape[1]} × {samples.predicted.shape[0]} pixels" if samples else "waiting"
+        look.heading("Overview", "sampled", detail + (", refining" if running and samples else ""))
+    shown = {
+        "images": tuple(record.image for record in scene.images),
+        "labels": tuple(record.label or "" for record in scene.images),
+        "window": scene.window.corners if view.center is not None else None,
+        "height": HEIGHT,
+    }
+    figure = (
+        overview(samples, quantity or "class", class_names=scene.model.classes, **shown)  # type: ignore[arg-type]
+        if samples
+        else blank_overview(scene.plane.anchors, **shown)  # type: ignore[arg-type]
+    )
+    figure.update_layout(dragmode="select")
+    chart = f"overview-{scene.program.digest[:12]}-{view.images}-{quantity}-{state.generation()}"
+    st.plotly_chart(
+        figure, key=chart, theme=None, config=_CONFIG, on_select=lambda: _overview_selected(chart),
+        selection_mode="box",
+    )  # fmt: skip
+    if running is not None:
+        _wake_up(running)
+
+
+@st.fragment(run_every=_POLL_SECONDS)
+def _wake_up(job: Job) -> None:
+    if job.done:
+        st.rerun()
+
+
+def _overview_selected(chart: str) -> None:
+    boxes = st.session_state[chart].selection.box
+    if boxes:
+        _move_to_box(boxes[0])
+
+
+def _best_samples(scene: Scene, device: str | None, may_start: bool) -> tuple[Samples | None, Job | None]:
+    """The finest samples that are there, and the job that makes finer ones."""
+    best = None
+    for resolution in resources.OVERVIEW_RESOLUTIONS:
+        if not may_start:
+            return best, None
+        job = resources.overview_job(scene, resolution, device)
+        if not job.wait(0.3 if best is None else 0.05):
+            return best, job
+        if job.error:
+            return best, None
+        best = job.result.result
+    return best, None

@@ -1,0 +1,81 @@
+"""The Models page: cards, data, cache."""
+
+import streamlit as st
+
+from lrviz.images import DATA_VARIABLE
+from lrviz.ui import look, resources
+from lrviz.zoo import Card
+
+_PERCENT = st.column_config.NumberColumn(format="percent")
+
+
+def models() -> None:
+    """The whole page."""
+    look.apply_look()
+    with st.sidebar:
+        look.brand("lrviz", "Models, data and cache")
+    st.subheader("Models")
+    cards = resources.cards()
+    if not cards:
+        st.info("No trained models are installed. Install lrviz again, or train some with: lrviz train cnn5 --width 8")
+    else:
+        _show_table(cards)
+    st.subheader("Data")
+    st.markdown(
+        "Twenty test images of CIFAR-10 and twenty of CIFAR-100 travel with lrviz. To use whole data sets, set the "
+        f"environment variable `{DATA_VARIABLE}` to a folder in torchvision's layout before starting the app; images "
+        "then have names such as `cifar10:test:17`."
+    )
+    st.subheader("Cache")
+    _show_cache()
+
+
+def _show_table(cards: tuple[Card, ...]) -> None:
+    chosen = st.dataframe(
+        [
+            {
+                "model": card.name, "family": card.architecture, "width": card.width,
+                "parameters": card.num_parameters, "data": card.data, "images": card.num_train_images,
+                "label noise": card.label_noise, "seed": card.seed, "epochs": card.epochs,
+                "train error": card.train_error, "test error": card.test_error,
+            }
+            for card in cards
+        ],
+        hide_index=True, on_select="rerun", selection_mode="single-row", key="models",
+        height=36 * (min(len(cards), 14) + 1),
+        column_config={
+            "parameters": st.column_config.NumberColumn(format="localized"),
+            "images": st.column_config.NumberColumn(format="localized"),
+            "label noise": _PERCENT,
+            "train error": st.column_config.NumberColumn(format="%.3f"),
+            "test error": st.column_config.NumberColumn(format="%.3f"),
+        },
+    )  # fmt: skip
+    rows = chosen.selection.rows
+    if rows and rows[0] < len(cards):
+        _show_card(cards[rows[0]])
+    else:
+        st.caption("Choose a row to see the model's card.")
+
+
+def _show_card(card: Card) -> None:
+    with st.container(border=True):
+        st.markdown(f"**{card.name}**, trained on {card.date} with lrviz {card.lrviz_version}")
+        st.markdown(card.recipe)
+        mean, std = (", ".join(f"{x:.4f}" for x in values) for values in (card.mean, card.std))
+        st.caption(f"Input: (image - mean) / std, with mean {mean} and std {std}. Classes: {', '.join(card.classes)}.")
+        st.code(card.reproduce, language="bash", wrap_lines=True)
+
+
+def _show_cache() -> None:
+    store = resources.store()
+    look.numbers(
+        [
+            ("stored results", f"{len(store):,}"),
+            ("MB used", f"{store.size_bytes / 1e6:,.1f}"),
+            ("GB limit", f"{store.limit_bytes / 1e9:,.1f}"),
+        ]
+    )
+    if st.button("Clear the cache", icon=":material/delete:"):
+        store.clear()
+        st.rerun()

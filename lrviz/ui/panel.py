@@ -1,0 +1,157 @@
+"""Under the maps: the numbers of the window, the open region, the histogram, and the downloads."""
+
+import time
+from urllib.parse import urlencode
+
+import numpy as np
+import streamlit as st
+
+from lrviz.errors import LrvizError
+from lrviz.export import SUFFIXES, render
+from lrviz.figures import histogram, slope_image
+from lrviz.locate import edges_of
+from lrviz.pipeline import Outcome, request_key
+from lrviz.regions import Regions
+from lrviz.session import Scene
+from lrviz.ui import look, maps, resources
+from lrviz.view import ViewSpec
+
+_KINDS = {".pdf": "PDF", ".svg": "SVG", ".png": "PNG", ".html": "HTML", ".npz": "data (npz)", ".csv": "table (CSV)"}
+
+
+def show_numbers(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
+    """The row of numbers of the window."""
+    regions: Regions = outcome.result
+    found = resources.summary_of(request_key(resources.regions_request(view, scene)), regions)
+    where = f"{regions.device.upper()}, {'stored' if outcome.stored else 'computed'}"
+    look.numbers(
+        [
+            ("regions", look.count(found.num_regions)),
+            ("regions per unit area", look.count(found.density)),
+            ("mean slope, all logits", look.digits(found.mean_slope)),
+            ("mean jump at edges", look.digits(found.mean_jump)),
+            ("similarity of neighbours", f"{found.mean_similarity:.4f}"),
+            ("mean deviation (logit)", look.digits(found.deviation_per_area)),
+            (where, look.duration(regions.seconds)),
+        ]
+    )
+
+
+def show_histogram(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
+    """The distribution of what the map shows."""
+    regions: Regions = outcome.result
+    key = request_key(resources.regions_request(view, scene))
+    colouring = resources.colouring_of(key, regions, view.colour, view.class_index, scene.model.classes)
+    st.html('<div class="lr-head"><span class="t">Distribution</span></div>')
+    st.plotly_chart(
+        histogram(regions, colouring, height=300), theme=None, config={"displayModeBar": False}, key="histogram"
+    )
+
+
+def show_region(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
+    """The open region: its numbers, its neighbours, and its slope as an image."""
+    regions: Regions = outcome.result
+    index = maps.open_region(regions)
+    if index is None:
+        st.html(
+            '<div class="lr-head"><span class="t">Region</span><span class="s">Click a region in the exact map to see '
+            "its numbers, its neighbours, and its slope as an image. The largest one:</span></div>"
+        )
+        index = int(regions.area.argmax())
+    else:
+        st.html('<div class="lr-head"><span class="t">Region</span><span class="s">opened</span></div>')
+    left, right = st.columns([1.15, 1], gap="medium")
+    with left:
+        _show_facts(regions, index, scene)
+    with right:
+        _show_slope(regions, index, scene)
+
+
+def _show_facts(regions: Regions, index: int, scene: Scene) -> None:
+    classes = scene.model.classes
+    predicted = int(regions.predicted[index])
+    slope = np.linalg.norm(regions.slope[index], axis=1)
+    look.numbers(
+        [
+            ("region id", f"{regions.pattern[index]:016x}"),
+            ("predicted class", classes[predicted]),
+            ("area", f"{regions.area[index]:.3g}"),
+            (f"slope of {classes[predicted]}", look.digits(slope[predicted])),
+        ]
+    )
+    edges = edges_of(regions, index)
+    sides = regions.edge_regions[edges]
+    other = np.where(sides[:, 0] == index, sides[:, 1], sides[:, 0])
+    jump = np.linalg.norm((regions.slope[other] - regions.slope[index]).reshape(len(other), -1), axis=1)
+    table = {
+        "neighbour": [f"{regions.pattern[k]:016x}" for k in other],
+        "class": [classes[k] for k in regions.predicted[other]],
+        "edge length": regions.edge_length[edges],
+        "jump": jump,
+        "unit that switches": [scene.program.unit_name(int(unit)) for unit in regions.edge_unit[edges]],
+    }
+    chosen = st.dataframe(
+        table, key=f"neighbours-{regions.pattern[index]:x}", on_select="rerun", selection_mode="single-row",
+        hide_index=True, height=210,
+        column_config={
+            "edge length": st.column_config.NumberColumn(format="%.3g"),
+            "jump": st.column_config.NumberColumn(format="%.3g"),
+        },
+    )  # fmt: skip
+    rows = chosen.selection.rows
+    if rows and rows[0] < len(other):
+        maps.open_by_index(regions, int(other[rows[0]]))
+        st.rerun()
+
+
+def _show_slope(regions: Regions, index: int, scene: Scene) -> None:
+    classes = scene.model.classes
+    chosen = st.selectbox(
+        "Slope as an image, of", range(len(classes)), index=int(regions.predicted[index]),
+        format_func=lambda k: f"slope as an image: {classes[k]}", key=f"slope-{regions.pattern[index]:x}",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    center = regions.centroid[index]
+    slopes = resources.input_slope_of(scene.program.digest, (float(center[0]), float(center[1])), scene)
+    st.plotly_chart(
+        slope_image(slopes[chosen], height=250), theme=None, config={"displayModeBar": False},
+        key=f"slope-image-{regions.pattern[index]:x}-{chosen}",
+    )  # fmt: skip
+
+
+def show_downloads(view: ViewSpec, scene: Scene, outcome: Outcome | None) -> None:
+    """Figure and data as files, and the lines that make them again."""
+    with st.popover("Export", icon=":material/download:", width="stretch", disabled=outcome is None):
+        if outcome is not None:
+            _show_files(view, scene, outcome.result)
+    with st.popover("Reproduce and share", icon=":material/link:", width="stretch"):
+        st.caption("Link to this view: add it to the address of this server.")
+        st.code(f"/?{urlencode(view.to_query())}", language=None, wrap_lines=True)
+        st.caption("Command line")
+        st.code(view.command_line(), language="bash", wrap_lines=True)
+        st.caption("Python")
+        st.code(view.python(), language="python")
+
+
+def _show_files(view: ViewSpec, scene: Scene, regions: Regions) -> None:
+    suffix = st.selectbox("File", SUFFIXES, format_func=_KINDS.get, key="w-suffix")  # type: ignore[arg-type]
+    width = height = 5.0
+    dpi = 300
+    if suffix in (".pdf", ".svg", ".png"):
+        columns = st.columns(3)
+        width = columns[0].number_input("width (in)", 1.0, 40.0, 5.5, 0.5)
+        height = columns[1].number_input("height (in)", 1.0, 40.0, 4.5, 0.5)
+        dpi = columns[2].number_input("dpi", 50, 1200, 300, 50)
+
+    def contents() -> bytes:
+        return render(
+            suffix, regions, view, class_names=scene.model.classes, width_inches=width, height_inches=height, dpi=dpi
+        )
+
+    try:
+        st.download_button(
+            f"Download {_KINDS[suffix]}", contents, file_name=f"regions-{view.model}-{time.strftime('%Y%m%d')}{suffix}",
+            type="primary", width="stretch", on_click="ignore",
+        )  # fmt: skip
+    except LrvizError as error:
+        st.error(str(error))

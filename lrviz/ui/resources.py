@@ -1,0 +1,116 @@
+"""What all sessions share: the store, the background pool, and results that are costly to derive."""
+
+import os
+
+import streamlit as st
+from jaxtyping import Float
+from numpy import ndarray
+
+from lrviz.diskstore import DiskStore
+from lrviz.figures import Colouring, colour_regions
+from lrviz.measures import Summary, summary
+from lrviz.pipeline import Outcome, RegionsRequest, SamplesRequest, request_key, run
+from lrviz.regions import Regions
+from lrviz.session import Scene, load_program
+from lrviz.ui.jobs import Job, JobPool
+from lrviz.view import ViewSpec
+from lrviz.zoo import Card, list_models
+
+OVERVIEW_RESOLUTIONS = (32, 64, 128)
+
+
+@st.cache_resource(show_spinner=False)
+def store() -> DiskStore:
+    """The results on disk."""
+    return DiskStore()
+
+
+@st.cache_resource(show_spinner=False)
+def pool() -> JobPool:
+    """The background pool of this server."""
+    return JobPool(max_running=2)
+
+
+@st.cache_data(show_spinner=False, ttl=30)
+def cards() -> tuple[Card, ...]:
+    """Cards of the shipped models, without the snapshots of one training."""
+    return tuple(card for card in list_models() if not card.is_snapshot)
+
+
+def model_job(name: str) -> Job:
+    """Load and trace a model in the background."""
+
+    def work(report, cancelled):  # type: ignore[no-untyped-def]
+        report(0.0, "reading and tracing the network")
+        return load_program(name)
+
+    return pool().submit(f"model {name}", work)
+
+
+def regions_request(view: ViewSpec, scene: Scene) -> RegionsRequest:
+    """What the exact map of a view needs."""
+    return RegionsRequest(program=scene.program, plane=scene.plane, window=scene.window, max_regions=view.max_regions)
+
+
+def regions_job(view: ViewSpec, scene: Scene, device: str | None) -> Job:
+    """Find the regions of a view in the background."""
+    return _job(regions_request(view, scene), device)
+
+
+def overview_job(scene: Scene, resolution: int, device: str | None) -> Job:
+    """Sample the triangle of a scene in the background."""
+    request = SamplesRequest(
+        program=scene.program, plane=scene.plane, window=scene.plane.triangle(), resolution=resolution
+    )
+    return _job(request, device)
+
+
+def _job(request: RegionsRequest | SamplesRequest, device: str | None) -> Job:
+    place = store()
+
+    def work(report, cancelled) -> Outcome:  # type: ignore[no-untyped-def]
+        return run(request, place, device=device, progress=report, cancelled=cancelled)
+
+    return pool().submit(request_key(request), work)
+
+
+@st.cache_resource(show_spinner=False, max_entries=24)
+def colouring_of(
+    key: str, _regions: Regions, colour: str, class_index: int | None, class_names: tuple[str, ...]
+) -> Colouring:
+    """Colours of the regions of a finished job."""
+    return colour_regions(_regions, colour, class_index=class_index, class_names=class_names)
+
+
+@st.cache_resource(show_spinner=False, max_entries=24)
+def summary_of(key: str, _regions: Regions) -> Summary:
+    """Measures of the regions of a finished job."""
+    return summary(_regions)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def input_slope_of(digest: str, point: tuple[float, float], _scene: Scene) -> Float[ndarray, "classes c h w"]:
+    """Slopes in the input space at a point, for every class."""
+    from lrviz.gradient import input_slope  # noqa: PLC0415
+
+    return input_slope(_scene.program, _scene.plane, list(point))
+
+
+def threads() -> int:
+    """Processors that the server may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@st.cache_resource(show_spinner=False)
+def devices() -> tuple[str, ...]:
+    """Where the engine can work here, the default first."""
+    import torch  # noqa: PLC0415
+
+    return ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def predictions_of(digest: str, images: tuple[str, str, str], _scene: Scene) -> tuple[str, ...]:
+    """The classes that the network predicts for the triplet."""
+    logits = _scene.program.forward(_scene.plane.embed(_scene.plane.anchors).to(_scene.program.device))
+    return tuple(_scene.model.classes[k] for k in logits.argmax(1).tolist())

@@ -1,0 +1,137 @@
+"""The controls of the Explore page."""
+
+import html
+
+import streamlit as st
+
+from lrviz.measures import QUANTITIES
+from lrviz.session import Scene
+from lrviz.ui import look, resources, state
+from lrviz.view import MAX_BUDGET
+from lrviz.zoo import Card
+
+_LADDER = [float(f"{m}e{e}") for e in range(-6, 3) for m in (1, 1.5, 2, 3, 5, 7)]
+_BUDGETS = (10_000, 50_000, 200_000, 500_000, 1_000_000)
+
+
+def choose_model() -> None:
+    """The model picker and the card of the chosen one."""
+    cards = {card.name: card for card in resources.cards()}
+    view = state.current()
+    names = list(cards) if view.model in cards else [view.model, *cards]
+    st.session_state["w-model"] = view.model
+    st.selectbox("Model", names, key="w-model", on_change=_model_changed)
+    if view.model in cards:
+        _show_card(cards[view.model])
+
+
+def _model_changed() -> None:
+    state.change(model=st.session_state["w-model"], class_index=None)
+    st.session_state.fit = "check"
+
+
+def _show_card(card: Card) -> None:
+    noise = f", {card.label_noise:.0%} label noise" if card.label_noise else ""
+    st.html(
+        f'<div class="lr-card">{html.escape(card.architecture)}, width <b>{card.width}</b>, '
+        f"{card.num_parameters:,} parameters<br>{card.num_train_images:,} images of {html.escape(card.data)}{noise}<br>"
+        f"test error <b>{card.test_error:.3f}</b> &nbsp; train error <b>{card.train_error:.3f}</b></div>"
+    )
+
+
+def choose_colour(classes: tuple[str, ...]) -> None:
+    """What the exact map shows, and of which outputs."""
+    view = state.current()
+    st.session_state["w-colour"] = view.colour
+    st.selectbox(
+        "Colour regions by", list(QUANTITIES), key="w-colour", format_func=_colour_name,
+        on_change=lambda: state.change(colour=st.session_state["w-colour"]),
+    )  # fmt: skip
+    st.session_state["w-class"] = -1 if view.class_index is None else view.class_index
+    st.selectbox(
+        "Outputs", range(-1, len(classes)), key="w-class",
+        format_func=lambda k: "all classes" if k < 0 else classes[k],
+        on_change=_class_changed,
+        disabled=not QUANTITIES[view.colour].per_class,
+        help="Slope, jump, deviation and similarity can be those of one class, or of all logits together.",
+    )  # fmt: skip
+    st.session_state["w-edges"] = view.layer_edges
+    st.toggle(
+        "Edges coloured by layer", key="w-edges",
+        on_change=lambda: state.change(layer_edges=st.session_state["w-edges"]),
+    )  # fmt: skip
+
+
+def _class_changed() -> None:
+    chosen = st.session_state["w-class"]
+    state.change(class_index=None if chosen < 0 else chosen)
+
+
+def _colour_name(quantity: str) -> str:
+    return {"region": "region (by id)", "density": "density (log)"}.get(quantity, QUANTITIES[quantity].label)
+
+
+def choose_window(scene: Scene) -> None:
+    """Presets, centre and half width of the window."""
+    view = state.current()
+    u, v = view.center or tuple(scene.window.center)
+    half = view.half_width or scene.window.radius
+    st.session_state["w-preset"] = None
+    st.selectbox(
+        "Window", state.PRESETS, key="w-preset", placeholder="go to ...", index=None,
+        format_func=lambda name: name if name in ("centroid", "decision boundary") else f"around {name}",
+        on_change=lambda: state.place(scene, st.session_state["w-preset"]),
+        help="Sets the centre, and a size that holds about 1,500 regions.",
+    )  # fmt: skip
+    st.session_state["w-u"], st.session_state["w-v"] = float(u), float(v)
+    left, right = st.columns(2, gap="small")
+    left.number_input("centre u", key="w-u", format="%.4f", step=half, on_change=_numbers_changed)
+    right.number_input("centre v", key="w-v", format="%.4f", step=half, on_change=_numbers_changed)
+    ladder = sorted({*_LADDER, half})
+    st.session_state["w-half"] = half
+    st.select_slider(
+        "half width (L2 distance)", ladder, key="w-half", format_func=lambda x: f"{x:.3g}", on_change=_half_changed
+    )
+    largest = 10 * scene.plane.triangle().radius
+    st.session_state["w-exact-half"] = float(half)
+    st.number_input(
+        "half width, exactly", key="w-exact-half", format="%.6g", min_value=1e-9, max_value=max(largest, half),
+        step=half / 10, label_visibility="collapsed",
+        on_change=lambda: _resize(st.session_state["w-exact-half"]),
+    )  # fmt: skip
+
+
+def _numbers_changed() -> None:
+    view = state.current()
+    half = view.half_width or st.session_state["w-half"]
+    state.set_window((st.session_state["w-u"], st.session_state["w-v"]), half, view.half_height)
+
+
+def _half_changed() -> None:
+    _resize(st.session_state["w-half"])
+
+
+def _resize(half: float) -> None:
+    state.set_window((st.session_state["w-u"], st.session_state["w-v"]), half)
+
+
+def choose_limits() -> str | None:
+    """The budget and the device; returns the device."""
+    view = state.current()
+    budgets = sorted({*_BUDGETS, min(view.max_regions, MAX_BUDGET)})
+    st.session_state["w-budget"] = view.max_regions
+    left, right = st.columns(2, gap="small")
+    left.selectbox(
+        "Budget", budgets, key="w-budget", format_func=lambda n: f"{n:,}",
+        on_change=lambda: state.change(max_regions=st.session_state["w-budget"]),
+        help="Stop after that many regions.",
+    )  # fmt: skip
+    device = right.selectbox("Device", resources.devices(), format_func=str.upper)
+    store = resources.store()
+    st.caption(f"{store.size_bytes / 1e6:,.1f} MB of {store.limit_bytes / 1e9:,.1f} GB cache used")
+    return device
+
+
+def sign() -> None:
+    """The name of the app."""
+    look.brand("lrviz", "The exact linear regions of a trained ReLU network, on the plane through three images")
