@@ -1,0 +1,91 @@
+"""The choice of a device; and no part of the engine makes a tensor without saying where."""
+
+import numpy as np
+import pytest
+import torch
+from cases import CASE, Case
+from factories import FACTORIES, explicit_devices
+
+from lrviz.devices import choose_device, single_threaded
+from lrviz.errors import InvalidDevice
+from lrviz.estimate import estimate_regions
+from lrviz.line import find_pieces
+from lrviz.polygon import find_regions
+from lrviz.program import Program
+from lrviz.raster import sample_plane
+
+NAMES = ("mlp-50-50", "mlp-16-inputs", "residual", "saturating", "shapes", "black-image", "no-relu")
+
+
+@pytest.fixture(params=NAMES)
+def case(request: pytest.FixtureRequest) -> Case:
+    CASE[request.param].program  # noqa: B018  traced before the guard is up, once
+    return CASE[request.param]
+
+
+def test_the_guard_notices() -> None:
+    for name in FACTORIES:
+        source = f"torch.{name}(1)"
+        with explicit_devices(), pytest.raises(AssertionError, match=f"lrviz.example calls torch.{name} without"):
+            eval(source, {"torch": torch, "__name__": "lrviz.example"})
+    with explicit_devices():
+        assert eval("torch.zeros(1, device='cpu')", {"torch": torch, "__name__": "lrviz.example"}) == 0
+        assert torch.zeros(1) == 0
+
+
+def test_tracing(case: Case) -> None:
+    with explicit_devices():
+        Program.from_module(case.module, torch.zeros(1, *case.program.input_shape))
+
+
+def test_propagating(case: Case) -> None:
+    points = case.plane().embed(case.window().corners)
+    with explicit_devices():
+        case.program(points)
+        case.program.patterns(points)
+
+
+def test_sampling(case: Case) -> None:
+    with explicit_devices():
+        sample_plane(case.program, case.plane(), case.window(), resolution=8)
+
+
+def test_finding_regions(case: Case) -> None:
+    with explicit_devices():
+        assert len(find_regions(case.program, case.plane(), case.window()))
+
+
+def test_finding_pieces_and_estimating(case: Case) -> None:
+    with explicit_devices():
+        assert len(find_pieces(case.program, *case.plane().embed(np.array([[0.0, 0], [1, 1]]))))
+        estimate_regions(case.program, case.plane(), case.window())
+
+
+def test_chooses_the_processor_where_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device() == choose_device("cpu") == torch.device("cpu")
+    with pytest.raises(InvalidDevice, match=r"finds no GPU here. Choose 'cpu'"):
+        choose_device("cuda")
+
+
+def test_chooses_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device() == torch.device("cuda")
+    assert choose_device("cpu") == torch.device("cpu")
+
+
+def test_mps_falls_back_to_the_processor_and_says_so() -> None:
+    with pytest.warns(UserWarning, match="mps has no float64"):
+        assert choose_device("mps") == torch.device("cpu")
+
+
+def test_unknown_devices_are_refused() -> None:
+    with pytest.raises(InvalidDevice, match="got 'abacus'"):
+        choose_device("abacus")
+
+
+def test_single_threaded_lasts_as_long_as_its_block() -> None:
+    before = torch.get_num_threads()
+    with single_threaded():
+        assert torch.get_num_threads() == 1
+    torch.set_num_threads(before)
