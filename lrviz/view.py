@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from lrviz.errors import InvalidView
+from lrviz.measures import QUANTITIES
 
-COLOURS = ("region", "class", "slope", "jump", "deviation", "similarity", "area", "density")
+COLOURS = tuple(QUANTITIES)
 """Quantities that regions can be coloured by."""
 
 MAX_BUDGET = 10_000_000

@@ -1,10 +1,10 @@
-"""The `lrviz` command."""
+"""The work of the commands about trained models."""
 
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -20,28 +20,9 @@ from lrviz.zoo import SUFFIX, Card, list_models, load_model
 PIPE_WIDTH = 160
 """Columns of a table that does not go to a terminal."""
 
-app = typer.Typer(help="The exact linear regions of trained ReLU networks.", no_args_is_help=True, add_completion=False)
 
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command; an error that lrviz raises ends it with one sentence and exit code 2.
-
-    Args:
-        arguments: the words after `lrviz`; those of the process when None.
-    """
-    try:
-        app(arguments)
-    except (LrvizError, OSError) as error:
-        typer.echo(f"lrviz: {error}", err=True)
-        sys.exit(2)
-
-
-@app.command()
-def models(
-    folder: Annotated[Path | None, typer.Option(help="Folder of checkpoints; the shipped ones if not given.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
-) -> None:
-    """List the trained models."""
+def print_models(folder: Path | None, as_json: bool) -> None:
+    """Print the cards of the models in a folder, as a table or as JSON."""
     cards = list_models(folder)
     if as_json:
         typer.echo(json.dumps([asdict(card) for card in cards], indent=2))
@@ -71,37 +52,20 @@ def _models_table(cards: tuple[Card, ...]) -> Table:
     return table
 
 
-@app.command("train")
-def train_command(  # noqa: PLR0917
-    family: Annotated[str, typer.Argument(help="cnn5, vgg8, vgg11, vgg13, vgg16, vgg19, resnet18 or resnet34.")],
-    data: Annotated[Path, typer.Option(help="Folder in torchvision's layout, or npz file of JPEG bytes.")],
-    out: Annotated[Path, typer.Option(help="Folder for the checkpoints and cards.")],
-    width: Annotated[list[int] | None, typer.Option(help="Base width; give it several times to train several.")] = None,
-    dataset: Annotated[str, typer.Option(help="cifar10 or cifar100: what to read in a folder.")] = "cifar10",
-    download: Annotated[bool, typer.Option(help="Let torchvision download the data set into the folder.")] = False,
-    subset: Annotated[int | None, typer.Option(help="Train on that many images, class-balanced.")] = None,
-    noise: Annotated[float, typer.Option(help="Fraction of labels moved to a random other class.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Seed of everything that is random.")] = 0,
-    batch_norm: Annotated[bool, typer.Option(help="Batch normalisation after every convolution.")] = False,
-    augment: Annotated[bool | None, typer.Option(help="Random crops and flips.", show_default="by family")] = None,
-    learning_rate: Annotated[float | None, typer.Option("--lr", help="Of Adam.", show_default="by family")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images per step.", show_default="by family")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Largest number of epochs.", show_default="by family")] = None,
-    snapshot: Annotated[list[int] | None, typer.Option(help="Also keep a checkpoint after this epoch.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda if there is one.")] = None,
-    force: Annotated[bool, typer.Option(help="Train again what is finished.")] = False,
+def train_all(
+    family: str,
+    widths: list[int],
+    options: dict[str, Any],
+    *,
+    data: Path,
+    dataset: str,
+    out: Path,
+    download: bool,
+    device: str | None,
+    force: bool,
 ) -> None:
-    """Train networks of one family; a stopped training goes on where it was."""
-    given: dict[str, Any] = {
-        "augment": augment,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "epochs": epochs,
-        "snapshots": tuple(snapshot) if snapshot else None,
-    }
-    options = {name: value for name, value in given.items() if value is not None}
-    options |= {"subset": subset, "label_noise": noise, "seed": seed, "batch_norm": batch_norm}
-    configs = [default_config(family, number, **options) for number in width or [1]]
+    """Train a network for every width that is not finished."""
+    configs = [default_config(family, number, **options) for number in widths]
     suffix = "" if dataset == "cifar10" else f"-{dataset}"
     paths = [out / f"{config.name}{suffix}{SUFFIX}" for config in configs]
     todo = [(config, path) for config, path in zip(configs, paths, strict=True) if force or not _is_finished(path)]

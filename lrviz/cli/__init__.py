@@ -1,0 +1,37 @@
+"""The `lrviz` command."""
+
+import sys
+import warnings
+
+import typer
+
+from lrviz.cli import caching, finding, training
+from lrviz.errors import LrvizError
+
+app = typer.Typer(help="The exact linear regions of trained ReLU networks.", no_args_is_help=True, add_completion=False)
+app.command("models")(training.models)
+app.command("train")(training.train_command)
+app.command("estimate")(finding.estimate)
+app.command("regions")(finding.regions)
+app.command("pieces")(finding.pieces)
+app.command("figure")(finding.figure)
+app.add_typer(caching.app, name="cache")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; an error that lrviz raises ends it with one sentence and exit code 2.
+
+    Args:
+        arguments: the words after `lrviz`; those of the process when None.
+    """
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            app(arguments)
+        except (LrvizError, OSError) as error:
+            typer.echo(f"lrviz: {error}", err=True)
+            sys.exit(2)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    typer.echo(f"lrviz: {message}", err=True)

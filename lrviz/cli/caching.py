@@ -1,0 +1,67 @@
+"""The commands about stored results."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from lrviz.diskstore import DiskStore
+from lrviz.errors import InvalidRequest
+
+app = typer.Typer(help="Stored results: how many there are, and how much room they may take.", no_args_is_help=True)
+
+_UNITS = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+
+
+@app.command()
+def info() -> None:
+    """Tell where results are stored, how many, and how much room they take."""
+    store = DiskStore()
+    typer.echo(f"{store.folder}: {_count(store)}, {format_size(store.size_bytes)} of {format_size(store.limit_bytes)}")
+
+
+@app.command()
+def clear() -> None:
+    """Drop all stored results."""
+    store = DiskStore()
+    dropped, size = _count(store), store.size_bytes
+    store.clear()
+    typer.echo(f"Dropped {dropped}, {format_size(size)}.")
+
+
+@app.command()
+def limit(size: Annotated[str, typer.Argument(help="Such as 500MB or 4GB.")]) -> None:
+    """Set how much room stored results may take; the least recently used ones make way."""
+    store = DiskStore()
+    store.limit_bytes = parse_size(size)
+    typer.echo(f"{_count(store)}, {format_size(store.size_bytes)} of {format_size(store.limit_bytes)}")
+
+
+def parse_size(text: str) -> int:
+    """Bytes in a text such as 500MB or 4 GB (1 GB is 2^30 bytes).
+
+    Raises:
+        InvalidRequest: The text is no size.
+
+    >>> parse_size("1.5 KB")
+    1536
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?B?)", text.strip().upper())
+    unit = match and match[2].replace("I", "").removesuffix("B") + "B"
+    if match is None or unit not in _UNITS:
+        raise InvalidRequest(f"Expected a size such as 500MB or 4GB; got {text!r}.")
+    return int(float(match[1]) * _UNITS[unit])
+
+
+def format_size(num_bytes: int) -> str:
+    """Bytes as a text with three digits.
+
+    >>> format_size(2 * 2**30), format_size(1536), format_size(7)
+    ('2 GB', '1.5 KB', '7 B')
+    """
+    unit = max((unit for unit in _UNITS if unit and _UNITS[unit] <= max(num_bytes, 1)), key=lambda unit: _UNITS[unit])
+    return f"{num_bytes / _UNITS[unit]:.3g} {unit}"
+
+
+def _count(store: DiskStore) -> str:
+    return f"{len(store):,} result{'' if len(store) == 1 else 's'}"

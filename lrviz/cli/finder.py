@@ -1,0 +1,168 @@
+"""The work of the commands that find regions and pieces."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
+from lrviz.diskstore import DiskStore
+from lrviz.errors import InvalidRequest
+from lrviz.export import save_figure
+from lrviz.images import ImageRecord, load_image
+from lrviz.pipeline import EstimateRequest, Outcome, PiecesRequest, RegionsRequest, Request, run
+from lrviz.plane import Segment
+from lrviz.regions import Regions
+from lrviz.session import Scene, load_program, resolve
+from lrviz.store import MemoryStore
+from lrviz.view import ViewSpec
+
+FIGURE_SUFFIXES = (".pdf", ".svg", ".png", ".html")
+LARGEST_INCHES, LARGEST_DPI = 100.0, 2400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How to answer requests.
+
+    Attributes:
+        device: Where to compute; None for the GPU if there is one.
+        cache: Whether to use the store on disk.
+    """
+
+    device: str | None
+    cache: bool
+
+    def answer(self, request: Request) -> Outcome:
+        """Answer with a progress bar; Ctrl-C ends it with what was found so far."""
+        store = DiskStore() if self.cache else MemoryStore()
+        with cancel_on_interrupt() as cancelled, progress_bar() as progress:
+            return run(request, store, device=self.device, progress=progress, cancelled=cancelled)
+
+
+def make_view(
+    model: str, images: tuple[str, str, str], window: tuple[float, float, float] | None, **options: Any
+) -> ViewSpec:
+    """The view that a command's options describe.
+
+    Raises:
+        InvalidView: An option is outside its range.
+    """
+    center, half_width = (None, None) if window is None else (window[:2], window[2])
+    return ViewSpec(model=model, images=images, center=center, half_width=half_width, **options)
+
+
+def print_estimate(view: ViewSpec, how: Run) -> None:
+    """Print how many regions to expect, and the time that finding them would take."""
+    scene = _open_scene(view)
+    outcome = how.answer(EstimateRequest(program=scene.program, plane=scene.plane, window=scene.window))
+    found = outcome.result
+    number = min(found.num_regions, float(view.max_regions))
+    typer.echo(
+        f"about {found.num_regions:,.0f} regions, area {scene.window.area:.6g}, "
+        f"{found.pieces_per_length:.4g} pieces per unit length, {found.seconds:.2g} s to find"
+    )
+    if number < found.num_regions:
+        tell(f"that is above the budget of {view.max_regions:,} regions; raise --max-regions or shrink the window.")
+
+
+def write_regions(view: ViewSpec, how: Run, out: Path, csv: Path | None) -> None:
+    """Find the regions of a view, write them, and print a summary."""
+    with ExitStack() as files:
+        target = files.enter_context(written_whole(out, (".npz",)))
+        table = csv and files.enter_context(written_whole(csv, (".csv",)))
+        scene, outcome = _find_regions(view, how)
+        for path in filter(None, (target, table)):
+            save_figure(path, outcome.result, view, class_names=scene.model.classes)
+    _report(outcome, scene, view, out)
+
+
+def write_pieces(model: str, start: str, end: str, how: Run, out: Path) -> None:
+    """Find the pieces between two images, write them, and print a summary."""
+    with written_whole(out, (".npz",)) as target:
+        loaded, program = load_program(model)
+        ends = [loaded.normalise(_load(name).image) for name in (start, end)]
+        segment = Segment.between(*ends)
+        outcome = how.answer(PiecesRequest(program=program, start=ends[0].numpy(), end=ends[1].numpy()))
+        found = outcome.result
+        found.save(target)
+    density = len(found) / segment.length
+    typer.echo(
+        f"{len(found):,} pieces, length {segment.length:.6g}, {density:.4g} per unit length, {_timing(outcome)}, "
+        f"{found.status}: {out}"
+    )
+    if found.status == "cancelled":
+        tell("cancelled: the pieces do not reach the other end.")
+        raise typer.Exit(INTERRUPTED)
+
+
+def draw_figure(view: ViewSpec, how: Run, out: Path, size: tuple[float, float], dpi: int) -> None:
+    """Find the regions of a view, draw them to a file, and print a summary."""
+    if not (all(0 < inches <= LARGEST_INCHES for inches in size) and 1 <= dpi <= LARGEST_DPI):
+        raise InvalidRequest(
+            f"Expected a size up to {LARGEST_INCHES:g} inches and 1 to {LARGEST_DPI} dpi; "
+            f"got {size[0]:g} by {size[1]:g} inches and {dpi} dpi."
+        )
+    with written_whole(out, FIGURE_SUFFIXES) as target:
+        scene, outcome = _find_regions(view, how)
+        save_figure(
+            target,
+            outcome.result,
+            view,
+            class_names=scene.model.classes,
+            width_inches=size[0],
+            height_inches=size[1],
+            dpi=dpi,
+        )
+    _report(outcome, scene, view, out)
+
+
+def _open_scene(view: ViewSpec) -> Scene:
+    scene = resolve(view)
+    _tell_notices(*scene.images)
+    return scene
+
+
+def _load(name: str) -> ImageRecord:
+    record = load_image(name)
+    _tell_notices(record)
+    return record
+
+
+def _tell_notices(*images: ImageRecord) -> None:
+    for record in images:
+        if record.notice:
+            tell(record.notice)
+
+
+def _find_regions(view: ViewSpec, how: Run) -> tuple[Scene, Outcome]:
+    scene = _open_scene(view)
+    request = RegionsRequest(
+        program=scene.program, plane=scene.plane, window=scene.window, max_regions=view.max_regions
+    )
+    outcome = how.answer(request)
+    if len(outcome.result) == 0:
+        tell("cancelled before a region was found; nothing was written.")
+        raise typer.Exit(INTERRUPTED)
+    return scene, outcome
+
+
+def _report(outcome: Outcome, scene: Scene, view: ViewSpec, out: Path) -> None:
+    found: Regions = outcome.result
+    area = float(found.area.sum())
+    typer.echo(
+        f"{len(found):,} regions, area {area:.6g}, {len(found) / area:,.4g} per unit area, {_timing(outcome)}, "
+        f"{found.status}: {out}"
+    )
+    share = f"the result covers {area / scene.window.area:.2%} of the window"
+    if found.status == "max_regions":
+        tell(f"the budget of {view.max_regions:,} regions was hit: {share}. Raise --max-regions or shrink the window.")
+    elif found.status == "cancelled":
+        tell(f"cancelled: {share}.")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _timing(outcome: Outcome) -> str:
+    return f"{outcome.seconds:.2f} s, {'from cache' if outcome.stored else 'computed'}"

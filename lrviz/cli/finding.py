@@ -1,0 +1,105 @@
+"""The commands that find regions and pieces. Their work is in `finder`: PyTorch is imported when it is needed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Model = Annotated[str, typer.Option(help="Name of a shipped model (lrviz models), or a .safetensors file.")]
+Images = Annotated[
+    tuple[str, str, str],
+    typer.Option(metavar="A B C", help="The triplet: samples:3, cifar10:test:17, or PNG or JPEG files."),
+]
+Window = Annotated[
+    tuple[float, float, float] | None,
+    typer.Option(metavar="U V HALF", help="Centre and half width in the plane; the whole triangle if not given."),
+]
+HalfHeight = Annotated[float | None, typer.Option(help="Half the window's height.", show_default="half width")]
+Budget = Annotated[int, typer.Option("--max-regions", help="Stop after that many regions.")]
+Device = Annotated[str | None, typer.Option(help="cpu or cuda; cuda if there is one.")]
+Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Use the stored results, and store new ones.")]
+
+
+def estimate(
+    *,
+    model: Model,
+    images: Images,
+    window: Window = None,
+    half_height: HalfHeight = None,
+    max_regions: Budget = 200_000,
+    device: Device = None,
+    cache: Cache = True,
+) -> None:
+    """Estimate how many regions a window holds and how long finding them takes."""
+    from lrviz.cli import finder  # noqa: PLC0415
+
+    view = finder.make_view(model, images, window, half_height=half_height, max_regions=max_regions)
+    finder.print_estimate(view, finder.Run(device=device, cache=cache))
+
+
+def regions(
+    *,
+    model: Model,
+    images: Images,
+    out: Annotated[Path, typer.Option(help="The .npz file to write.")],
+    window: Window = None,
+    half_height: HalfHeight = None,
+    max_regions: Budget = 200_000,
+    csv: Annotated[Path | None, typer.Option(help="Also write the measures of every region to this file.")] = None,
+    device: Device = None,
+    cache: Cache = True,
+) -> None:
+    """Find the regions of a window, exactly."""
+    from lrviz.cli import finder  # noqa: PLC0415
+
+    view = finder.make_view(model, images, window, half_height=half_height, max_regions=max_regions)
+    finder.write_regions(view, finder.Run(device=device, cache=cache), out, csv)
+
+
+def pieces(
+    *,
+    model: Model,
+    start: Annotated[str, typer.Option("--from", help="The image at one end.")],
+    end: Annotated[str, typer.Option("--to", help="The image at the other end.")],
+    out: Annotated[Path, typer.Option(help="The .npz file to write.")],
+    device: Device = None,
+    cache: Cache = True,
+) -> None:
+    """Find the pieces of the straight line between two images, exactly."""
+    from lrviz.cli import finder  # noqa: PLC0415
+
+    finder.write_pieces(model, start, end, finder.Run(device=device, cache=cache), out)
+
+
+def figure(
+    *,
+    model: Model,
+    images: Images,
+    out: Annotated[Path, typer.Option(help="The .pdf, .svg, .png or .html file to write.")],
+    window: Window = None,
+    half_height: HalfHeight = None,
+    colour: Annotated[
+        str, typer.Option(help="region, class, slope, jump, deviation, similarity, area or density.")
+    ] = "slope",
+    class_index: Annotated[int | None, typer.Option("--class", help="The output that the colour is about.")] = None,
+    layer_edges: Annotated[bool, typer.Option(help="Colour edges by the layer that drew them.")] = False,
+    size: Annotated[tuple[float, float], typer.Option(metavar="W H", help="Width and height in inches.")] = (6.0, 5.0),
+    dpi: Annotated[int, typer.Option(help="Dots per inch of what is not vector graphics.")] = 300,
+    max_regions: Budget = 200_000,
+    device: Device = None,
+    cache: Cache = True,
+) -> None:
+    """Draw the regions of a window."""
+    from lrviz.cli import finder  # noqa: PLC0415
+
+    view = finder.make_view(
+        model,
+        images,
+        window,
+        half_height=half_height,
+        max_regions=max_regions,
+        colour=colour,
+        class_index=class_index,
+        layer_edges=layer_edges,
+    )
+    finder.draw_figure(view, finder.Run(device=device, cache=cache), out, size, dpi)

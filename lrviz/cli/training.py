@@ -1,0 +1,60 @@
+"""The commands about trained models: list them, train more. PyTorch is imported when it is needed."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def models(
+    folder: Annotated[Path | None, typer.Option(help="Folder of checkpoints; the shipped ones if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
+) -> None:
+    """List the trained models."""
+    from lrviz.cli import trainer  # noqa: PLC0415
+
+    trainer.print_models(folder, as_json)
+
+
+def train_command(  # noqa: PLR0917
+    family: Annotated[str, typer.Argument(help="cnn5, vgg8, vgg11, vgg13, vgg16, vgg19, resnet18 or resnet34.")],
+    data: Annotated[Path, typer.Option(help="Folder in torchvision's layout, or npz file of JPEG bytes.")],
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoints and cards.")],
+    width: Annotated[list[int] | None, typer.Option(help="Base width; give it several times to train several.")] = None,
+    dataset: Annotated[str, typer.Option(help="cifar10 or cifar100: what to read in a folder.")] = "cifar10",
+    download: Annotated[bool, typer.Option(help="Let torchvision download the data set into the folder.")] = False,
+    subset: Annotated[int | None, typer.Option(help="Train on that many images, class-balanced.")] = None,
+    noise: Annotated[float, typer.Option(help="Fraction of labels moved to a random other class.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Seed of everything that is random.")] = 0,
+    batch_norm: Annotated[bool, typer.Option(help="Batch normalisation after every convolution.")] = False,
+    augment: Annotated[bool | None, typer.Option(help="Random crops and flips.", show_default="by family")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--lr", help="Of Adam.", show_default="by family")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per step.", show_default="by family")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Largest number of epochs.", show_default="by family")] = None,
+    snapshot: Annotated[list[int] | None, typer.Option(help="Also keep a checkpoint after this epoch.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda if there is one.")] = None,
+    force: Annotated[bool, typer.Option(help="Train again what is finished.")] = False,
+) -> None:
+    """Train networks of one family; a stopped training goes on where it was."""
+    from lrviz.cli import trainer  # noqa: PLC0415
+
+    given: dict[str, Any] = {
+        "augment": augment,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "snapshots": tuple(snapshot) if snapshot else None,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    options |= {"subset": subset, "label_noise": noise, "seed": seed, "batch_norm": batch_norm}
+    trainer.train_all(
+        family,
+        width or [1],
+        options,
+        data=data,
+        dataset=dataset,
+        out=out,
+        download=download,
+        device=device,
+        force=force,
+    )
