@@ -119,9 +119,9 @@ def _solve(tile: Tile) -> _Found:
         pattern=restriction.base.expand(1),
         maps=low.new_zeros(1, 2, restriction.num_units),
     )
-    noise = TOLERANCE.crossing * restriction.magnitude
+    noise, zero = restriction.noise, restriction.zero
     for start, end in zip(restriction.layers[:-1], restriction.layers[1:], strict=True):
-        state = _next_layer(restriction, state, slice(start, end), noise[start:end])
+        state = _next_layer(restriction, state, slice(start, end), noise[start:end], zero[start:end])
     outputs = state.maps @ restriction.output_coupling.T + restriction.output_affine.T
     arrays = {
         "start": tile.center + tile.radius * state.start,
@@ -134,12 +134,14 @@ def _solve(tile: Tile) -> _Found:
     return _Found(**{name: array.cpu().numpy() for name, array in arrays.items()})
 
 
-def _next_layer(restriction: Restriction, state: _Intervals, layer: slice, noise: torch.Tensor) -> _Intervals:
+def _next_layer(
+    restriction: Restriction, state: _Intervals, layer: slice, noise: torch.Tensor, zero: torch.Tensor
+) -> _Intervals:
     rows = state.maps[..., : layer.start] @ restriction.coupling[layer, : layer.start].T + restriction.affine[layer].T
     start, end, unit, parent = _split_intervals(state, rows, restriction.unit[layer], noise)
     rows = rows.index_select(0, parent)
     maps = state.maps.index_select(0, parent)
-    active = rows[:, 0] + rows[:, 1] * ((start + end) / 2)[:, None] > noise * (TOLERANCE.rounding / TOLERANCE.crossing)
+    active = rows[:, 0] + rows[:, 1] * ((start + end) / 2)[:, None] > zero
     maps[..., layer] = rows * (active.to(rows.dtype) - restriction.mix[layer])[:, None]
     pattern = state.pattern[parent] ^ xor_active(active.T, restriction.key[layer])
     return _Intervals(start=start, end=end, unit=unit, pattern=pattern, maps=maps)

@@ -89,10 +89,8 @@ def merge_fragments(fragments: Fragments) -> tuple[Fragments, np.ndarray]:
     )
     joined = _join_sides(fragments, np.flatnonzero(~single & (fragments.unit != CUT)), owner_group)
     sides = whole.followed_by(joined).sorted()
-    area = np.bincount(group, fragments.area, len(starts))
-    centroid = np.stack(
-        [np.bincount(group, fragments.area * fragments.centroid[:, axis], len(starts)) for axis in (0, 1)], 1
-    )
+    area = _sum_by(group, fragments.area, len(starts))
+    moments = [_sum_by(group, fragments.area * fragments.centroid[:, axis], len(starts)) for axis in (0, 1)]
     return Fragments(
         count=np.bincount(sides.group, minlength=len(starts)),
         start=sides.start,
@@ -100,8 +98,12 @@ def merge_fragments(fragments: Fragments) -> tuple[Fragments, np.ndarray]:
         flip=sides.flip,
         pattern=fragments.pattern[largest],
         area=area,
-        centroid=centroid / area[:, None],
+        centroid=np.stack(moments, 1) / area[:, None],
     ), largest
+
+
+def _sum_by(group: np.ndarray, values: np.ndarray, number: int) -> np.ndarray:
+    return np.bincount(group, values, number).astype(float)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,7 @@ def _join_sides(fragments: Fragments, chosen: np.ndarray, group: np.ndarray) -> 
     owner, unit, flip = owner[first], unit[first], fragments.flip[chosen][first]
     middle = (start + end) / 2
     sizes = np.maximum(np.bincount(owner), 1)
-    center = np.stack([np.bincount(owner, middle[:, axis]) / sizes for axis in (0, 1)], 1)
+    center = np.stack([_sum_by(owner, middle[:, axis], len(sizes)) / sizes for axis in (0, 1)], 1)
     around = middle - center[owner]
     return _Sides(group=owner, rank=np.arctan2(around[:, 1], around[:, 0]), start=start, unit=unit, flip=flip)
 

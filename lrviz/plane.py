@@ -33,8 +33,10 @@ class Window:
         if not np.isfinite(corners).all():
             raise InvalidWindow(f"A window needs finite corners; got {corners.tolist()}. Give finite u and v.")
         side = np.roll(corners, -1, 0) - corners
-        turn = side[:, 0] * np.roll(side[:, 1], -1) - side[:, 1] * np.roll(side[:, 0], -1)
-        if not (turn > 0).all():
+        following = np.roll(side, -1, 0)
+        turn = side[:, 0] * following[:, 1] - side[:, 1] * following[:, 0]
+        once_around = np.arctan2(turn, (side * following).sum(1)).sum() < 3 * np.pi  # 2 pi; a star turns 4 pi or more
+        if not ((turn > 0).all() and once_around):
             raise InvalidWindow(
                 "A window must be a convex polygon with positive area, its corners counter-clockwise; "
                 f"got {corners.tolist()}. Enlarge the window or reorder its corners."
@@ -42,7 +44,9 @@ class Window:
         object.__setattr__(self, "corners", corners)
 
     @classmethod
-    def rectangle(cls, center: Sequence[float], half_width: float, half_height: float | None = None) -> "Window":
+    def rectangle(
+        cls, center: Sequence[float] | np.ndarray, half_width: float, half_height: float | None = None
+    ) -> "Window":
         """An axis-parallel rectangle.
 
         Args:
@@ -162,7 +166,7 @@ class Plane:
         return cls(origin=a, basis=(basis * signs).T, input_shape=shapes[0],
                    anchors=np.vstack([np.zeros(2), anchors]))
 
-    def embed(self, uv: ArrayLike) -> torch.Tensor:
+    def embed(self, uv: ArrayLike | Sequence) -> torch.Tensor:
         """Inputs at plane coordinates.
 
         Args:
@@ -179,7 +183,7 @@ class Plane:
         flat = np.asarray(x, float).reshape(-1, self.origin.size)
         return (flat - self.origin) @ self.basis.T
 
-    def rows(self, center: ArrayLike, radius: float) -> torch.Tensor:
+    def rows(self, center: ArrayLike | Sequence, radius: float) -> torch.Tensor:
         """The local frame of a window: the input at its centre, and the two directions of length `radius`.
 
         Args:

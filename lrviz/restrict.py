@@ -31,6 +31,8 @@ class Restriction:
         reach: (U,) upper bound of the remainder e.
         unit: (U,) index of each unit in the whole network.
         key: (U,) random 64-bit key of each unit.
+        scale: (U,) largest pre-activation of the unit's layer in the first window that the network was restricted to:
+            what rounding errors are relative to, however small the window becomes.
         layers: Where each layer starts among the U units, and U.
         output_affine: (K, 1 + d).
         output_coupling: (K, U).
@@ -43,6 +45,7 @@ class Restriction:
     reach: Float[torch.Tensor, "U"]
     unit: Int[torch.Tensor, "U"]
     key: Int[torch.Tensor, "U"]
+    scale: Float[torch.Tensor, "U"]
     layers: tuple[int, ...]
     output_affine: Float[torch.Tensor, "K D"]
     output_coupling: Float[torch.Tensor, "K U"]
@@ -54,9 +57,15 @@ class Restriction:
         return len(self.unit)
 
     @property
-    def magnitude(self) -> Float[torch.Tensor, "U"]:
-        """(U,) sum of the absolute terms of every pre-activation: what its rounding errors are relative to."""
-        return self.affine.abs().sum(1) + self.coupling.abs() @ self.reach
+    def zero(self) -> Float[torch.Tensor, "U"]:
+        """(U,) values of a unit up to here are rounding errors: it is not active."""
+        return TOLERANCE.rounding * self.scale
+
+    @property
+    def noise(self) -> Float[torch.Tensor, "U"]:
+        """(U,) values of a unit up to here cannot split a cell."""
+        terms = self.affine.abs().sum(1) + self.coupling.abs() @ self.reach
+        return 2 * self.zero + TOLERANCE.crossing * terms
 
     def shrink(self, frame: Float[torch.Tensor, "D D"], corners: Float[torch.Tensor, "C D"]) -> "Restriction":
         """Restrict again, to a smaller window.
@@ -72,7 +81,9 @@ class Restriction:
             used = dimension + builder.num_units
             rows = self.coupling[start:end, :start] @ remainders[:start, :used]
             rows[:, :dimension] += affine[start:end]
-            mix, kept = builder.add_layer(rows.T, self.unit[start:end], self.key[start:end])
+            mix, kept = builder.add_layer(
+                rows.T, self.unit[start:end], self.key[start:end], self.scale[start:end]
+            )
             remainders[start:end, :used] = (mix - self.mix[start:end])[:, None] * rows
             remainders[start + kept, used + torch.arange(len(kept), device=kept.device)] = 1.0
         output = self.output_coupling @ remainders[:, : dimension + builder.num_units]
@@ -90,17 +101,29 @@ class _Builder:
     base: list[torch.Tensor] = field(default_factory=list)
 
     def add_layer(
-        self, rows: torch.Tensor, unit: torch.Tensor, key: torch.Tensor
+        self, rows: torch.Tensor, unit: torch.Tensor, key: torch.Tensor, scale: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Bound the units of a layer; return their mix (n,) and the indices of those that stay unstable."""
+        """Bound the units of a layer; return their mix (n,) and the indices of those that stay unstable.
+
+        A unit that is never negative but may be zero on a whole cell counts as unstable: there it is not active.
+        """
         low, high = self._bounds(rows)
-        noise = TOLERANCE.rounding * torch.maximum(high, -low).max()
-        off, on = high <= noise, low >= -noise
-        mix = torch.where(off, 0.0, torch.where(on, 1.0, high / (high - low)))
+        if scale is None:
+            scale = torch.maximum(high, -low).max().expand(len(unit))
+        zero = TOLERANCE.rounding * scale
+        off, on = high <= zero, low > zero
+        mix = torch.where(off, 0.0, torch.where(on, 1.0, (high / (high - low)).clamp(0, 1)))
         kept = (~(off | on)).nonzero()[:, 0]
-        self.base.append(xor_active((on & ~off)[:, None], key)[0])
+        self.base.append(xor_active(on[:, None], key)[0])
         self.parts.append(
-            {"rows": rows[:, kept], "mix": mix[kept], "reach": (-mix * low)[kept], "unit": unit[kept], "key": key[kept]}
+            {
+                "rows": rows[:, kept],
+                "mix": mix[kept],
+                "reach": (-mix * low)[kept].clamp(min=0),
+                "unit": unit[kept],
+                "key": key[kept],
+                "scale": scale[kept],
+            }
         )
         self.num_units += len(kept)
         return mix, kept
@@ -137,6 +160,7 @@ class _Builder:
             reach=joined("reach", torch.float64),
             unit=joined("unit", torch.int64),
             key=joined("key", torch.int64),
+            scale=joined("scale", torch.float64),
             layers=tuple(int(start) for start in starts),
             output_affine=output[:, :dimension].contiguous(),
             output_coupling=output[:, dimension:].contiguous(),

@@ -74,7 +74,7 @@ def subdivide(
     """
     twin = group_twins(restriction)
     flip = _flips(restriction, twin)
-    noise = TOLERANCE.crossing * restriction.magnitude
+    noise, zero = restriction.noise, restriction.zero
     start = restriction.base.expand(len(cells)).contiguous()
     remainders = restriction.affine.new_zeros(len(cells), 3, restriction.num_units)
     stack = [_State(layer=0, cells=cells, remainders=remainders, pattern=start)]
@@ -86,11 +86,13 @@ def subdivide(
             outputs = _affine_maps(restriction.output_affine, restriction.output_coupling, state.remainders)
             found.append(Subdivision(cells=state.cells, pattern=state.pattern, outputs=outputs, flip=flip))
         else:
-            stack.extend(_next_layer(restriction, state, twin, noise).chunks(chunk))
+            stack.extend(_next_layer(restriction, state, twin, noise, zero).chunks(chunk))
     return found
 
 
-def _next_layer(restriction: Restriction, state: _State, twin: torch.Tensor, noise: torch.Tensor) -> _State:
+def _next_layer(
+    restriction: Restriction, state: _State, twin: torch.Tensor, noise: torch.Tensor, zero: torch.Tensor
+) -> _State:
     start, end = restriction.layers[state.layer : state.layer + 2]
     layer = slice(start, end)
     rows = _affine_maps(restriction.affine[layer], restriction.coupling[layer, :start], state.remainders[..., :start])
@@ -102,7 +104,7 @@ def _next_layer(restriction: Restriction, state: _State, twin: torch.Tensor, noi
         rows, state = rows.index_select(0, parent), state.take(parent)
     _, centroid = measure_cells(cells)
     value = rows[:, 0] + rows[:, 1] * centroid[0][:, None] + rows[:, 2] * centroid[1][:, None]
-    active = value > noise[layer] * (TOLERANCE.rounding / TOLERANCE.crossing)
+    active = value > zero[layer]
     torch.mul(rows, (active.to(rows.dtype) - restriction.mix[layer])[:, None], out=state.remainders[..., start:end])
     return _State(
         layer=state.layer + 1,

@@ -22,7 +22,7 @@ _BALANCE = 0.5137
 _MAX_IDLE_CUTS = 4
 """Successive cuts that may leave nine tenths of the units before cutting is given up: their lines share a point."""
 
-_MAX_PATIENT_CUTS = 24
+_MAX_PATIENT_CUTS = 8
 """After this many cuts the whole network is restricted however many units remain."""
 
 Result = TypeVar("Result")

@@ -42,6 +42,23 @@ class Case:
         return traced(self.name)
 
     @property
+    def has_maxima(self) -> bool:
+        """Whether the network takes maxima or minima of activations."""
+        targets = {str(node.target) for node in self.program.graph.nodes}
+        return "aten.sub.Tensor" in targets
+
+    def activity(self, points: np.ndarray) -> np.ndarray:
+        """Which units (n, num_units) are active at plane coordinates (n, 2), evaluated directly."""
+        layers: list[Tensor] = []
+
+        def relu(_: int, z: Tensor) -> Tensor:
+            layers.append(z > 4e-15 * z.abs().max())
+            return z.clamp(min=0)
+
+        self.program.propagate(self.plane().embed(points), len(points), relu)
+        return torch.cat(layers, 1).numpy()
+
+    @property
     def module(self) -> nn.Module:
         """The network itself, built once per process."""
         return built(self.name)[0]
