@@ -1,4 +1,7 @@
-"""Small seeded networks with a plane and a window each: every supported operation, every degenerate case."""
+"""Small seeded networks, each with a plane and a window: all kinds of layers, every degenerate case.
+
+Single operations are in `test_operations.py`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

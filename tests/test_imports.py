@@ -13,7 +13,7 @@ LAYERS: tuple[str, ...] = (
     "plane partition",
     "operations program restrict",
     "regions tiles subdivide merge polygon line estimate raster gradient",
-    "deviation measures locate",
+    "deviation measures locate piecewise",
     "store diskstore view pipeline tables",
     "figures export",
     "session cli ui app pages __init__",
@@ -54,10 +54,12 @@ def imported(source: str) -> set[str]:
 
 def inner(path: Path) -> set[str]:
     """The modules of the package that a file imports, by the layer table's names, its own folder left out."""
-    names = {
-        (name.split(".") + ["__init__"])[1] for name in imported(path.read_text()) if name.split(".")[0] == "lrviz"
-    }
-    return names - {module_of(path)}
+    return own_modules(path.read_text()) - {module_of(path)}
+
+
+def own_modules(source: str) -> set[str]:
+    parts = [name.split(".") for name in imported(source)]
+    return {names[1] if len(names) > 1 else "__init__" for names in parts if names[0] == "lrviz"}
 
 
 def violations(module: str, imports: set[str]) -> list[str]:
