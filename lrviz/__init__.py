@@ -6,6 +6,7 @@ from lrviz.line import find_pieces
 from lrviz.plane import Plane, Segment, Window
 from lrviz.polygon import find_regions
 from lrviz.program import Program
+from lrviz.raster import sample_plane
 from lrviz.regions import Estimate, Pieces, Regions, Samples
 from lrviz.zoo import Model, load_model
 
@@ -25,4 +26,5 @@ __all__ = [
     "find_pieces",
     "find_regions",
     "load_model",
+    "sample_plane",
 ]

@@ -150,7 +150,7 @@ def _next_layer(
 def _split_intervals(
     state: _Intervals, rows: torch.Tensor, unit: torch.Tensor, noise: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Split every interval at all zeros of a layer's units (N, 2, m) at once: start, end, unit and parent of the parts."""
+    """Split every interval at all zeros of a layer's units (N, 2, m); start, end, unit and parent of the parts."""
     low = rows[:, 0] + rows[:, 1] * state.start[:, None]
     high = rows[:, 0] + rows[:, 1] * state.end[:, None]
     crossed = (torch.minimum(low.abs(), high.abs()) > noise) & ((low > 0) != (high > 0))
@@ -172,25 +172,36 @@ def _assemble(program: Program, segment: Segment, found: list[_Found], status: s
     """Join the tiles in order, and drop the breakpoints that cuts drew."""
     found = _without_gaps(sorted(found, key=lambda part: float(part.start[0])))
     if not found:
-        none = np.zeros(0, dtype=np.int64)
-        value = program(torch.as_tensor(segment.start).reshape(1, *segment.input_shape).to(program.device))
-        return Pieces(breakpoints=np.zeros(1), values=value.cpu().numpy(), pattern=none.view(np.uint64), unit=none,
-                      layer=none, length=segment.length, status=status, seconds=time.perf_counter() - began)
+        found = [_nothing(program, segment)]
     start, unit, pattern, value = (
         np.concatenate([getattr(part, name) for part in found]) for name in ("start", "unit", "pattern", "start_value")
     )
     pattern = pattern.view(np.uint64)
-    real = np.concatenate([[True], (unit[1:] != CUT) | (pattern[1:] != pattern[:-1])])
-    unit = np.where(unit[real][1:] == CUT, -1, unit[real][1:])
+    real = np.concatenate([np.full(min(1, len(unit)), True), (unit[1:] != CUT) | (pattern[1:] != pattern[:-1])])
+    inner = np.where(unit[real][1:] == CUT, -1, unit[real][1:])
     return Pieces(
         breakpoints=np.append((1 + start[real]) / 2, (1 + found[-1].end[-1]) / 2),
         values=np.concatenate([value[real], found[-1].end_value[-1:]]),
         pattern=pattern[real],
-        unit=unit,
-        layer=program.layer_of(unit),
+        unit=inner,
+        layer=program.layer_of(inner),
         length=segment.length,
         status=status,
         seconds=time.perf_counter() - began,
+    )
+
+
+def _nothing(program: Program, segment: Segment) -> _Found:
+    """No piece at all, only the value at the start."""
+    start = torch.as_tensor(segment.start, device=program.device).reshape(1, *segment.input_shape)
+    none = np.zeros(0, dtype=np.int64)
+    return _Found(
+        start=np.zeros(0),
+        end=np.full(1, -1.0),
+        unit=none,
+        pattern=none,
+        start_value=np.zeros((0, program.num_outputs)),
+        end_value=program(start).cpu().numpy(),
     )
 
 

@@ -84,7 +84,10 @@ def merge_fragments(fragments: Fragments) -> tuple[Fragments, np.ndarray]:
     single = sizes[owner_group] == 1
     kept = np.flatnonzero(single)
     whole = _Sides(
-        group=owner_group[kept], rank=kept.astype(float), start=fragments.start[kept], unit=fragments.unit[kept],
+        group=owner_group[kept],
+        rank=kept.astype(float),
+        start=fragments.start[kept],
+        unit=fragments.unit[kept],
         flip=fragments.flip[kept],
     )
     joined = _join_sides(fragments, np.flatnonzero(~single & (fragments.unit != CUT)), owner_group)

@@ -68,7 +68,7 @@ class Cells:
 
 
 def measure_cells(cells: Cells) -> tuple[Float[torch.Tensor, "N"], Float[torch.Tensor, "2 N"]]:
-    """Area (N,) and centroid (2, N) of every cell, computed relative to its first vertex to keep the digits of slivers."""
+    """Area (N,) and centroid (2, N) of every cell, relative to its first vertex to keep the digits of slivers."""
     first = cells.vertices[:, :1]
     x, y = cells.vertices - first
     cross = x[:-1] * y[1:] - x[1:] * y[:-1]
@@ -127,7 +127,9 @@ def _edge_crossing(
     return torch.where(s == 0, p, torch.where(t == 0, q, p + (s / (s - t)) * (q - p)))
 
 
-def _positive_part(vertices: torch.Tensor, edges: torch.Tensor, num_positive: torch.Tensor, last: torch.Tensor) -> Cells:
+def _positive_part(
+    vertices: torch.Tensor, edges: torch.Tensor, num_positive: torch.Tensor, last: torch.Tensor
+) -> Cells:
     height = edges.shape[0] - 2
     count = num_positive + 2
     rows = torch.arange(height + 1, device=edges.device)[:, None]
@@ -160,6 +162,4 @@ def _negative_part(
 def _take(
     vertices: torch.Tensor, edges: torch.Tensor, source: torch.Tensor, edge: torch.Tensor, count: torch.Tensor
 ) -> Cells:
-    return Cells(
-        vertices=vertices.gather(1, source.expand(2, -1, -1)), edges=edges.gather(0, edge), count=count[0]
-    )
+    return Cells(vertices=vertices.gather(1, source.expand(2, -1, -1)), edges=edges.gather(0, edge), count=count[0])

@@ -92,8 +92,9 @@ class Window:
     def random_points(self, number: int, seed: int = 0) -> Float[np.ndarray, "points 2"]:
         """Points (number, 2) uniformly distributed in the window."""
         rng = np.random.default_rng(seed)
-        triangles = np.stack([np.broadcast_to(self.corners[0], self.corners[2:].shape), self.corners[1:-1],
-                              self.corners[2:]], 1)
+        triangles = np.stack(
+            [np.broadcast_to(self.corners[0], self.corners[2:].shape), self.corners[1:-1], self.corners[2:]], 1
+        )
         one, two = triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
         areas = np.abs(one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0])
         chosen = rng.choice(len(triangles), number, p=areas / areas.sum())
@@ -132,7 +133,11 @@ class Plane:
 
     @classmethod
     def through(
-        cls, x0: ArrayLike, x1: ArrayLike, x2: ArrayLike, names: Sequence[str] = ("the first", "the second", "the third")
+        cls,
+        x0: ArrayLike,
+        x1: ArrayLike,
+        x2: ArrayLike,
+        names: Sequence[str] = ("the first", "the second", "the third"),
     ) -> "Plane":
         """The plane through three inputs: the first at (0, 0), the second on the positive u axis, the third at v > 0.
 
@@ -163,8 +168,7 @@ class Plane:
             )
         signs = np.sign(np.diag(triangle))
         anchors = (signs[:, None] * triangle).T
-        return cls(origin=a, basis=(basis * signs).T, input_shape=shapes[0],
-                   anchors=np.vstack([np.zeros(2), anchors]))
+        return cls(origin=a, basis=(basis * signs).T, input_shape=shapes[0], anchors=np.vstack([np.zeros(2), anchors]))
 
     def embed(self, uv: ArrayLike | Sequence) -> torch.Tensor:
         """Inputs at plane coordinates.

@@ -35,9 +35,7 @@ class _Found:
         """No cells at all."""
         none, points = np.zeros(0, dtype=np.int64), np.zeros((0, 2))
         ids = none.view(np.uint64)
-        cells = Fragments(
-            count=none, start=points, unit=none, flip=ids, pattern=ids, area=np.zeros(0), centroid=points
-        )
+        cells = Fragments(count=none, start=points, unit=none, flip=ids, pattern=ids, area=np.zeros(0), centroid=points)
         return cls(cells=cells, bias=np.zeros((0, num_outputs)), slope=np.zeros((0, num_outputs, 2)))
 
     def first(self, number: int) -> "_Found":

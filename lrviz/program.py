@@ -265,8 +265,8 @@ def xor_active(active: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
     while chosen.shape[0] > 1:
         half = chosen.shape[0] // 2
         rest = chosen[2 * half :]
-        chosen = torch.cat([chosen[:half] ^ chosen[half : 2 * half], rest]) if len(rest) else (
-            chosen[:half] ^ chosen[half:]
+        chosen = (
+            torch.cat([chosen[:half] ^ chosen[half : 2 * half], rest]) if len(rest) else (chosen[:half] ^ chosen[half:])
         )
     return chosen[0] if len(chosen) else torch.zeros(active.shape[1], dtype=keys.dtype, device=keys.device)
 
@@ -362,8 +362,11 @@ def _is_size(node: fx.Node) -> bool:
 
 def _state_names(exported: torch.export.ExportedProgram) -> dict[str, str]:
     signature = exported.graph_signature
-    return {**signature.inputs_to_parameters, **signature.inputs_to_buffers,
-            **getattr(signature, "inputs_to_lifted_tensor_constants", {})}
+    return {
+        **signature.inputs_to_parameters,
+        **signature.inputs_to_buffers,
+        **getattr(signature, "inputs_to_lifted_tensor_constants", {}),
+    }
 
 
 def _state_value(exported: torch.export.ExportedProgram, name: str) -> torch.Tensor:
@@ -376,7 +379,7 @@ def _double(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _single_output(node: fx.Node) -> fx.Node:
-    outputs = node.args[0]
+    outputs: Any = node.args[0]
     if not (isinstance(outputs, tuple | list) and len(outputs) == 1 and isinstance(outputs[0], fx.Node)):
         raise UnsupportedOperation(f"The network returns {len(outputs)} values; expected one tensor of logits.")
     return outputs[0]

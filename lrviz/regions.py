@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,15 +50,21 @@ class _Stored:
         Raises:
             InvalidData: The file is damaged, of another kind or another version.
         """
-        name = Path(path).name if isinstance(path, str | os.PathLike) else "the data"
+        is_path = isinstance(path, str | os.PathLike)
+        name = Path(path).name if is_path else "the data"
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                header = json.loads(str(archive["header"]))
-                if header.pop("kind") != cls.__name__ or header.pop("schema") != SCHEMA_VERSION:
-                    raise InvalidData(f"{name} is not {cls.__name__} of version {SCHEMA_VERSION}. Compute it again.")
-                return cls(**header, **{key: archive[key] for key in archive.files if key != "header"})
+            with open(path, "rb") if is_path else nullcontext(path) as file:
+                return cls._read(file, name)
         except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise InvalidData(f"{name} cannot be read as {cls.__name__} ({error}). Compute it again.") from error
+
+    @classmethod
+    def _read(cls: type[Result], file: Any, name: str) -> Result:
+        with np.load(file, allow_pickle=False) as archive:
+            header = json.loads(str(archive["header"]))
+            if header.pop("kind") != cls.__name__ or header.pop("schema") != SCHEMA_VERSION:
+                raise InvalidData(f"{name} is not {cls.__name__} of version {SCHEMA_VERSION}. Compute it again.")
+            return cls(**header, **{key: archive[key] for key in archive.files if key != "header"})
 
 
 def _require(condition: bool | np.bool_, message: str) -> None:

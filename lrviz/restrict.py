@@ -1,9 +1,9 @@
 """The network restricted to a window: a small network of the units that change sign in it.
 
 Over a window most units are always on or always off. For an unstable unit with bounds [l, h] on its pre-activation z,
-relu(z) = m z + e with m = h / (h - l), and the remainder e = relu(z) - m z lies in [0, -m l]. This is an exact rewrite, and
-the range of e bounds what the unit adds to later ones. Pre-activations and outputs become affine functions of the window's
-coordinates and of the remainders of earlier unstable units, and nothing else is left of the network.
+relu(z) = m z + e with m = h / (h - l), and the remainder e = relu(z) - m z lies in [0, -m l]. This is an exact rewrite,
+and the range of e bounds what the unit adds to later ones. Pre-activations and outputs become affine functions of the
+window's coordinates and of the remainders of earlier unstable units, and nothing else is left of the network.
 """
 
 from collections.abc import Callable
@@ -81,9 +81,7 @@ class Restriction:
             used = dimension + builder.num_units
             rows = self.coupling[start:end, :start] @ remainders[:start, :used]
             rows[:, :dimension] += affine[start:end]
-            mix, kept = builder.add_layer(
-                rows.T, self.unit[start:end], self.key[start:end], self.scale[start:end]
-            )
+            mix, kept = builder.add_layer(rows.T, self.unit[start:end], self.key[start:end], self.scale[start:end])
             remainders[start:end, :used] = (mix - self.mix[start:end])[:, None] * rows
             remainders[start + kept, used + torch.arange(len(kept), device=kept.device)] = 1.0
         output = self.output_coupling @ remainders[:, : dimension + builder.num_units]
@@ -93,7 +91,7 @@ class Restriction:
 
 @dataclass(slots=True)
 class _Builder:
-    """Collects the unstable units layer by layer. Columns of `rows` are units, its rows the coordinates and remainders."""
+    """Collects the unstable units layer by layer. Columns of `rows` are units, its rows coordinates and remainders."""
 
     corners: torch.Tensor
     num_units: int = 0
@@ -141,8 +139,10 @@ class _Builder:
 
     def finish(self, output: torch.Tensor, base: torch.Tensor) -> Restriction:
         dimension, total = self.corners.shape[1], self.corners.shape[1] + self.num_units
-        rows = torch.cat([_padded(part["rows"], total) for part in self.parts], 1).T if self.parts else (
-            output.new_zeros(0, total)
+        rows = (
+            torch.cat([_padded(part["rows"], total) for part in self.parts], 1).T
+            if self.parts
+            else (output.new_zeros(0, total))
         )
         output = _padded(output, total).T
         for extra in self.base:

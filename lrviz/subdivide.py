@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from lrviz.partition import Cells, measure_cells, split_cells
 from lrviz.program import xor_active

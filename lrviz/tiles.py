@@ -148,9 +148,7 @@ def explore_tiles(
     yield from _work_off(window, step, limits.workers)
 
 
-def _work_off(
-    first: Part, step: Callable[[Part], tuple[list[Part], list[Result]]], workers: int
-) -> Iterator[Result]:
+def _work_off(first: Part, step: Callable[[Part], tuple[list[Part], list[Result]]], workers: int) -> Iterator[Result]:
     """Run steps until no part is left, the newest parts first, several at once."""
     stack, running = [first], set[Future[tuple[list[Part], list[Result]]]]()
     with single_threaded(), ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -168,9 +166,7 @@ def _work_off(
                 future.cancel()
 
 
-def _restrict_part(
-    program: Program, rows: torch.Tensor, part: Part, limits: Limits, check: Callable[[], None]
-) -> Tile:
+def _restrict_part(program: Program, rows: torch.Tensor, part: Part, limits: Limits, check: Callable[[], None]) -> Tile:
     low, high = part.corners.amin(0), part.corners.amax(0)
     center, radius = (low + high) / 2, float((high - low).max()) / 2
     corners = (part.corners - center) / radius

@@ -12,8 +12,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 from torch import nn
 
-from lrviz.errors import InvalidPlane
 from lrviz import tiles
+from lrviz.errors import InvalidPlane
 from lrviz.line import find_pieces
 from lrviz.plane import Plane, Window
 from lrviz.polygon import find_regions
@@ -230,7 +230,9 @@ def test_cancelling_returns_what_was_found() -> None:
 
 def test_progress_ends_at_one() -> None:
     case, calls = CASE["mlp-50-50"], []
-    find_regions(case.program, case.plane(), case.window(), progress=lambda fraction, text: calls.append((fraction, text)))
+    find_regions(
+        case.program, case.plane(), case.window(), progress=lambda fraction, text: calls.append((fraction, text))
+    )
     assert calls[-1][0] == pytest.approx(1.0)
     assert "regions" in calls[-1][1]
 

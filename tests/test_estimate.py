@@ -1,0 +1,22 @@
+"""The estimate against the count."""
+
+import pytest
+
+from lrviz.estimate import estimate_regions
+from lrviz.polygon import find_regions
+from tests.cases import CASE
+
+
+@pytest.mark.parametrize("name", ["mlp-50-50", "mlp-16-inputs", "residual", "cnn"])
+def test_the_estimate_is_of_the_right_size(name: str) -> None:
+    """Five short lines cannot do better than a factor of two on a window of some hundred regions."""
+    case = CASE[name]
+    estimate = estimate_regions(case.program, case.plane(), case.window())
+    number = len(find_regions(case.program, case.plane(), case.window()))
+    assert number / 2.5 < estimate.num_regions < 2.5 * number
+    assert estimate.seconds > 0
+
+
+def test_an_affine_network_has_one_region() -> None:
+    case = CASE["no-relu"]
+    assert estimate_regions(case.program, case.plane(), case.window()).num_regions == 1

@@ -1,0 +1,27 @@
+"""The README's Python runs as it stands there, and its shell lines parse."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines() if line]
+
+
+def test_python_snippets_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert SNIPPETS
+    for snippet in SNIPPETS:
+        exec(compile(snippet, "README.md", "exec"), {})
+    assert "regions, the largest slope is" in capsys.readouterr().out
+
+
+def test_commands_name_what_exists() -> None:
+    import lrviz.cli
+
+    names = {command.name for command in lrviz.cli.app.registered_commands}
+    used = {shlex.split(line)[1] for line in COMMANDS if "bin/lrviz" in line}
+    assert used
+    assert used <= names

@@ -1,0 +1,85 @@
+"""A restricted network equals the network, at the window's points and in every pattern."""
+
+import numpy as np
+import pytest
+import torch
+
+from lrviz.program import xor_active
+from lrviz.restrict import Restriction, TooManyUnits, group_twins, restrict
+from tests.cases import CASE, CASES
+
+ALL = [case.name for case in CASES]
+SQUARE = [[1.0, -1, -1], [1, 1, -1], [1, 1, 1], [1, -1, 1]]
+
+
+def corners() -> torch.Tensor:
+    return torch.tensor(SQUARE, dtype=torch.float64, device="cpu")
+
+
+def restriction_of(name: str, share: float = 0.7) -> tuple[Restriction, torch.Tensor]:
+    case = CASE[name]
+    rows = case.plane().rows(case.window().center, share * case.window().radius)
+    return restrict(case.program, rows, corners()), rows
+
+
+def run(restriction: Restriction, x: torch.Tensor) -> tuple[torch.Tensor, int, bool]:
+    """Outputs and pattern id at local coordinates (3,), and whether all remainders are in their range."""
+    z = torch.zeros(restriction.num_units, dtype=torch.float64, device="cpu")
+    e = z.clone()
+    for start, end in zip(restriction.layers[:-1], restriction.layers[1:], strict=True):
+        z[start:end] = restriction.affine[start:end] @ x + restriction.coupling[start:end] @ e
+        e[start:end] = z[start:end].clamp(min=0) - restriction.mix[start:end] * z[start:end]
+    within = bool(((e >= -1e-12) & (e <= restriction.reach + 1e-9)).all())
+    pattern = int(restriction.base) ^ int(xor_active((z > restriction.zero)[:, None], restriction.key)[0])
+    return restriction.output_affine @ x + restriction.output_coupling @ e, pattern % 2**64, within
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_restriction_and_its_restriction_equal_the_network(name: str) -> None:
+    case = CASE[name]
+    restriction, rows = restriction_of(name)
+    frame = torch.tensor([[1, 0, 0], [0.3, 0.5, 0], [-0.2, 0, 0.5]], dtype=torch.float64, device="cpu")
+    smaller = restriction.shrink(frame, corners())
+    assert smaller.num_units <= restriction.num_units
+    rng = np.random.default_rng(0)
+    for uv in rng.uniform(-1, 1, (20, 2)):
+        local = torch.tensor([1.0, *uv], dtype=torch.float64, device="cpu")
+        outside = frame @ local
+        inputs = torch.einsum("i,i...->...", outside, rows)[None]
+        expected = case.program(inputs)[0]
+        scale = max(float(expected.abs().max()), 1e-3)
+        for network, x in ((restriction, outside), (smaller, local)):
+            output, pattern, within = run(network, x)
+            assert float((output - expected).abs().max()) < 1e-10 * scale
+            assert within
+            if not case.degenerate:
+                assert pattern == case.program.patterns(inputs)[0]
+
+
+@pytest.mark.parametrize("name", ["mlp-50-50", "residual", "cnn"])
+def test_only_units_that_can_change_sign_remain(name: str) -> None:
+    case = CASE[name]
+    small, _ = restriction_of(name, 0.05)
+    large, _ = restriction_of(name, 0.7)
+    assert small.num_units < large.num_units < case.program.num_units
+
+
+def test_twins_are_found_whatever_their_factor() -> None:
+    restriction, _ = restriction_of("twin-units")
+    twin = group_twins(restriction).numpy()
+    assert (twin < np.arange(len(twin))).any()
+    for unit, first in enumerate(twin):
+        if first != unit:
+            rows = restriction.affine[[unit, int(first)]].numpy()
+            assert abs(rows[0, 1] * rows[1, 2] - rows[0, 2] * rows[1, 1]) < 1e-9
+
+
+def test_a_generic_network_has_no_twins() -> None:
+    restriction, _ = restriction_of("mlp-50-50")
+    assert group_twins(restriction).tolist() == list(range(restriction.num_units))
+
+
+def test_too_many_units_are_reported() -> None:
+    case = CASE["mlp-50-50"]
+    with pytest.raises(TooManyUnits):
+        restrict(case.program, case.plane().rows(case.window().center, 1.0), corners(), max_units=3)
