@@ -11,7 +11,6 @@ from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from lrviz.errors import BudgetExceeded, InvalidData, InvalidRequest
 from lrviz.estimate import estimate_regions
@@ -21,7 +20,7 @@ from lrviz.polygon import find_regions
 from lrviz.program import Program
 from lrviz.raster import sample_plane
 from lrviz.regions import SCHEMA_VERSION, Estimate, Pieces, Regions, Samples
-from lrviz.shapes import frozen_array
+from lrviz.shapes import ArrayLike, frozen_array
 from lrviz.store import Store
 
 ENGINE_VERSION = 1
@@ -198,8 +197,8 @@ class PiecesRequest:
     """
 
     program: Program
-    start: Float[np.ndarray, "..."]
-    end: Float[np.ndarray, "..."]
+    start: ArrayLike
+    end: ArrayLike
     result_type: ClassVar[type[Pieces]] = Pieces
 
     def __post_init__(self) -> None:
@@ -214,8 +213,7 @@ class PiecesRequest:
 
     def compute(self, store: Store, device: Device, progress: Progress, cancelled: Cancelled) -> Pieces:
         """Find the pieces."""
-        ends = (torch.as_tensor(np.array(x), device="cpu") for x in (self.start, self.end))
-        return find_pieces(self.program, *ends, device=device, progress=progress, cancelled=cancelled)
+        return find_pieces(self.program, self.start, self.end, device=device, progress=progress, cancelled=cancelled)
 
 
 Request = EstimateRequest | RegionsRequest | SamplesRequest | PiecesRequest
@@ -311,7 +309,7 @@ def _memory_bytes() -> int:
         return 2**63
 
 
-def _array_bytes(array: np.ndarray) -> bytes:
+def _array_bytes(array: ArrayLike) -> bytes:
     """Little-endian float64; adding zero makes -0.0 and 0.0 the same."""
     return (np.asarray(array, "<f8") + 0.0).tobytes()
 

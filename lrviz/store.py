@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lrviz.errors import InvalidRequest
 
@@ -37,6 +37,7 @@ class Entry:
     used: float
 
 
+@runtime_checkable
 class Store(Protocol):
     """Bytes by key. A value that is not exactly what was put is treated as missing."""
 

@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: the words after `lrviz`; those of the process when None.
     """
     with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning
         try:
             app(arguments)

@@ -14,7 +14,7 @@ from lrviz.export import save_figure
 from lrviz.images import ImageRecord, load_image
 from lrviz.pipeline import EstimateRequest, Outcome, PiecesRequest, RegionsRequest, Request, run
 from lrviz.plane import Segment
-from lrviz.regions import Regions
+from lrviz.regions import Pieces, Regions
 from lrviz.session import Scene, load_program, resolve
 from lrviz.store import MemoryStore
 from lrviz.view import ViewSpec
@@ -85,8 +85,9 @@ def write_pieces(model: str, start: str, end: str, how: Run, out: Path) -> None:
         loaded, program = load_program(model)
         ends = [loaded.normalise(_load(name).image) for name in (start, end)]
         segment = Segment.between(*ends)
-        outcome = how.answer(PiecesRequest(program=program, start=ends[0].numpy(), end=ends[1].numpy()))
+        outcome = how.answer(PiecesRequest(program=program, start=ends[0], end=ends[1]))
         found = outcome.result
+        _require_some(found)
         found.save(target)
     density = len(found) / segment.length
     typer.echo(
@@ -143,10 +144,14 @@ def _find_regions(view: ViewSpec, how: Run) -> tuple[Scene, Outcome]:
         program=scene.program, plane=scene.plane, window=scene.window, max_regions=view.max_regions
     )
     outcome = how.answer(request)
-    if len(outcome.result) == 0:
-        tell("cancelled before a region was found; nothing was written.")
-        raise typer.Exit(INTERRUPTED)
+    _require_some(outcome.result)
     return scene, outcome
+
+
+def _require_some(found: Regions | Pieces) -> None:
+    if len(found) == 0:
+        tell("cancelled before anything was found; nothing was written.")
+        raise typer.Exit(INTERRUPTED)
 
 
 def _report(outcome: Outcome, scene: Scene, view: ViewSpec, out: Path) -> None:

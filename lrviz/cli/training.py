@@ -16,7 +16,7 @@ def models(
     trainer.print_models(folder, as_json)
 
 
-def train_command(  # noqa: PLR0917
+def train_command(
     family: Annotated[str, typer.Argument(help="cnn5, vgg8, vgg11, vgg13, vgg16, vgg19, resnet18 or resnet34.")],
     data: Annotated[Path, typer.Option(help="Folder in torchvision's layout, or npz file of JPEG bytes.")],
     out: Annotated[Path, typer.Option(help="Folder for the checkpoints and cards.")],

@@ -1,0 +1,280 @@
+"""The commands: what they print and write, from where they answer, and how they refuse."""
+
+import csv
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lrviz import cli
+from lrviz.cli import finder, terminal
+from lrviz.diskstore import FOLDER_VARIABLE, DiskStore
+from lrviz.polygon import find_regions
+from lrviz.regions import Pieces, Regions
+from lrviz.session import resolve
+from lrviz.view import ViewSpec
+
+MODEL = "cnn5-w1-noise20"
+VIEW = ViewSpec(
+    model=MODEL, images=("samples:0", "samples:1", "samples:2"), center=(40.0, 10.0), half_width=0.5, max_regions=5000
+)
+SCENE = f"--model {MODEL} --images samples:0 samples:1 samples:2"
+WINDOW = "--window 40 10 0.5"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def lrviz(capsys):
+    def call(command):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(shlex.split(command))
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.out + captured.err
+        return stop.value.code or 0, captured.out, captured.err
+
+    return call
+
+
+def expected_regions():
+    scene = resolve(VIEW)
+    return find_regions(scene.program, scene.plane, scene.window)
+
+
+def test_regions_are_written_and_the_second_call_answers_from_disk(lrviz, folder):
+    command = f"regions {SCENE} {WINDOW} --out regions.npz"
+    code, out, err = lrviz(command)
+    expected = expected_regions()
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{len(expected):,} regions, area 1, ")
+    assert "computed, complete: regions.npz" in out
+    found = Regions.load(folder / "regions.npz")
+    np.testing.assert_array_equal(found.pattern, expected.pattern)
+    code, again, _ = lrviz(command.replace("regions.npz", "again.npz"))
+    assert (code, "from cache, complete: again.npz" in again) == (0, True)
+    np.testing.assert_array_equal(Regions.load(folder / "again.npz").coordinates, found.coordinates)
+
+
+def test_the_npz_file_tells_its_view(lrviz, folder):
+    lrviz(f"regions {SCENE} {WINDOW} --max-regions 5000 --out regions.npz")
+    with zipfile.ZipFile(folder / "regions.npz") as archive:
+        assert ViewSpec.from_json(archive.comment.decode()) == VIEW
+
+
+def test_without_cache_nothing_is_stored(lrviz, folder):
+    command = f"regions {SCENE} {WINDOW} --no-cache --out regions.npz"
+    assert "computed" in lrviz(command)[1]
+    assert "computed" in lrviz(command)[1]
+    assert not (folder / "cache").exists()
+
+
+def test_the_table_has_the_measures_of_every_region(lrviz, folder):
+    lrviz(f"regions {SCENE} {WINDOW} --out regions.npz --csv regions.csv")
+    found = Regions.load(folder / "regions.npz")
+    with (folder / "regions.csv").open() as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    assert [int(row["pattern"], 16) for row in rows] == found.pattern.tolist()
+    assert [float(row["area"]) for row in rows] == found.area.tolist()
+    np.testing.assert_allclose([float(row["slope"]) for row in rows], np.linalg.norm(found.slope, axis=(1, 2)))
+    assert {row["class"] for row in rows} <= set(resolve(VIEW).model.classes)
+
+
+def test_a_budget_that_is_hit_gives_a_part_and_says_so(lrviz, folder):
+    number = len(expected_regions())
+    code, out, err = lrviz(f"regions {SCENE} {WINDOW} --max-regions {number // 2} --out regions.npz")
+    assert (code, "max_regions" in out) == (0, True)
+    assert re.search(r"budget of .* was hit: the result covers \d+\.\d+% of the window", err)
+    assert Regions.load(folder / "regions.npz").status == "max_regions"
+
+
+def test_without_a_window_it_is_the_triangle_or_a_window_that_fits(lrviz):
+    code, out, err = lrviz(f"regions {SCENE} --max-regions 100 --out regions.npz")
+    assert (code, out) == (2, "")
+    half = re.search(r"half width ([\d.e+-]+), or raise the budget", err)[1]
+    u, v = re.search(r"one around \(([-\d.]+), ([-\d.]+)\)", err).groups()
+    assert lrviz(f"regions {SCENE} --window {u} {v} {half} --max-regions 2000 --out regions.npz")[0] == 0
+    assert lrviz(f"regions {SCENE} --max-regions 10000000 --no-cache --out regions.npz --device nowhere")[0] == 2
+
+
+def test_estimate_tells_what_regions_finds(lrviz):
+    code, out, err = lrviz(f"estimate {SCENE} {WINDOW}")
+    assert (code, err) == (0, "")
+    estimated, actual = float(re.match(r"about ([\d,]+) regions", out)[1].replace(",", "")), len(expected_regions())
+    assert actual / 3 < estimated < actual * 3
+    assert "above the budget of 3 regions" in lrviz(f"estimate {SCENE} {WINDOW} --max-regions 3")[2]
+
+
+def test_pieces_are_written_and_the_second_call_answers_from_disk(lrviz, folder):
+    command = f"pieces --model {MODEL} --from samples:0 --to samples:1 --out pieces.npz"
+    code, out, _ = lrviz(command)
+    found = Pieces.load(folder / "pieces.npz")
+    assert (code, out.startswith(f"{len(found):,} pieces, length {found.length:.6g}, ")) == (0, True)
+    assert "from cache" in lrviz(command)[1]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"), [("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", b"\x89PNG"), ("html", b"<")]
+)
+def test_figures_are_drawn(lrviz, folder, suffix, start):
+    code, out, err = lrviz(f"figure {SCENE} {WINDOW} --colour jump --class 3 --size 3 2 --dpi 50 --out figure.{suffix}")
+    assert (code, err) == (0, "")
+    assert f"complete: figure.{suffix}" in out
+    assert (folder / f"figure.{suffix}").read_bytes().startswith(start)
+    if suffix == "png":
+        with Image.open(folder / "figure.png") as image:
+            assert image.size == (150, 100)
+            assert json.loads(image.text["lrviz"])["class_index"] == "3"
+
+
+def test_the_command_line_of_a_view_draws_it(lrviz, folder):
+    code, _, err = lrviz(VIEW.command_line().removeprefix("lrviz ").replace("figure.pdf", "figure.png"))
+    assert (code, err) == (0, "")
+    with Image.open(folder / "figure.png") as image:
+        assert ViewSpec.from_json(image.text["lrviz"]) == VIEW
+
+
+def test_an_image_of_another_size_is_resized_with_a_notice(lrviz, folder):
+    Image.new("RGB", (40, 30), "red").save(folder / "red.png")
+    code, _, err = lrviz(f"estimate --model {MODEL} --images samples:0 samples:1 red.png --window 1 1 0.1")
+    assert (code, "red.png is 40 x 30 pixels" in err) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (f"regions --model nothing --images samples:0 samples:1 samples:2 {WINDOW} --out r.npz", "shipped model"),
+        (f"regions --model gone.safetensors --images samples:0 samples:1 samples:2 {WINDOW} --out r.npz", "gone"),
+        (f"regions --model {MODEL} --images samples:0 samples:1 gone.png {WINDOW} --out r.npz", "gone.png"),
+        (f"regions --model {MODEL} --images samples:0 samples:1 bad.png {WINDOW} --out r.npz", "cannot be decoded"),
+        (f"regions --model {MODEL} --images samples:0 samples:1 samples:99 {WINDOW} --out r.npz", "samples:99"),
+        (f"regions --model {MODEL} --images samples:0 samples:1 samples:1 {WINDOW} --out r.npz", "triangle of area"),
+        (f"regions {SCENE} --window 1e6 0 1 --out r.npz", "closer"),
+        (f"regions {SCENE} --window 0 0 0 --out r.npz", "positive"),
+        (f"regions {SCENE} --window nan 0 1 --out r.npz", "finite"),
+        (f"regions {SCENE} --half-height 1 --out r.npz", "half width"),
+        (f"regions {SCENE} {WINDOW} --max-regions 0 --out r.npz", "budget"),
+        (f"regions {SCENE} {WINDOW} --max-regions 2 --out r.npz", "the budget is 2"),
+        (f"regions {SCENE} {WINDOW} --out gone/r.npz", "cannot be written (No such file or directory)"),
+        (f"regions {SCENE} {WINDOW} --out folder.npz", "it is a folder"),
+        (f"regions {SCENE} {WINDOW} --out r.txt", "ends in .npz"),
+        (f"regions {SCENE} {WINDOW} --out r.npz --csv r.txt", "ends in .csv"),
+        (f"regions {SCENE} {WINDOW} --out r.npz --device toaster", "toaster"),
+        (f"figure {SCENE} {WINDOW} --out f.gif", "ends in .pdf or .svg"),
+        (f"figure {SCENE} {WINDOW} --out f.png --colour pink", "one of region, class"),
+        (f"figure {SCENE} {WINDOW} --out f.png --class 10", "classes 0 to 9"),
+        (f"figure {SCENE} {WINDOW} --out f.png --size 0 4", "inches"),
+        (f"figure {SCENE} {WINDOW} --out f.png --dpi 100000", "dpi"),
+        (f"pieces --model {MODEL} --from samples:0 --to samples:0 --out p.npz", "two different inputs"),
+        ("cache limit big", "500MB"),
+        ("cache limit 0", "at least one byte"),
+    ],
+)
+def test_bad_input_ends_with_one_sentence_and_code_2(lrviz, folder, command, message):
+    (folder / "folder.npz").mkdir()
+    (folder / "bad.png").write_bytes(b"no image")
+    code, out, err = lrviz(command)
+    assert (code, out) == (2, "")
+    assert err.startswith("lrviz: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert {path.name for path in folder.iterdir()} <= {"folder.npz", "bad.png", "cache"}
+
+
+def test_a_store_that_cannot_be_written_gives_one_warning(lrviz, folder, monkeypatch):
+    (folder / "file").write_text("")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(folder / "file" / "cache"))
+    code, out, err = lrviz(f"regions {SCENE} {WINDOW} --out regions.npz")
+    assert (code, "computed" in out) == (0, True)
+    assert err.startswith("lrviz: Results cannot be stored in ")
+    assert err.count("\n") == 1
+
+
+def test_cache_tells_and_sets_its_size(lrviz):
+    lrviz(f"estimate {SCENE} {WINDOW}")
+    assert re.search(r"cache: 1 result, .* of 2 GB", lrviz("cache info")[1])
+    assert re.search(r"1 result, .* of 500 MB", lrviz("cache limit 500MB")[1])
+    assert DiskStore().limit_bytes == 500 * 2**20
+    assert "0 results" in lrviz("cache limit 1B")[1]
+    lrviz("cache limit 1.5GB")
+    lrviz(f"estimate {SCENE} {WINDOW}")
+    assert lrviz("cache clear")[1].startswith("Dropped 1 result, ")
+    assert len(DiskStore()) == 0
+
+
+def test_an_interrupt_keeps_what_was_found_and_says_so(lrviz, folder, monkeypatch):
+    def interrupt_midway(request, store, *, progress, cancelled, device):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert cancelled()
+        result = find_regions(request.program, request.plane, request.window, max_regions=5)
+        values = {name: getattr(result, name) for name in Regions.__slots__}
+        return finder.Outcome(result=Regions(**{**values, "status": "cancelled"}), stored=False, seconds=1.0)
+
+    monkeypatch.setattr(finder, "run", interrupt_midway)
+    before = signal.getsignal(signal.SIGINT)
+    code, out, err = lrviz(f"regions {SCENE} {WINDOW} --out regions.npz")
+    assert (code, signal.getsignal(signal.SIGINT)) == (terminal.INTERRUPTED, before)
+    assert re.match(r"lrviz: cancelled: the result covers \d", err)
+    assert "5 regions" in out
+    assert len(Regions.load(folder / "regions.npz")) == 5
+
+
+def test_an_interrupt_before_anything_was_found_writes_nothing(lrviz, folder, monkeypatch):
+    run = finder.run
+    monkeypatch.setattr(finder, "run", lambda *args, **options: run(*args, **{**options, "cancelled": lambda: True}))
+    code, out, err = lrviz(f"regions {SCENE} {WINDOW} --out regions.npz")
+    assert (code, out, "nothing was written" in err) == (terminal.INTERRUPTED, "", True)
+    assert not (folder / "regions.npz").exists()
+
+
+def test_a_second_interrupt_stops_at_once():
+    with pytest.raises(KeyboardInterrupt), terminal.cancel_on_interrupt() as cancelled:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert cancelled()
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_file_is_written_whole_or_not_at_all(folder):
+    (folder / "kept.npz").write_text("before")
+    with pytest.raises(ZeroDivisionError), terminal.written_whole(folder / "kept.npz", (".npz",)) as part:
+        part.write_text("half")
+        raise ZeroDivisionError
+    assert [path.name for path in folder.iterdir()] == ["kept.npz"]
+    assert (folder / "kept.npz").read_text() == "before"
+
+
+@pytest.mark.parametrize("command", ["", "models", "train", "estimate", "regions", "pieces", "figure", "cache"])
+def test_every_command_has_help(lrviz, command):
+    code, out, _ = lrviz(f"{command} --help")
+    assert (code, "Usage:" in out) == (0, True)
+
+
+def call_python(*words):
+    return subprocess.run(
+        [sys.executable, *words], cwd=Path(cli.__file__).parents[2], capture_output=True, text=True, check=False
+    )
+
+
+def test_help_does_not_wait_for_plotting_libraries():
+    done = call_python("-c", "import sys, lrviz.cli; print({'matplotlib', 'plotly'} & set(sys.modules))")
+    assert (done.stderr, done.stdout) == ("", "set()\n")
+
+
+def test_the_module_runs_in_a_process_of_its_own(folder):
+    done = call_python("-m", "lrviz.cli", *shlex.split(f"regions {SCENE} {WINDOW} --out '{folder}/regions.npz'"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "computed, complete" in done.stdout
+    assert (folder / "regions.npz").exists()

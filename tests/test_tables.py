@@ -1,0 +1,42 @@
+"""Tables hold every region with all digits."""
+
+import csv
+
+import numpy as np
+import pytest
+from cases import CASES
+
+from lrviz.measures import colour_values, slope_norm
+from lrviz.polygon import find_regions
+from lrviz.tables import measure_regions, save_csv
+
+
+@pytest.fixture(scope="module")
+def regions():
+    case = CASES[0]
+    return find_regions(case.program, case.plane(), case.window())
+
+
+def test_a_table_gives_the_measures_back(regions, tmp_path):
+    save_csv(tmp_path / "table.csv", measure_regions(regions))
+    with (tmp_path / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(regions) > 1
+    assert [int(row["pattern"], 16) for row in rows] == regions.pattern.tolist()
+    assert [int(row["class"]) for row in rows] == regions.predicted.tolist()
+    assert [int(row["corners"]) for row in rows] == [len(regions.polygon(index)) for index in range(len(regions))]
+    for name, expected in {
+        "area": regions.area,
+        "u": regions.centroid[:, 0],
+        "v": regions.centroid[:, 1],
+        "slope": slope_norm(regions),
+        "slope_margin": slope_norm(regions, "margin"),
+        "deviation": colour_values(regions, "deviation"),
+        "jump": colour_values(regions, "jump"),
+    }.items():
+        np.testing.assert_array_equal([float(row[name]) for row in rows], expected, err_msg=name)
+
+
+def test_classes_are_named(regions):
+    names = tuple(f"class {index}" for index in range(regions.num_outputs))
+    assert measure_regions(regions, names)["class"].tolist() == [names[index] for index in regions.predicted]
