@@ -36,12 +36,15 @@ class _Stored:
         raise NotImplementedError
 
     def save(self, path: str | os.PathLike[str] | Any) -> None:
-        """Write everything to an npz file (a path or a binary file object)."""
+        """Write everything to an npz file (a path or a binary file object).
+
+        It is not compressed: the digits of float64 hardly compress, and trying takes longer than finding regions.
+        """
         arrays = {item.name: getattr(self, item.name) for item in fields(self)}  # type: ignore[arg-type]
         plain = {name: value for name, value in arrays.items() if not isinstance(value, np.ndarray)}
         header = {"kind": type(self).__name__, "schema": SCHEMA_VERSION, **plain}
         arrays = {name: value for name, value in arrays.items() if isinstance(value, np.ndarray)}
-        np.savez_compressed(path, header=np.array(json.dumps(header)), **arrays)
+        np.savez(path, header=np.array(json.dumps(header)), **arrays)
 
     @classmethod
     def load(cls: type[Result], path: str | os.PathLike[str] | Any) -> Result:
