@@ -1,20 +1,23 @@
 """The app, with the Explore page first: streamlit run app.py."""
 
+import plotly.graph_objects as go
 import streamlit as st
 
-st.set_page_config(page_title="lrviz", page_icon=":material/hexagon:", layout="wide")
-
-from lrviz.ui.explore import explore, guarded  # noqa: E402  (the page shows while PyTorch is imported)
+st.set_page_config(page_title="lrviz", page_icon="🔷", layout="wide")
 
 
-def main() -> None:
-    """The Explore page."""
+def explore_page() -> None:
+    """The Explore page; the page shows its frame while PyTorch is imported."""
+    with st.container(key="preload"):  # an empty figure makes the browser fetch what draws figures meanwhile
+        st.plotly_chart(go.Figure(), key="preload-chart", height=10)
+    from lrviz.ui.explore import explore, guarded  # noqa: PLC0415
+
     guarded(explore)
 
 
 st.navigation(
     [
-        st.Page(main, title="Explore", icon=":material/hexagon:", default=True),
+        st.Page(explore_page, title="Explore", icon=":material/hexagon:", default=True),
         st.Page("pages/1_Models.py", title="Models", icon=":material/table_rows:", url_path="models"),
     ],
     position="top",

@@ -12,7 +12,7 @@ from lrviz.regions import Regions
 MAX_VECTOR_REGIONS = 3000
 NUM_BUCKETS = 48
 RASTER_SIDE = 900
-HOVER_SIDE = 84
+HOVER_SIDE = 64
 EDGE_MODES = ("thin", "layer", "none")
 
 

@@ -23,6 +23,10 @@ LAYER_COLOURS = ("#0b3954", "#d1495b", "#edae49", "#00798c", "#8f5da8", "#66a182
 
 NUM_REGION_COLOURS = 64
 
+_AXIS = {
+    "showgrid": False, "zeroline": False, "showline": True, "linecolor": FAINT, "linewidth": 1, "mirror": True,
+    "ticks": "outside", "ticklen": 4, "tickcolor": FAINT, "tickfont": {"size": 11},
+}  # fmt: skip
 _TEMPLATE = go.layout.Template(
     layout={
         "font": {"family": FONT, "size": 13, "color": INK},
@@ -32,14 +36,8 @@ _TEMPLATE = go.layout.Template(
         "title": {"font": {"size": 14}, "x": 0.0, "xanchor": "left", "xref": "container", "pad": {"l": 4}},
         "hoverlabel": {"font": {"family": FONT, "size": 12, "color": INK}, "bgcolor": "white", "bordercolor": FAINT},
         "modebar": {"bgcolor": "rgba(255,255,255,0)", "color": "#9aa5b1", "activecolor": INK},
-        "xaxis": {
-            "showgrid": False, "zeroline": False, "showline": True, "linecolor": FAINT, "linewidth": 1, "mirror": True,
-            "ticks": "outside", "ticklen": 4, "tickcolor": FAINT, "tickfont": {"size": 11}, "title": {"standoff": 6, "font": {"size": 12}},
-        },
-        "yaxis": {
-            "showgrid": False, "zeroline": False, "showline": True, "linecolor": FAINT, "linewidth": 1, "mirror": True,
-            "ticks": "outside", "ticklen": 4, "tickcolor": FAINT, "tickfont": {"size": 11}, "title": {"standoff": 4, "font": {"size": 12}},
-        },
+        "xaxis": {**_AXIS, "title": {"standoff": 6, "font": {"size": 12}}},
+        "yaxis": {**_AXIS, "title": {"standoff": 4, "font": {"size": 12}}},
         "legend": {"font": {"size": 12}, "itemsizing": "constant"},
     }
 )  # fmt: skip

@@ -92,7 +92,7 @@ def _show_views(view: ViewSpec, scene: Scene, device: str | None, downloads: st.
     """The exact map first, since it is what one waits for; then the overview and what lies under both."""
     left, right = st.columns(2, gap="medium")
     numbers, below = st.container(), st.container()
-    with right:
+    with right, st.container(key="exact"):
         outcome = maps.find_regions(view, scene, device)
         if outcome is not None:
             maps.show_regions(view, scene, outcome, device)
@@ -101,11 +101,17 @@ def _show_views(view: ViewSpec, scene: Scene, device: str | None, downloads: st.
     if outcome is not None:
         with numbers:
             panel.show_numbers(view, scene, outcome)
+    if outcome is not None and not st.session_state.get("has_map"):
+        with left:
+            maps.await_overview()
+        st.session_state.has_map = True
+        return
+    if outcome is not None:
         with below:
-            region, distribution = st.columns([2, 1], gap="medium")
+            region, distribution = st.columns([2.3, 1], gap="medium")
             with region:
                 panel.show_region(view, scene, outcome)
             with distribution:
                 panel.show_histogram(view, scene, outcome)
-    with left:
+    with left, st.container(key="sampled"):
         maps.show_overview(view, scene, device, may_start=outcome is not None)

@@ -10,7 +10,7 @@ from lrviz.figures.rasterise import data_uri
 
 _CSS = """
 <style>
-.stMainBlockContainer {padding: 2.2rem 2rem 1rem 2rem; max-width: none;}
+.stMainBlockContainer {padding: 4.1rem 2rem 1rem 2rem; max-width: none;}
 .stSidebar [data-testid="stSidebarUserContent"] {padding-top: 0.4rem;}
 .stSidebar [data-testid="stSidebarHeader"] {height: 2.2rem; padding-bottom: 0;}
 .lr-brand {font-size: 1.35rem; font-weight: 650; letter-spacing: -0.01em; line-height: 1.1;}
@@ -18,10 +18,11 @@ _CSS = """
 .lr-card {font-size: 0.8rem; color: #3c4955; line-height: 1.5; font-variant-numeric: tabular-nums;}
 .lr-card b {color: #1b2733; font-weight: 600;}
 .lr-numbers {display: flex; flex-wrap: wrap; gap: 0; border: 1px solid #dde2e7; border-radius: 6px; margin: 0.1rem 0;}
-.lr-number {flex: 1 1 6.5rem; padding: 0.45rem 0.8rem 0.4rem; border-left: 1px solid #eef1f4; min-width: 6.5rem;}
+.lr-number {flex: 1 1 5rem; padding: 0.45rem 0.7rem 0.4rem; border-left: 1px solid #eef1f4; min-width: 5rem;}
 .lr-number:first-child {border-left: none;}
 .lr-number .v {font-size: 1.12rem; font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap;}
 .lr-number .v.long {font-family: monospace; font-size: 0.86rem; line-height: 1.68rem; font-weight: 500;}
+.lr-number:has(.long) {flex: 1 1 10.4rem; min-width: 10.4rem;}
 .lr-number .l {font-size: 0.72rem; color: #5b6875; white-space: nowrap;}
 .lr-head {display: flex; align-items: baseline; gap: 0.55rem; min-height: 1.6rem;}
 .lr-head .t {font-weight: 650; font-size: 0.98rem;}
@@ -34,6 +35,7 @@ _CSS = """
 .lr-image .n {font-weight: 600; font-size: 0.92rem;} .lr-image .r {color: #5b6875; font-size: 0.75rem;}
 .lr-image .k {display: inline-block; width: 1.25rem; height: 1.25rem; border-radius: 50%; background: #1b2733;
   color: white; font-size: 0.75rem; text-align: center; line-height: 1.25rem; margin-right: 0.35rem;}
+.st-key-preload {position: absolute; width: 10px; height: 10px; overflow: hidden; opacity: 0;}
 .st-key-gallery img {width: 64px; height: 64px; image-rendering: pixelated;}
 </style>
 """

@@ -199,6 +199,18 @@ def show_overview(view: ViewSpec, scene: Scene, device: str | None, *, may_start
         _wake_up(running)
 
 
+def await_overview() -> None:
+    """Leave the browser alone while it draws a session's first map; the page runs again soon after, with the rest."""
+    look.heading("Overview", "sampled", "waiting")
+
+    @st.fragment(run_every=0.5)
+    def follow() -> None:
+        if st.session_state.get("has_map"):
+            st.rerun()
+
+    follow()
+
+
 @st.fragment(run_every=_POLL_SECONDS)
 def _wake_up(job: Job) -> None:
     if job.done:

@@ -60,7 +60,7 @@ def show_region(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
         index = int(regions.area.argmax())
     else:
         st.html('<div class="lr-head"><span class="t">Region</span><span class="s">opened</span></div>')
-    left, right = st.columns([1.15, 1], gap="medium")
+    left, right = st.columns([1.5, 1], gap="medium")
     with left:
         _show_facts(regions, index, scene)
     with right:

@@ -1,0 +1,184 @@
+"""The main ways through the app, in a real browser."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from lrviz.ui.state import DEFAULT_MODEL
+from lrviz.zoo import list_models
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ROOT = Path(__file__).resolve().parent.parent
+LONG = 60_000
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: install Debian's package chromium"),
+    pytest.mark.skipif(not (ROOT / "app.py").is_file(), reason="needs a checkout, which has app.py"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A running server with an empty cache of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("cache")
+    environment = {**os.environ, "LRVIZ_CACHE_DIR": str(folder), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    command += ["--server.address=127.0.0.1", "--server.fileWatcherType=none"]
+    log = folder / "server.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _await_server(url, server, log)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(10)
+    assert "Traceback" not in log.read_text()
+
+
+def _await_server(url, server, log):
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        assert server.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"the server did not start: {log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as engine:
+        opened = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def first(browser, address):
+    """One page, opened once; the tests go on from each other's state as a user would."""
+    page = browser.new_context(viewport={"width": 1600, "height": 1300}).new_page()
+    page.goto(address)
+    await_map(page)
+    yield page
+    page.context.close()
+
+
+def await_map(page):
+    page.wait_for_selector("text=Exact regions", timeout=LONG)
+    page.wait_for_function("document.querySelectorAll('.scatterlayer path.js-fill').length > 5", timeout=LONG)
+    page.wait_for_selector("text=Distribution", timeout=LONG)
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=LONG)
+
+
+def chart(page, name):
+    """What the pointer acts on in a view: "sampled" or "exact"."""
+    return page.locator(f".st-key-{name} .stPlotlyChart .nsewdrag").first
+
+
+def drag_box(page, box, start, end):
+    page.mouse.move(box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"])
+    page.mouse.down()
+    for share in (0.3, 0.6, 1.0):
+        u, v = (a + share * (b - a) for a, b in zip(start, end, strict=True))
+        page.mouse.move(box["x"] + u * box["width"], box["y"] + v * box["height"])
+    page.mouse.up()
+
+
+def query(page):
+    return dict(page.evaluate("[...new URLSearchParams(location.search)]"))
+
+
+def test_opens_with_a_region_map(first):
+    assert first.locator(".lr-number", has_text="regions per unit area").count() == 1
+    number = first.locator(".lr-number", has_text="regions").first.locator(".v").inner_text()
+    assert 300 < int(number.replace(",", "")) < 5000
+    assert first.locator("[data-testid=stException]").count() == 0
+    assert {"model", "a", "b", "c", "u", "v", "half_width"} <= query(first).keys()
+
+
+def test_click_opens_a_region(first):
+    first.wait_for_selector("text=The largest one")
+    box = chart(first, "exact").bounding_box()
+    first.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"])
+    first.mouse.click(box["x"] + 0.41 * box["width"], box["y"] + 0.41 * box["height"])
+    first.wait_for_function("location.search.includes('region=')", timeout=LONG)
+    opened = query(first)["region"]
+    assert first.locator(".lr-number .long").inner_text(timeout=LONG) == opened
+
+
+def test_box_on_the_overview_moves_the_window(first):
+    before = query(first)
+    box = chart(first, "sampled").bounding_box()
+    drag_box(first, box, (0.30, 0.70), (0.302 + 8 / box["width"], 0.702 + 8 / box["height"]))
+    first.wait_for_function(f"!location.search.includes('u={before['u']}')", timeout=LONG)
+    after = query(first)
+    assert float(after["u"]) < float(before["u"])
+    assert 0.3 < float(after["half_width"]) < 3
+    first.wait_for_selector(f"text=window {2 * float(after['half_width']):.3g} ×", timeout=LONG)
+
+
+def test_downloads_a_pdf(first, tmp_path):
+    first.get_by_role("button", name="Export").click()
+    with first.expect_download(timeout=LONG) as download:
+        first.get_by_role("button", name="Download PDF").click()
+    download.value.save_as(tmp_path / "map.pdf")
+    assert (tmp_path / "map.pdf").read_bytes().startswith(b"%PDF")
+    first.keyboard.press("Escape")
+
+
+def test_a_wrong_file_is_refused_in_words(first, tmp_path):
+    wrong = tmp_path / "not-an-image.png"
+    wrong.write_bytes(b"these bytes are no image")
+    first.get_by_role("button", name="Change").first.click()
+    first.get_by_role("tab", name="Upload").click()
+    first.locator("[data-testid=stDialog] input[type=file], [role=dialog] input[type=file]").set_input_files(wrong)
+    alert = first.locator("[role=dialog] [data-testid=stAlert]")
+    alert.wait_for(timeout=LONG)
+    assert "PNG or JPEG" in alert.inner_text()
+    first.keyboard.press("Escape")
+
+
+def test_another_model_shows_another_map(browser, address):
+    other = next(card.name for card in list_models() if card.width == 2)
+    page = browser.new_context(viewport={"width": 1600, "height": 1300}).new_page()
+    page.goto(f"{address}/?model={other}&a=samples:0&b=samples:1&c=samples:4&u=30&v=15&half_width=0.6&colour=class")
+    page.wait_for_selector("text=Exact regions", timeout=LONG)
+    page.wait_for_selector(".stPlotlyChart .nsewdrag", timeout=LONG)
+    assert query(page)["model"] == other
+    page.context.close()
+
+
+def test_a_damaged_link_still_opens(browser, address):
+    page = browser.new_context(viewport={"width": 1600, "height": 1300}).new_page()
+    page.goto(f"{address}/?model=nonsense&a=samples:0&b=samples:1&c=samples:4")
+    alert = page.locator("[data-testid=stAlert]").first
+    alert.wait_for(timeout=LONG)
+    assert "nonsense" in alert.inner_text()
+    assert page.locator("[data-testid=stException]").count() == 0
+    page.context.close()
+
+
+def test_a_window_beyond_the_budget_says_so_and_offers_a_way_out(browser, address):
+    page = browser.new_context(viewport={"width": 1600, "height": 1300}).new_page()
+    page.goto(f"{address}/?model={DEFAULT_MODEL}&a=samples:0&b=samples:1&c=samples:4&u=30&v=15&half_width=20")
+    page.wait_for_selector("text=Smaller window here", timeout=LONG)
+    assert "regions" in page.locator("[data-testid=stAlert]").first.inner_text()
+    page.get_by_role("button", name="Smaller window here").click()
+    await_map(page)
+    assert float(query(page)["half_width"]) < 1
+    page.context.close()
