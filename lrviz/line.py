@@ -193,7 +193,7 @@ def _assemble(program: Program, segment: Segment, found: list[_Found], status: s
 
 def _nothing(program: Program, segment: Segment) -> _Found:
     """No piece at all, only the value at the start."""
-    start = torch.as_tensor(segment.start, device=program.device).reshape(1, *segment.input_shape)
+    start = torch.tensor(segment.start, device=program.device).reshape(1, *segment.input_shape)
     none = np.zeros(0, dtype=np.int64)
     return _Found(
         start=np.zeros(0),

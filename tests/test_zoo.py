@@ -171,7 +171,7 @@ def test_shipped_model_fits_its_card(name):
     assert card.architecture in FAMILIES
     assert name.startswith(card.architecture)
     assert card.num_parameters == count_parameters(model.module)
-    assert 0 <= card.train_error < 0.8
+    assert 0 <= card.train_error < 0.9, "no better than chance"
     assert 0.1 < card.test_error < 0.85
     assert "/" not in card.reproduce
     assert all(torch.isfinite(parameter).all() for parameter in model.module.parameters())
