@@ -157,38 +157,64 @@ def _numpy(tensor: torch.Tensor) -> np.ndarray:
 def _concatenated(parts: list[_Found]) -> _Found:
     if len(parts) == 1:
         return parts[0]
-    names = ("count", "start", "unit", "flip", "pattern", "area", "centroid")
     return _Found(
-        cells=Fragments(**{name: np.concatenate([getattr(part.cells, name) for part in parts]) for name in names}),
+        cells=_joined_cells([part.cells for part in parts]),
         bias=np.concatenate([part.bias for part in parts]),
         slope=np.concatenate([part.slope for part in parts]),
     )
 
 
+def _joined_cells(parts: list[Fragments]) -> Fragments:
+    names = ("count", "start", "unit", "flip", "pattern", "area", "centroid")
+    return Fragments(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def _chosen_maps(found: list[_Found], chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The affine maps of the chosen cells; empties the list on the way, so that two copies never coexist."""
+    bias = np.empty((len(chosen), found[0].bias.shape[1]))
+    slope = np.empty((*bias.shape, 2))
+    order = np.argsort(chosen)
+    ends = np.cumsum([len(part) for part in found])
+    places = np.split(order, np.searchsorted(chosen[order], ends[:-1]))
+    while found:
+        part, place = found.pop(), places.pop()
+        rows = chosen[place] - (ends[len(found)] - len(part))
+        bias[place], slope[place] = part.bias[rows], part.slope[rows]
+    return bias, slope
+
+
 def _assemble(program: Program, window: Window, found: list[_Found], status: str, began: float) -> Regions:
     if not found:
         found = [_Found.nothing(program.num_outputs)]
-    everything = _concatenated(found)
-    found.clear()
-    merged, largest = merge_fragments(everything.cells)
+    merged, largest = merge_fragments(_joined_cells([part.cells for part in found]))
+    bias, slope = _chosen_maps(found, largest)
     edges = find_edges(merged)
     ends = np.stack([merged.start[edges.index], merged.end[edges.index]], 1)
     unit = np.maximum(merged.unit[edges.index], -1)
+    arrays = {
+        "coordinates": window.center + window.radius * merged.start,
+        "offsets": merged.offsets,
+        "pattern": merged.pattern,
+        "bias": bias,
+        "slope": slope,
+        "area": merged.area * window.radius**2,
+        "centroid": window.center + window.radius * merged.centroid,
+        "edge_regions": edges.regions,
+        "edge_unit": unit,
+        "edge_layer": program.layer_of(unit),
+        "edge_length": np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) * window.radius,
+        "edge_coordinates": window.center + window.radius * ends,
+    }
     return Regions(
-        coordinates=window.center + window.radius * merged.start,
-        offsets=merged.offsets,
-        pattern=merged.pattern,
-        bias=everything.bias[largest],
-        slope=everything.slope[largest],
-        area=merged.area * window.radius**2,
-        centroid=window.center + window.radius * merged.centroid,
-        edge_regions=edges.regions,
-        edge_unit=unit,
-        edge_layer=program.layer_of(unit),
-        edge_length=np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) * window.radius,
-        edge_coordinates=window.center + window.radius * ends,
+        **{name: _sealed(array) for name, array in arrays.items()},
         window=window.corners,
         status=status,
         seconds=time.perf_counter() - began,
         device=program.device.type,
     )
+
+
+def _sealed(array: np.ndarray) -> np.ndarray:
+    """Make an array of our own read-only, so that the result need not copy it."""
+    array.setflags(write=False)
+    return array

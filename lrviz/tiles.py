@@ -55,7 +55,7 @@ class Limits:
         units = max(128, min(1024, 2**25 // largest))
         if program.device.type == "cuda":
             return cls(tile_units=384, program_units=4 * units, chunk=2**16, workers=1)
-        return cls(tile_units=160, program_units=units, chunk=4096, workers=THREADS)
+        return cls(tile_units=224, program_units=units, chunk=4096, workers=THREADS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
