@@ -13,13 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.colors import ListedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from lrviz.errors import InvalidRequest
 from lrviz.figures.colouring import Colouring, colour_regions
-from lrviz.figures.region_map import paint, region_map, window_bounds
+from lrviz.figures.maps import paint, region_map, window_bounds
 from lrviz.figures.style import FAINT, INK, LAYER_COLOURS, colour_table
 from lrviz.regions import Regions
 from lrviz.tables import measure_regions, save_csv
@@ -135,16 +135,16 @@ def draw(regions: Regions, view: ViewSpec, colouring: Colouring, *, size: tuple[
 def _add_polygons(axes: Axes, regions: Regions, colouring: Colouring, edges: str) -> None:
     corners = np.split(regions.coordinates, regions.offsets[1:-1])
     fills = colouring.rgb / 255
+    polygons = PolyCollection(corners, facecolors=fills, joinstyle="round")
     if edges == "thin":
-        width = float(np.clip(12 / np.sqrt(len(regions)), 0.05, 0.5))
-        lines = {"edgecolors": (*(int(INK[i : i + 2], 16) / 255 for i in (1, 3, 5)), 0.6), "linewidths": width}
+        polygons.set(edgecolor=to_rgba(INK, 0.6), linewidth=float(np.clip(12 / np.sqrt(len(regions)), 0.05, 0.5)))
     else:
-        lines = {"edgecolors": fills, "linewidths": 0.2}
-    axes.add_collection(PolyCollection(corners, facecolors=fills, joinstyle="round", **lines))
+        polygons.set(edgecolor=fills, linewidth=0.2)
+    axes.add_collection(polygons)
     if edges == "layer":
         inner = regions.edge_unit >= 0
-        colours = np.array(LAYER_COLOURS)[regions.edge_layer[inner] % len(LAYER_COLOURS)]
-        axes.add_collection(LineCollection(regions.edge_coordinates[inner], colors=colours, linewidths=0.5))
+        colours = np.array(LAYER_COLOURS)[regions.edge_layer[inner] % len(LAYER_COLOURS)].tolist()
+        axes.add_collection(LineCollection(list(regions.edge_coordinates[inner]), colors=colours, linewidths=0.5))
 
 
 def _add_picture(axes: Axes, regions: Regions, colouring: Colouring, edges: str, side: int) -> None:
@@ -167,8 +167,9 @@ def _add_legend(figure: Figure, axes: Axes, regions: Regions, colouring: Colouri
         colormap = ListedColormap(colour_table(scale.name) / 255)
         mappable = ScalarMappable(Normalize(scale.low, scale.high), colormap)
         bar = figure.colorbar(mappable, ax=axes, label=colouring.title, pad=0.02, aspect=28)
-        bar.outline.set_visible(False)
-        bar.solids.set(rasterized=False, edgecolor="face")
+        bar.outline.set(visible=False)
+        if bar.solids is not None:
+            bar.solids.set(rasterized=False, edgecolor="face")
     handles = [Patch(facecolor=colour, label=name) for name, colour in colouring.categories]
     if edges == "layer":
         layers = np.unique(regions.edge_layer[regions.edge_unit >= 0])

@@ -4,9 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, UInt8
 
-from lrviz.figures.colouring import Colouring
+from lrviz.figures.maps import colour_bar, frame_plane
 from lrviz.figures.rasterise import data_uri
-from lrviz.figures.region_map import colour_bar, frame_plane
 from lrviz.figures.style import ACCENT, FAINT, INK, class_colours, fit_scale, to_hex
 from lrviz.regions import Samples
 
@@ -57,6 +56,7 @@ def overview(
     frame_plane(figure, bounds, title=title, height=height)
     apex = samples.window[:, 0][samples.window[:, 1].argmax()]
     side = {"x": 0.985, "xanchor": "right"} if apex < bounds[:, 0].mean() else {"x": 0.015, "xanchor": "left"}
+    figure.update_xaxes(constraintoward=side["xanchor"])
     figure.update_layout(hoverdistance=4, legend={**side, "y": 0.985, "bgcolor": "rgba(255,255,255,0.8)"})
     return figure
 
@@ -98,10 +98,9 @@ def _colour_pixels(
         return colours[np.maximum(samples.predicted, 0)], _class_legend(samples, class_names)
     values = pixel_values(samples, quantity)
     scale = fit_scale(values, _MAPS[quantity])
-    colouring = Colouring(
-        quantity=quantity, title=_TITLES[quantity], rgb=np.zeros((0, 3), np.uint8), values=values.ravel(), scale=scale
-    )
-    bar = go.Scatter(x=[None], y=[None], mode="markers", showlegend=False, marker=colour_bar(colouring))
+    bar = go.Scatter(
+        x=[None], y=[None], mode="markers", showlegend=False, marker=colour_bar(scale, _TITLES[quantity])
+    )  # fmt: skip
     return scale.colours(values), [bar]
 
 

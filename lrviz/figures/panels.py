@@ -87,10 +87,11 @@ def _distribution(regions: Regions, colouring: Colouring, num_bins: int) -> go.F
     )  # fmt: skip
     if finite.size:
         median = float(np.median(finite))
+        on_left = median > (low + high) / 2
         figure.add_vline(x=median, line={"width": 1, "color": INK, "dash": "dot"})
         figure.add_annotation(
-            x=median, y=1, yref="paper", text=f"median {median:.3g}", showarrow=False, xanchor="left", xshift=4,
-            yanchor="top", font={"size": 11},
+            text=f"median {median:.3g}", x=median, y=1, yref="paper", yanchor="top", showarrow=False,
+            xanchor="right" if on_left else "left", xshift=-4 if on_left else 4, font={"size": 11},
         )  # fmt: skip
     figure.update_xaxes(title=title, range=[low, high])
     figure.update_yaxes(title="regions", tickformat="~s")

@@ -114,4 +114,4 @@ def _show_views(view: ViewSpec, scene: Scene, device: str | None, downloads: st.
             with distribution:
                 panel.show_histogram(view, scene, outcome)
     with left, st.container(key="sampled"):
-        maps.show_overview(view, scene, device, may_start=outcome is not None)
+        maps.show_overview(view, scene, device, may_start=resources.regions_job(view, scene, device).done)

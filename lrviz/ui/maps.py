@@ -27,7 +27,7 @@ def show_progress(job: Job, what: str, *, can_cancel: bool = True) -> None:
     def follow() -> None:
         if job.done:
             st.rerun()
-        text = "waiting for other work" if job.waiting else job.text or "starting"
+        text = "waiting for other work" if job.waiting else job.text or "counting on a few lines"
         remaining = _remaining(job)
         st.progress(job.fraction, text=f"{what}: {text}{remaining}")
         if can_cancel and st.button("Cancel", key=f"cancel-{job.key}", icon=":material/stop_circle:"):
@@ -85,7 +85,7 @@ def show_regions(view: ViewSpec, scene: Scene, outcome: Outcome, device: str | N
     classes = scene.model.classes
     key = request_key(resources.regions_request(view, scene))
     size = regions.window.max(0) - regions.window.min(0)
-    left, right = st.columns([3, 1.5], vertical_alignment="center")
+    left, right = st.columns([1.25, 1], vertical_alignment="center")
     with left:
         look.heading("Exact regions", "exact", f"window {size[0]:.3g} × {size[1]:.3g}")
     with right:
@@ -133,8 +133,10 @@ def _warn_partial(regions: Regions, scene: Scene, view: ViewSpec, key: str) -> N
 def open_region(regions: Regions) -> int | None:
     """Index of the region that the user opened, if the window holds it."""
     pattern = st.session_state.get("region")
+    if not pattern:
+        return None
     try:
-        found = np.flatnonzero(regions.pattern == np.uint64(int(pattern, 16))) if pattern else []
+        found = np.flatnonzero(regions.pattern == np.uint64(int(pattern, 16)))
     except (ValueError, OverflowError):
         return None
     return int(found[0]) if len(found) else None
@@ -168,7 +170,7 @@ def _move_to_box(box: Any) -> None:
 
 def show_overview(view: ViewSpec, scene: Scene, device: str | None, *, may_start: bool) -> None:
     """The sampled triangle, finer and finer; the exact map comes first, so that it appears sooner."""
-    left, right = st.columns([3, 1.5], vertical_alignment="center")
+    left, right = st.columns([1.25, 1], vertical_alignment="center")
     with right:
         quantity = st.segmented_control(
             "Overview", ["class", "slope", "margin"], default="class", label_visibility="collapsed", key="overview",
@@ -227,10 +229,10 @@ def _best_samples(scene: Scene, device: str | None, may_start: bool) -> tuple[Sa
     """The finest samples that are there, and the job that makes finer ones."""
     best = None
     for resolution in resources.OVERVIEW_RESOLUTIONS:
-        if not may_start:
+        job = resources.overview_job(scene, resolution, device, start=may_start)
+        if job is None:
             return best, None
-        job = resources.overview_job(scene, resolution, device)
-        if not job.wait(0.3 if best is None else 0.05):
+        if not job.wait(0.3 if best is None and may_start else 0.02):
             return best, job
         if job.error:
             return best, None

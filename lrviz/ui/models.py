@@ -12,8 +12,6 @@ _PERCENT = st.column_config.NumberColumn(format="percent")
 def models() -> None:
     """The whole page."""
     look.apply_look()
-    with st.sidebar:
-        look.brand("lrviz", "Models, data and cache")
     st.subheader("Models")
     cards = resources.cards()
     if not cards:

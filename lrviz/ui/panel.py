@@ -134,7 +134,7 @@ def show_downloads(view: ViewSpec, scene: Scene, outcome: Outcome | None) -> Non
 
 
 def _show_files(view: ViewSpec, scene: Scene, regions: Regions) -> None:
-    suffix = st.selectbox("File", SUFFIXES, format_func=_KINDS.get, key="w-suffix")  # type: ignore[arg-type]
+    suffix = st.selectbox("File", SUFFIXES, format_func=lambda kind: _KINDS[kind], key="w-suffix") or ".pdf"
     width = height = 5.0
     dpi = 300
     if suffix in (".pdf", ".svg", ".png"):

@@ -2,9 +2,9 @@
 
 import os
 
+import numpy as np
 import streamlit as st
 from jaxtyping import Float
-from numpy import ndarray
 
 from lrviz.diskstore import DiskStore
 from lrviz.figures import Colouring, colour_regions
@@ -57,12 +57,12 @@ def regions_job(view: ViewSpec, scene: Scene, device: str | None) -> Job:
     return _job(regions_request(view, scene), device)
 
 
-def overview_job(scene: Scene, resolution: int, device: str | None) -> Job:
-    """Sample the triangle of a scene in the background."""
+def overview_job(scene: Scene, resolution: int, device: str | None, *, start: bool = True) -> Job | None:
+    """Sample the triangle of a scene in the background; without `start`, only if that was begun before."""
     request = SamplesRequest(
         program=scene.program, plane=scene.plane, window=scene.plane.triangle(), resolution=resolution
     )
-    return _job(request, device)
+    return _job(request, device) if start else pool().find(request_key(request))
 
 
 def _job(request: RegionsRequest | SamplesRequest, device: str | None) -> Job:
@@ -89,11 +89,11 @@ def summary_of(key: str, _regions: Regions) -> Summary:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def input_slope_of(digest: str, point: tuple[float, float], _scene: Scene) -> Float[ndarray, "classes c h w"]:
+def input_slope_of(digest: str, point: tuple[float, float], _scene: Scene) -> Float[np.ndarray, "classes c h w"]:
     """Slopes in the input space at a point, for every class."""
     from lrviz.gradient import input_slope  # noqa: PLC0415
 
-    return input_slope(_scene.program, _scene.plane, list(point))
+    return input_slope(_scene.program, _scene.plane, np.array(point))
 
 
 def threads() -> int:

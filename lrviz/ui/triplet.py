@@ -63,8 +63,8 @@ def _show_gallery(index: int, name: str) -> None:
         for start in range(0, len(records), _COLUMNS):
             for column, record in zip(st.columns(_COLUMNS), records[start : start + _COLUMNS], strict=False):
                 with column:
-                    st.image(_enlarged(record), width=76)
-                    if st.button(str(record.label), key=f"pick-{record.reference}", width="stretch", type="tertiary"):
+                    st.image(_enlarged(record), width=84)
+                    if st.button(str(record.label), key=f"pick-{record.reference}", width=84, type="tertiary"):
                         _set_image(index, record.reference)
                         st.rerun()
 

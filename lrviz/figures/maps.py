@@ -6,13 +6,14 @@ from jaxtyping import Float, Int, UInt8
 
 from lrviz.figures.colouring import Colouring
 from lrviz.figures.rasterise import data_uri, label_pixels, mark_segments, pixel_centres, shrink
-from lrviz.figures.style import ACCENT, INK, LAYER_COLOURS, MISSING, plotly_scale, template, to_hex, to_rgb
+from lrviz.figures.style import ACCENT, INK, LAYER_COLOURS, MISSING, Scale, plotly_scale, template, to_hex, to_rgb
 from lrviz.regions import Regions
 
 MAX_VECTOR_REGIONS = 3000
 NUM_BUCKETS = 48
 RASTER_SIDE = 900
 HOVER_SIDE = 64
+BAR_PIXELS = 370
 EDGE_MODES = ("thin", "layer", "none")
 
 
@@ -78,7 +79,7 @@ def frame_plane(figure: go.Figure, bounds: Float[np.ndarray, "2 2"], *, title: s
     figure.update_xaxes(
         title="u (L2 distance)", range=[u0, u1], constrain="domain", scaleanchor="y", scaleratio=1, **exponent
     )
-    figure.update_yaxes(title="v (L2 distance)", range=[v0, v1], constrain="domain", **exponent)
+    figure.update_yaxes(title="v (L2 distance)", range=[v0, v1], constrain="domain", constraintoward="top", **exponent)
 
 
 def paint(
@@ -94,7 +95,7 @@ def paint(
         side: length in pixels of its longer side.
     """
     extent = bounds[1] - bounds[0]
-    width, height = np.maximum(np.rint(extent / extent.max() * side), 1).astype(int) * 2
+    width, height = (2 * max(round(float(share) * side), 1) for share in extent / extent.max())
     u, v = (pixel_centres(bounds[0, k], bounds[1, k], n) for k, n in enumerate((width, height)))
     labels = label_pixels(regions.coordinates, regions.offsets, u, v)
     palette = np.vstack([colouring.rgb, [[255, 255, 255]]]).astype(np.uint8)
@@ -141,7 +142,7 @@ def _fills(regions: Regions, colouring: Colouring) -> list[go.Scatter]:
 
 
 def _buckets(colouring: Colouring) -> tuple[Int[np.ndarray, " regions"], UInt8[np.ndarray, "buckets 3"]]:
-    if colouring.scale is None:
+    if colouring.scale is None or colouring.values is None:
         colours, bucket = np.unique(colouring.rgb, axis=0, return_inverse=True)
         return bucket.ravel(), colours
     position = colouring.scale.positions(colouring.values)
@@ -172,7 +173,7 @@ def _edge_lines(regions: Regions, edges: str, layer_names: tuple[str, ...]) -> l
         width = float(np.clip(24 / np.sqrt(max(len(regions), 1)), 0.35, 1.0))
         return [_lines(regions.edge_coordinates, {"width": width, "color": "rgba(10,18,26,0.6)"}, "edges", False)]
     traces = []
-    for layer in np.unique(_inner(regions.edge_layer, regions)):
+    for layer in _drawn_layers(regions):
         ends = regions.edge_coordinates[regions.edge_layer == layer]
         line = {"width": 1.2, "color": LAYER_COLOURS[layer % len(LAYER_COLOURS)]}
         traces.append(_lines(ends, line, _layer_name(layer, layer_names), True))
@@ -188,7 +189,7 @@ def _lines(ends: Float[np.ndarray, "edges 2 2"], line: dict, name: str, in_legen
 
 
 def _layer_legend(regions: Regions, edges: str, layer_names: tuple[str, ...]) -> list[go.Scatter]:
-    layers = np.unique(_inner(regions.edge_layer, regions)) if edges == "layer" else []
+    layers = _drawn_layers(regions) if edges == "layer" else []
     return [
         go.Scatter(
             x=[None], y=[None], mode="lines", name=_layer_name(layer, layer_names),
@@ -196,6 +197,10 @@ def _layer_legend(regions: Regions, edges: str, layer_names: tuple[str, ...]) ->
         )
         for layer in layers
     ]  # fmt: skip
+
+
+def _drawn_layers(regions: Regions) -> list[int]:
+    return np.unique(_inner(regions.edge_layer, regions)).tolist()
 
 
 def _layer_name(layer: int, names: tuple[str, ...]) -> str:
@@ -207,7 +212,7 @@ def _legend(colouring: Colouring, edges: str) -> list[go.Scatter]:
     """An empty trace that carries the colour bar, or one for each category."""
     if colouring.scale is not None:
         return [go.Scatter(x=[None], y=[None], mode="markers", showlegend=False, hoverinfo="skip",
-                           marker=colour_bar(colouring, narrow=edges == "layer"))]  # fmt: skip
+                           marker=colour_bar(colouring.scale, colouring.title, narrow=edges == "layer"))]  # fmt: skip
     return [
         go.Scatter(
             x=[None], y=[None], mode="markers", name=name, hoverinfo="skip",
@@ -217,10 +222,8 @@ def _legend(colouring: Colouring, edges: str) -> list[go.Scatter]:
     ]  # fmt: skip
 
 
-def colour_bar(colouring: Colouring, *, narrow: bool = False) -> dict:
-    """Marker settings that make Plotly draw the colour bar of a scale, shorter if a legend stands above it."""
-    scale = colouring.scale
-    assert scale is not None
+def colour_bar(scale: Scale, title: str, *, narrow: bool = False) -> dict:
+    """Marker settings that make Plotly draw the colour bar of a scale, lower if a legend stands above it."""
     return {
         "color": [scale.low],
         "cmin": scale.low,
@@ -229,10 +232,11 @@ def colour_bar(colouring: Colouring, *, narrow: bool = False) -> dict:
         "showscale": True,
         "size": 0.01,
         "colorbar": {
-            "title": {"text": colouring.title, "side": "right", "font": {"size": 12}},
+            "title": {"text": title, "side": "right", "font": {"size": 12}},
             "thickness": 12, "outlinewidth": 0, "ticks": "outside", "ticklen": 3, "tickcolor": "#c9d1d9",
             "tickfont": {"size": 11}, "x": 1.01, "xpad": 4, "nticks": 7, "exponentformat": "power",
-            "len": 0.72 if narrow else 1.0, "y": 0.0, "yanchor": "bottom", "lenmode": "fraction",
+            "lenmode": "pixels", "len": BAR_PIXELS - (110 if narrow else 0),
+            "yanchor": "top", "y": 0.70 if narrow else 1.0,
         },
     }  # fmt: skip
 

@@ -1,0 +1,44 @@
+"""A small network's regions and samples, shared by the tests of figures and files."""
+
+from functools import cache
+
+import torch
+from torch import nn
+
+from lrviz.plane import Plane, Window
+from lrviz.polygon import find_regions
+from lrviz.program import Program
+from lrviz.raster import sample_plane
+from lrviz.regions import Regions, Samples
+
+NAMES = ("cat", "dog", "ship")
+
+
+@cache
+def network() -> Program:
+    """A random network from 6 numbers to 3 logits."""
+    generator = torch.Generator(device="cpu").manual_seed(3)
+    module = nn.Sequential(nn.Linear(6, 24), nn.ReLU(), nn.Linear(24, 12), nn.ReLU(), nn.Linear(12, 3))
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator, device="cpu") / 2)
+    return Program.from_module(module, torch.zeros(1, 6, device="cpu"))
+
+
+@cache
+def plane() -> Plane:
+    """A plane through three random inputs."""
+    generator = torch.Generator(device="cpu").manual_seed(9)
+    return Plane.through(*torch.randn(3, 6, generator=generator, device="cpu", dtype=torch.float64))
+
+
+@cache
+def regions() -> Regions:
+    """Some hundred regions."""
+    return find_regions(network(), plane(), Window.rectangle((2.4, 0.6), 1.5, 1.0))
+
+
+@cache
+def samples() -> Samples:
+    """The triangle in 24 pixels."""
+    return sample_plane(network(), plane(), plane().triangle(), resolution=24)

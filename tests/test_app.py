@@ -1,0 +1,134 @@
+"""The pages in their states, without a browser."""
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from lrviz.ui import resources
+from lrviz.ui.state import DEFAULT_MODEL
+
+ROOT = Path(__file__).resolve().parent.parent
+LINK = {"model": DEFAULT_MODEL, "a": "samples:0", "b": "samples:1", "c": "samples:4"}
+WINDOW = {"u": "35.0", "v": "18.0", "half_width": "0.05"}
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("LRVIZ_CACHE_DIR", str(tmp_path))
+    st.cache_resource.clear()
+    yield tmp_path
+    st.cache_resource.clear()
+
+
+def open_page(**query):
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for key, value in query.items():
+        page.query_params[key] = value
+    page.run()
+    for _ in range(12):
+        if "has_map" in page.session_state or page.error:
+            break
+        job = resources.pool().find(f"model {page.session_state['view'].model}")
+        if job is not None:
+            job.wait(30)
+        page.run()
+    assert not page.exception
+    return page
+
+
+def written(page):
+    return " ".join(block.proto.body for block in page.get("html"))
+
+
+def test_opens_on_the_default_view():
+    page = open_page()
+    assert page.session_state["view"].model == DEFAULT_MODEL
+    assert page.session_state["view"].half_width > 0
+    assert "regions per unit area" in written(page)
+    assert page.query_params["model"] == DEFAULT_MODEL
+
+
+def test_a_link_is_reproduced():
+    page = open_page(**LINK, **WINDOW, colour="jump", class_index="3", layer_edges="yes")
+    view = page.session_state["view"]
+    assert (view.center, view.half_width, view.colour, view.class_index) == ((35.0, 18.0), 0.05, "jump", 3)
+    assert page.selectbox(key="w-colour").value == "jump"
+    assert page.selectbox(key="w-class").value == 3
+    assert page.number_input(key="w-u").value == 35.0
+    assert page.toggle(key="w-edges").value
+
+
+def test_controls_change_the_view_and_the_link():
+    page = open_page(**LINK, **WINDOW)
+    page.selectbox(key="w-colour").set_value("class").run()
+    page.number_input(key="w-v").set_value(18.1).run()
+    view = page.session_state["view"]
+    assert (view.colour, view.center) == ("class", (35.0, 18.1))
+    assert page.query_params["colour"] == "class"
+    assert not page.exception
+
+
+def test_presets_move_the_window():
+    page = open_page(**LINK, **WINDOW)
+    page.selectbox(key="w-preset").set_value("image A").run()
+    assert page.session_state["view"].center == (0.0, 0.0)
+    page.selectbox(key="w-preset").set_value("decision boundary").run()
+    assert page.session_state["view"].center != (0.0, 0.0)
+    assert not page.error
+
+
+def test_another_model_keeps_a_window_that_suits_it():
+    page = open_page(**LINK, **WINDOW)
+    other = next(card.name for card in resources.cards() if card.width == 4)
+    page.selectbox(key="w-model").set_value(other).run()
+    resources.pool().find(f"model {other}").wait(30)
+    page.run()
+    assert page.session_state["view"].model == other
+    assert not page.error
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({**LINK, "model": "nonsense"}, "nonsense"),
+        ({**LINK, "b": "samples:0"}, "triangle"),
+        ({**LINK, "c": "samples:999"}, "samples:999"),
+        ({**LINK, **WINDOW, "half_width": "20"}, "smaller window"),
+        ({**LINK, **WINDOW, "u": "1e9"}, "closer"),
+    ],
+    ids=["model", "equal images", "image", "budget", "far away"],
+)
+def test_what_is_wrong_is_said_in_a_sentence(query, words):
+    page = open_page(**query)
+    assert any(words in error.value for error in page.error)
+
+
+def test_a_link_that_cannot_be_read_opens_the_default_view():
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    page.query_params["model"] = DEFAULT_MODEL
+    page.query_params["a"] = "samples:0"
+    page.run()
+    assert any("could not be read" in warning.value for warning in page.warning)
+
+
+def test_a_failure_nobody_expected_is_calm(monkeypatch):
+    def fail(*arguments):
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr("lrviz.ui.explore.resolve", fail)
+    page = open_page(**LINK, **WINDOW)
+    assert len(page.error) == 1
+    assert "secret" not in page.error[0].value
+
+
+def test_models_page_lists_the_models_and_clears_the_cache():
+    resources.store().put("0" * 64, b"something")
+    page = AppTest.from_file(str(ROOT / "pages" / "1_Models.py"), default_timeout=60).run()
+    assert not page.exception
+    assert len(page.dataframe[0].value) == len(resources.cards())
+    page.button[0].click().run()
+    assert len(resources.store()) == 0
