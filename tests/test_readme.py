@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lrviz.cli import app
+
 README = (Path(__file__).parent.parent / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines() if line]
@@ -19,9 +21,7 @@ def test_python_snippets_run(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_commands_name_what_exists() -> None:
-    import lrviz.cli
-
-    names = {command.name for command in lrviz.cli.app.registered_commands}
+    names = {command.name for command in app.registered_commands}
     used = {shlex.split(line)[1] for line in COMMANDS if "bin/lrviz" in line}
     assert used
     assert used <= names
