@@ -94,8 +94,10 @@ def _show_views(view: ViewSpec, scene: Scene, device: str | None, downloads: st.
     numbers, below = st.container(), st.container()
     with right, st.container(key="exact"):
         outcome = maps.find_regions(view, scene, device)
-        if outcome is not None:
-            maps.show_regions(view, scene, outcome, device)
+        if outcome is not None and st.session_state.get("has_map"):
+            maps.show_regions(view, scene, outcome)
+        elif outcome is not None:
+            maps.show_draft(view, scene, outcome)
     with downloads:
         panel.show_downloads(view, scene, outcome)
     if outcome is not None:

@@ -30,6 +30,8 @@ _CSS = """
 .lr-tag {font-size: 0.68rem; font-weight: 600; padding: 0.08rem 0.42rem; border-radius: 9px; letter-spacing: 0.03em;}
 .lr-exact {background: #e0f1f0; color: #00616e;}
 .lr-sampled {background: #f5ecd9; color: #7b5a10;}
+.lr-draft {padding: 12px 110px 46px 56px; box-sizing: border-box;}
+.lr-draft img {max-width: 100%; border: 1px solid #c9d1d9;}
 .lr-image {display: flex; align-items: center; gap: 0.7rem;}
 .lr-image img {width: 56px; height: 56px; image-rendering: pixelated; border-radius: 4px; border: 1px solid #c9d1d9;}
 .lr-image .n {font-weight: 600; font-size: 0.92rem;} .lr-image .r {color: #5b6875; font-size: 0.75rem;}
@@ -57,6 +59,14 @@ def heading(title: str, tag: str, detail: str) -> None:
     st.html(
         f'<div class="lr-head"><span class="t">{html.escape(title)}</span>'
         f'<span class="lr-tag {kind}">{tag.upper()}</span><span class="s">{html.escape(detail)}</span></div>'
+    )
+
+
+def draft(source: str, height: int) -> None:
+    """A picture where a figure of this height will have its axes."""
+    st.html(
+        f'<div class="lr-draft" style="height: {height}px">'
+        f'<img src="{source}" alt="exact regions" style="max-height: {height - 58}px"></div>'
     )
 
 

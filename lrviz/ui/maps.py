@@ -6,6 +6,8 @@ import numpy as np
 import streamlit as st
 
 from lrviz.figures import blank_overview, overview, region_map
+from lrviz.figures.maps import paint, window_bounds
+from lrviz.figures.rasterise import data_uri
 from lrviz.pipeline import Outcome, request_key
 from lrviz.regions import Regions, Samples
 from lrviz.session import Scene
@@ -79,7 +81,18 @@ def _offer_retry(job: Job) -> None:
     st.button("Try again", on_click=lambda: resources.pool().drop(job.key), width="stretch")
 
 
-def show_regions(view: ViewSpec, scene: Scene, outcome: Outcome, device: str | None) -> None:
+def show_draft(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
+    """The exact map as a picture, which appears before the browser has loaded what draws figures."""
+    regions: Regions = outcome.result
+    key = request_key(resources.regions_request(view, scene))
+    size = regions.window.max(0) - regions.window.min(0)
+    look.heading("Exact regions", "exact", f"window {size[0]:.3g} × {size[1]:.3g}")
+    colouring = resources.colouring_of(key, regions, view.colour, view.class_index, scene.model.classes)
+    pixels = paint(regions, colouring, "layer" if view.layer_edges else "thin", window_bounds(regions), side=720)
+    look.draft(data_uri(pixels), HEIGHT)
+
+
+def show_regions(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
     """The exact map, with its heading and what a drag on it does."""
     regions: Regions = outcome.result
     classes = scene.model.classes
