@@ -240,6 +240,15 @@ def test_an_interrupt_before_anything_was_found_writes_nothing(lrviz, folder, mo
     assert not (folder / "regions.npz").exists()
 
 
+@pytest.fixture
+def interrupts():
+    """Python's own answer to Ctrl-C, which a shell's background process starts without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_a_second_interrupt_stops_at_once():
     with pytest.raises(KeyboardInterrupt), terminal.cancel_on_interrupt() as cancelled:
         os.kill(os.getpid(), signal.SIGINT)
