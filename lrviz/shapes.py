@@ -1,16 +1,11 @@
-"""Array types of the public interface, and read-only arrays."""
+"""Arrays of any kind, and read-only arrays."""
 
 from typing import TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt64
 
 ArrayLike: TypeAlias = np.ndarray | torch.Tensor
-Corners: TypeAlias = Float[np.ndarray, "corners 2"]
-Points: TypeAlias = Float[np.ndarray, "points 2"]
-Patterns: TypeAlias = UInt64[np.ndarray, "regions"]
-Indices: TypeAlias = Int[np.ndarray, "..."]
 
 
 def frozen_array(values: ArrayLike | list | tuple, dtype: type | None = None) -> np.ndarray:
