@@ -18,7 +18,7 @@ def explore_page() -> None:
 st.navigation(
     [
         st.Page(explore_page, title="Explore", icon=":material/hexagon:", default=True),
-        st.Page("pages/1_Models.py", title="Models", icon=":material/table_rows:", url_path="models"),
+        st.Page("pages/4_Models.py", title="Models", icon=":material/table_rows:", url_path="models"),
     ],
     position="top",
 ).run()

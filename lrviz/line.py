@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from lrviz.devices import choose_device
 from lrviz.errors import InvalidPlane
 from lrviz.plane import Segment
 from lrviz.program import Program, xor_active
-from lrviz.regions import Pieces
+from lrviz.regions import PathPieces, Pieces
 from lrviz.restrict import Restriction
 from lrviz.shapes import ArrayLike
 from lrviz.tiles import CUT, Part, Stopped, Tile, explore_tiles
@@ -83,6 +84,40 @@ def find_pieces(
     program = program.to(choose_device(device))
     found, status = _collect(program, segment, progress or (lambda *_: None), cancelled or (lambda: False))
     return _assemble(program, segment, found, status, began)
+
+
+def find_path_pieces(
+    program: Program,
+    points: ArrayLike,
+    *,
+    device: torch.device | str | None = None,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> PathPieces:
+    """Find every linear piece of a network on all segments of a path, exactly up to float64 rounding.
+
+    Args:
+        program: The network.
+        points: (S + 1, *input_shape) the points that the path joins, already normalised.
+        device: Where to work; the GPU if there is one, else the CPU.
+        progress: Called with the fraction of the length that is done and a short text.
+        cancelled: Asked often; when it returns true, the segments up to the first unfinished one are returned.
+
+    Raises:
+        InvalidPlane: Two successive points are equal, or they do not have the network's shape.
+    """
+    began = time.perf_counter()
+    segments: list[Pieces] = []
+    for start, end in pairwise(points):
+        pieces = find_pieces(program, start, end, device=device, cancelled=cancelled)
+        if pieces.status == "cancelled":
+            break
+        segments.append(pieces)
+        if progress:
+            progress(len(segments) / (len(points) - 1), f"{sum(map(len, segments)):,} pieces")
+    status = "complete" if len(segments) == len(points) - 1 else "cancelled"
+    seconds = time.perf_counter() - began
+    return PathPieces.join(segments, num_outputs=program.num_outputs, status=status, seconds=seconds)
 
 
 def _collect(

@@ -14,12 +14,12 @@ import torch
 
 from lrviz.errors import BudgetExceeded, InvalidData, InvalidRequest
 from lrviz.estimate import estimate_regions
-from lrviz.line import find_pieces
+from lrviz.line import find_path_pieces, find_pieces
 from lrviz.plane import Plane, Window
 from lrviz.polygon import find_regions
 from lrviz.program import Program
 from lrviz.raster import sample_plane
-from lrviz.regions import SCHEMA_VERSION, Estimate, Pieces, Regions, Samples
+from lrviz.regions import SCHEMA_VERSION, Estimate, PathPieces, Pieces, Regions, Samples
 from lrviz.shapes import ArrayLike, frozen_array
 from lrviz.store import Store
 
@@ -39,7 +39,7 @@ MAX_RESOLUTION = 2048
 Device = torch.device | str | None
 Progress = Callable[[float, str], None]
 Cancelled = Callable[[], bool]
-Result = TypeVar("Result", Regions, Pieces, Samples, Estimate)
+Result = TypeVar("Result", Regions, Pieces, PathPieces, Samples, Estimate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +216,34 @@ class PiecesRequest:
         return find_pieces(self.program, self.start, self.end, device=device, progress=progress, cancelled=cancelled)
 
 
-Request = EstimateRequest | RegionsRequest | SamplesRequest | PiecesRequest
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PathRequest:
+    """The pieces of all segments of a path.
+
+    Attributes:
+        program: The network.
+        points: (S + 1, *input_shape) the points that the path joins, normalised.
+    """
+
+    program: Program
+    points: ArrayLike
+    result_type: ClassVar[type[PathPieces]] = PathPieces
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "points", frozen_array(self.points, float))
+
+    def content(self) -> Iterator[bytes]:
+        """What the result depends on."""
+        yield self.program.digest.encode()
+        yield repr(self.points.shape).encode()
+        yield _array_bytes(self.points)
+
+    def compute(self, store: Store, device: Device, progress: Progress, cancelled: Cancelled) -> PathPieces:
+        """Find the pieces."""
+        return find_path_pieces(self.program, self.points, device=device, progress=progress, cancelled=cancelled)
+
+
+Request = EstimateRequest | RegionsRequest | SamplesRequest | PiecesRequest | PathRequest
 
 
 def request_key(request: Request) -> str:
@@ -276,7 +303,7 @@ def fitting_half_width(pieces_per_length: float, num_regions: float) -> float:
     return (math.sqrt(4 + math.pi * max(num_regions - 1, 0)) - 2) / (math.pi * pieces_per_length)
 
 
-def _look_up(request: Request, key: str, store: Store) -> Regions | Pieces | Samples | Estimate | None:
+def _look_up(request: Request, key: str, store: Store) -> Regions | Pieces | PathPieces | Samples | Estimate | None:
     value = store.get(key)
     if value is None:
         return None
@@ -287,7 +314,7 @@ def _look_up(request: Request, key: str, store: Store) -> Regions | Pieces | Sam
         return None
 
 
-def _keep(result: Regions | Pieces | Samples | Estimate, key: str, store: Store) -> None:
+def _keep(result: Regions | Pieces | PathPieces | Samples | Estimate, key: str, store: Store) -> None:
     if getattr(result, "status", "complete") == "cancelled":
         return
     buffer = io.BytesIO()

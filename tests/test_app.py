@@ -127,7 +127,7 @@ def test_a_failure_nobody_expected_is_calm(monkeypatch):
 
 def test_models_page_lists_the_models_and_clears_the_cache():
     resources.store().put("0" * 64, b"something")
-    page = AppTest.from_file(str(ROOT / "pages" / "1_Models.py"), default_timeout=60).run()
+    page = AppTest.from_file(str(ROOT / "pages" / "4_Models.py"), default_timeout=60).run()
     assert not page.exception
     assert len(page.dataframe[0].value) == len(resources.cards())
     page.button[0].click().run()

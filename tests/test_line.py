@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lrviz.errors import InvalidPlane
-from lrviz.line import find_pieces
+from lrviz.line import find_path_pieces, find_pieces
 from lrviz.regions import Pieces
 from tests.cases import CASE, CASES, Case
 
@@ -89,3 +89,24 @@ def test_equal_ends_are_refused() -> None:
     point = case.plane().embed(ends_of(case))[0]
     with pytest.raises(InvalidPlane, match="two different inputs"):
         find_pieces(case.program, point, point)
+
+
+def test_a_path_is_its_segments_one_after_the_other() -> None:
+    case = CASE["residual"]
+    points = case.plane().embed(case.window().random_points(4, seed=5))
+    path = find_path_pieces(case.program, points)
+    assert len(path) == 3
+    for index in range(3):
+        one, alone = path.segment(index), find_pieces(case.program, points[index], points[index + 1])
+        assert (one.pattern == alone.pattern).all()
+        assert (one.unit == alone.unit).all()
+        assert one.breakpoints == pytest.approx(alone.breakpoints, abs=1e-12)
+        assert one.values == pytest.approx(alone.values, abs=1e-9)
+        assert one.length == pytest.approx(alone.length)
+
+
+def test_a_cancelled_path_holds_no_unfinished_segment() -> None:
+    case = CASE["mlp-50-50"]
+    points = case.plane().embed(case.window().random_points(3, seed=5))
+    path = find_path_pieces(case.program, points, cancelled=lambda: True)
+    assert (path.status, len(path), path.values.shape) == ("cancelled", 0, (0, case.program.num_outputs))
