@@ -1,4 +1,4 @@
-"""The frozen results of the engine: regions of a window, pieces of a segment or path, samples of a plane, an estimate."""
+"""The frozen results of the engine: regions of a window, pieces of segments and paths, samples of a plane, estimates."""
 
 import json
 import os
