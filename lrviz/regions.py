@@ -1,4 +1,4 @@
-"""The frozen results of the engine: regions of a window, pieces of segments and paths, samples of a plane, estimates."""
+"""The frozen results of the engine: regions of a window, pieces of segments and paths, samples, estimates."""
 
 import json
 import os
