@@ -51,3 +51,7 @@ class InvalidView(LrvizError):
 
 class BudgetExceeded(LrvizError):
     """A window that holds far more regions than the budget or the memory allows."""
+
+
+class InvalidPath(LrvizError):
+    """Images that form no path."""

@@ -3,12 +3,13 @@
 Integrals run along the segment in units of L2 distance; divided by `pieces.length` they become means.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from lrviz.regions import Pieces
+from lrviz.regions import PathMeasures, PathPieces, Pieces
 from lrviz.shapes import frozen_array
 
 PerOutput = Float[np.ndarray, "outputs"]
@@ -48,6 +49,24 @@ def summarise(pieces: Pieces) -> PieceSummary:
         variation=variation(pieces),
         deviation_as_published=deviation_as_published(pieces),
         status=pieces.status,
+    )
+
+
+def measure_path(path: PathPieces) -> PathMeasures:
+    """The measures of all segments of a path."""
+    segments = path.segments()
+
+    def rows(measure: Callable[[Pieces], PerOutput]) -> Float[np.ndarray, "segments outputs"]:
+        return np.array([measure(pieces) for pieces in segments]).reshape(len(segments), path.values.shape[1])
+
+    return PathMeasures(
+        num_pieces=np.diff(path.starts),
+        length=path.length,
+        deviation=rows(deviation),
+        variation=rows(variation),
+        deviation_as_published=rows(deviation_as_published),
+        status=path.status,
+        seconds=path.seconds,
     )
 
 

@@ -15,11 +15,12 @@ import torch
 from lrviz.errors import BudgetExceeded, InvalidData, InvalidRequest
 from lrviz.estimate import estimate_regions
 from lrviz.line import find_path_pieces, find_pieces
+from lrviz.piecewise import measure_path
 from lrviz.plane import Plane, Window
 from lrviz.polygon import find_regions
 from lrviz.program import Program
 from lrviz.raster import sample_plane
-from lrviz.regions import SCHEMA_VERSION, Estimate, PathPieces, Pieces, Regions, Samples
+from lrviz.regions import SCHEMA_VERSION, Estimate, PathMeasures, PathPieces, Pieces, Regions, Samples
 from lrviz.shapes import ArrayLike, frozen_array
 from lrviz.store import Store
 
@@ -39,7 +40,8 @@ MAX_RESOLUTION = 2048
 Device = torch.device | str | None
 Progress = Callable[[float, str], None]
 Cancelled = Callable[[], bool]
-Result = TypeVar("Result", Regions, Pieces, PathPieces, Samples, Estimate)
+AnyResult = Regions | Pieces | PathPieces | PathMeasures | Samples | Estimate
+Result = TypeVar("Result", Regions, Pieces, PathPieces, PathMeasures, Samples, Estimate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,8 +219,8 @@ class PiecesRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PathRequest:
-    """The pieces of all segments of a path.
+class PointsRequest:
+    """What requests about a path share.
 
     Attributes:
         program: The network.
@@ -227,7 +229,6 @@ class PathRequest:
 
     program: Program
     points: ArrayLike
-    result_type: ClassVar[type[PathPieces]] = PathPieces
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", frozen_array(self.points, float))
@@ -238,12 +239,32 @@ class PathRequest:
         yield repr(self.points.shape).encode()
         yield _array_bytes(self.points)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PathRequest(PointsRequest):
+    """The pieces of all segments of a path."""
+
+    result_type: ClassVar[type[PathPieces]] = PathPieces
+
     def compute(self, store: Store, device: Device, progress: Progress, cancelled: Cancelled) -> PathPieces:
         """Find the pieces."""
         return find_path_pieces(self.program, self.points, device=device, progress=progress, cancelled=cancelled)
 
 
-Request = EstimateRequest | RegionsRequest | SamplesRequest | PiecesRequest | PathRequest
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MeasureRequest(PointsRequest):
+    """The measures of a path, for tables: its pieces themselves are not stored."""
+
+    result_type: ClassVar[type[PathMeasures]] = PathMeasures
+
+    def compute(self, store: Store, device: Device, progress: Progress, cancelled: Cancelled) -> PathMeasures:
+        """Find the pieces and measure them."""
+        return measure_path(
+            find_path_pieces(self.program, self.points, device=device, progress=progress, cancelled=cancelled)
+        )
+
+
+Request = EstimateRequest | RegionsRequest | SamplesRequest | PiecesRequest | PathRequest | MeasureRequest
 
 
 def request_key(request: Request) -> str:
@@ -303,7 +324,7 @@ def fitting_half_width(pieces_per_length: float, num_regions: float) -> float:
     return (math.sqrt(4 + math.pi * max(num_regions - 1, 0)) - 2) / (math.pi * pieces_per_length)
 
 
-def _look_up(request: Request, key: str, store: Store) -> Regions | Pieces | PathPieces | Samples | Estimate | None:
+def _look_up(request: Request, key: str, store: Store) -> AnyResult | None:
     value = store.get(key)
     if value is None:
         return None
@@ -314,7 +335,7 @@ def _look_up(request: Request, key: str, store: Store) -> Regions | Pieces | Pat
         return None
 
 
-def _keep(result: Regions | Pieces | PathPieces | Samples | Estimate, key: str, store: Store) -> None:
+def _keep(result: AnyResult, key: str, store: Store) -> None:
     if getattr(result, "status", "complete") == "cancelled":
         return
     buffer = io.BytesIO()

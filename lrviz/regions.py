@@ -272,6 +272,37 @@ class PathPieces(_Stored):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PathMeasures(_Stored):
+    """The measures of the pieces on the S segments of a path; small, where the pieces themselves are not.
+
+    Attributes:
+        num_pieces: (S,) pieces on every segment.
+        length: (S,) L2 lengths of the segments.
+        deviation: (S, K) integral of |f - chord| along the segment, in logits times L2 distance.
+        variation: (S, K) sum of the absolute changes of f, in logits.
+        deviation_as_published: (S, K) what the code published with the paper reports, see `lrviz.piecewise`.
+        status: "complete" or "cancelled"; then the path ends after the last segment that was finished.
+        seconds: Time that finding the pieces took.
+    """
+
+    num_pieces: Int[np.ndarray, "segments"]
+    length: Float[np.ndarray, "segments"]
+    deviation: Float[np.ndarray, "segments outputs"]
+    variation: Float[np.ndarray, "segments outputs"]
+    deviation_as_published: Float[np.ndarray, "segments outputs"]
+    status: str = "complete"
+    seconds: float = 0.0
+
+    def _check(self) -> None:
+        _require(self.status in STATUSES, f"The status must be one of {STATUSES}; got {self.status!r}.")
+        for name in ("num_pieces", "deviation", "variation", "deviation_as_published"):
+            _require(len(getattr(self, name)) == len(self.length), f"{name} needs one row per segment.")
+
+    def __len__(self) -> int:
+        return len(self.length)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Samples(_Stored):
     """A network evaluated at the pixel centres of a grid over the bounding box of a window.
 

@@ -262,7 +262,7 @@ def _write(run: _Run, test_set: Dataset, path: Path, reproduce: str) -> Card:
         recipe=describe(config),
         reproduce=reproduce,
         date=datetime.now(UTC).date().isoformat(),
-        lrviz_version=_version(),
+        lrviz_version=installed_version(),
     )
     save_model(path, run.module, card)
     return card
@@ -287,7 +287,8 @@ def _choose_device(device: torch.device | str | None) -> torch.device:
         ) from error
 
 
-def _version() -> str:
+def installed_version() -> str:
+    """Return the version of lrviz."""
     try:
         return version("lrviz")
     except PackageNotFoundError:

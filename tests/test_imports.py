@@ -10,13 +10,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS: tuple[str, ...] = (
     "errors shapes tolerance devices",
-    "plane partition",
+    "plane paths partition",
     "operations program restrict",
     "regions tiles subdivide merge polygon line estimate raster gradient",
     "deviation measures locate piecewise",
-    "store diskstore view pipeline tables",
+    "store diskstore view pipeline tables sweeps",
     "figures export",
-    "session cli ui app pages __init__",
+    "selection session survey cli ui app pages __init__",
 )
 """What belongs to which layer, from the lowest up; a folder stands for its files."""
 

@@ -5,7 +5,7 @@ import warnings
 
 import typer
 
-from lrviz.cli import caching, finding, training
+from lrviz.cli import caching, finding, measuring, training
 from lrviz.errors import LrvizError
 
 app = typer.Typer(help="The exact linear regions of trained ReLU networks.", no_args_is_help=True, add_completion=False)
@@ -15,6 +15,7 @@ app.command("estimate")(finding.estimate)
 app.command("regions")(finding.regions)
 app.command("pieces")(finding.pieces)
 app.command("figure")(finding.figure)
+app.command("measure")(measuring.measure)
 app.add_typer(caching.app, name="cache")
 
 

@@ -1,0 +1,50 @@
+"""The work of the command that measures many models on many paths."""
+
+import time
+from pathlib import Path
+
+import typer
+
+from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
+from lrviz.diskstore import DiskStore
+from lrviz.selection import PathsSpec, find_models
+from lrviz.store import MemoryStore
+from lrviz.survey import Survey, make_table
+from lrviz.sweeps import SUFFIXES, write_results
+
+
+def measure_all(
+    models: list[str],
+    paths: list[str],
+    out: Path,
+    *,
+    num_anchors: int,
+    radius: float,
+    snapshots: bool,
+    data: Path | None,
+    device: str | None,
+    cache: bool,
+) -> None:
+    """Measure every model on every path, write the table, and print a summary; Ctrl-C ends it with what is complete."""
+    began, specs = (
+        time.perf_counter(),
+        [PathsSpec.parse(text, num_anchors=num_anchors, radius=radius) for text in paths],
+    )
+    with written_whole(out, SUFFIXES) as target:
+        survey = Survey.plan(find_models(models, snapshots=snapshots), specs, data)
+        store = DiskStore() if cache else MemoryStore()
+        with cancel_on_interrupt() as cancelled, progress_bar() as progress:
+            rows = list(survey.rows(store, device=device, progress=progress, cancelled=cancelled))
+        if not rows:
+            tell("cancelled before a path was finished; nothing was written.")
+            raise typer.Exit(INTERRUPTED)
+        table = make_table(rows)
+        write_results(table, target)
+    typer.echo(
+        f"{table['model'].nunique():,} models, {len(table):,} paths, {table['num_pieces'].sum():,} pieces, "
+        f"{time.perf_counter() - began:.2f} s: {out}"
+    )
+    if len(rows) < len(survey):
+        done = "what is finished is stored and will not be computed again" if cache else "nothing was stored"
+        tell(f"cancelled: {len(rows):,} of {len(survey):,} paths were measured; {done}.")
+        raise typer.Exit(INTERRUPTED)

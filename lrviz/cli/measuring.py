@@ -1,0 +1,47 @@
+"""The command that measures many models on many paths. Its work is in `measurer`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lrviz.cli.finding import Cache, Device
+
+
+def measure(
+    *,
+    models: Annotated[
+        list[str],
+        typer.Option(help="Name or pattern of shipped models (quoted), .safetensors file, or folder; repeatable."),
+    ],
+    paths: Annotated[
+        list[str],
+        typer.Option(
+            help="KIND:IMAGES, repeatable. KIND: closed, open, triplet or images; IMAGES: samples:0-19, "
+            "samples:cifar100:3, test:0-9, train:clean:0-9 or train:noisy:0,2."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The .csv or .parquet file to write.")],
+    anchors: Annotated[int, typer.Option(help="Translations of the image on a closed or open path.")] = 8,
+    radius: Annotated[float, typer.Option(help="How far they move it, in pixels.")] = 4.0,
+    snapshots: Annotated[bool, typer.Option(help="Let patterns and folders select snapshots as well.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder or .npz of the data set, for test and train images.")
+    ] = None,
+    device: Device = None,
+    cache: Cache = True,
+) -> None:
+    """Measure models on paths of images: density, deviation, variation; a stopped run goes on where it was."""
+    from lrviz.cli import measurer  # noqa: PLC0415
+
+    measurer.measure_all(
+        models,
+        paths,
+        out,
+        num_anchors=anchors,
+        radius=radius,
+        snapshots=snapshots,
+        data=data,
+        device=device,
+        cache=cache,
+    )

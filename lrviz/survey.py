@@ -1,0 +1,114 @@
+"""Measuring many models on many paths; what is finished is in the store, so that a stopped survey goes on."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lrviz.pipeline import ENGINE_VERSION, Device, MeasureRequest, run
+from lrviz.regions import PathMeasures
+from lrviz.selection import NamedPath, PathsSpec, find_paths
+from lrviz.session import load_program
+from lrviz.store import Store
+from lrviz.sweeps import COLUMNS, summarise_path
+from lrviz.train import installed_version
+from lrviz.zoo import Card
+
+DIGEST_DIGITS = 12
+"""Digits of a program's digest that a table shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """Models and the paths to measure each of them on.
+
+    Attributes:
+        tasks: Every model, by what `lrviz.load_model` takes, with its card and a path.
+    """
+
+    tasks: tuple[tuple[str, Card, NamedPath], ...]
+
+    @classmethod
+    def plan(
+        cls, models: Mapping[str, Card], specs: Sequence[PathsSpec], data_path: Path | str | None = None
+    ) -> "Survey":
+        """Load the images of all paths, so that what is missing is noticed before the work starts.
+
+        Args:
+            models: As from `lrviz.selection.find_models`.
+            specs: Which paths.
+            data_path: Where the data sets are, as for `lrviz.selection.find_paths`.
+        """
+        return cls(
+            tasks=tuple(
+                (name, card, path)
+                for name, card in models.items()
+                for spec in specs
+                for path in find_paths(spec, card, data_path)
+            )
+        )
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def rows(
+        self,
+        store: Store,
+        *,
+        device: Device = None,
+        progress: Callable[[float, str], None],
+        cancelled: Callable[[], bool],
+    ) -> Iterator[dict[str, Any]]:
+        """Measure, path by path; ends after the last path that was finished when it is cancelled.
+
+        Args:
+            store: Where measures are found, or kept as soon as a path is finished.
+            device: Where to compute; the GPU if there is one, else the CPU.
+            progress: Called with a fraction of the paths and a short text.
+            cancelled: Asked often.
+
+        Yields:
+            The rows of the table, as in `lrviz.sweeps.COLUMNS`.
+        """
+        for index, (name, card, path) in enumerate(self.tasks):
+            text = f"{card.name}, {path.path.kind} {path.images} ({index + 1:,} of {len(self):,} paths)"
+
+            def show(fraction: float, _: str, index: int = index, text: str = text) -> None:
+                progress((index + fraction) / len(self), text)
+
+            show(0.0, "")
+            if cancelled():
+                return
+            model, program = load_program(name)
+            request = MeasureRequest(program=program, points=model.normalise(path.path.points))
+            measures = run(request, store, device=device, progress=show, cancelled=cancelled).result
+            if measures.status != "complete":
+                return
+            yield _row(card, path, measures, program.digest)
+
+
+def make_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """The rows as a table with the columns and types of `lrviz.sweeps.COLUMNS`."""
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _row(card: Card, path: NamedPath, measures: PathMeasures, digest: str) -> dict[str, Any]:
+    same = ("width", "batch_norm", "data", "num_train_images", "label_noise", "seed", "epochs", "is_snapshot")
+    return {
+        "model": card.name,
+        "family": card.architecture,
+        **{name: getattr(card, name) for name in (*same, "train_error", "test_error")},
+        "path": path.path.kind,
+        **{name: getattr(path, name) for name in ("image_kind", "images", "image_index", "num_anchors", "radius")},
+        "num_segments": len(measures),
+        "length": float(measures.length.sum()),
+        "num_pieces": int(measures.num_pieces.sum()),
+        **summarise_path(measures),
+        "status": measures.status,
+        "seconds": measures.seconds,
+        "lrviz_version": installed_version(),
+        "engine_version": ENGINE_VERSION,
+        "program": digest[:DIGEST_DIGITS],
+    }

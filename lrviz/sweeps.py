@@ -1,0 +1,187 @@
+"""The table of many models measured on many paths, and what it says about widths, as in Gamba et al. 2022.
+
+A row holds one model on one path. As in the code published with the paper, the deviation and the variation of a
+segment are integrals and sums along it, and a row has their mean over the classes and over the path's segments:
+
+- `density`: pieces of the whole path divided by its L2 length;
+- `deviation`: integral of |f - chord| along a segment, in logits times L2 distance. Multiplied by `num_segments` and
+  divided by `length` it becomes the mean of |f - chord| along the path, in logits;
+- `variation`: sum of the absolute changes of f along a segment, in logits;
+- `deviation_as_published`: the sum that the published code reports as the deviation, see `lrviz.piecewise`.
+
+Beside each stands `<name>_sd`, the standard deviation over the segments (of their means over the classes).
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from lrviz.errors import InvalidData
+from lrviz.regions import PathMeasures
+
+MEASURES = ("density", "deviation", "variation", "deviation_as_published")
+"""What a path is measured by; columns of the table."""
+
+ERRORS = ("train_error", "test_error")
+
+COLUMNS: dict[str, type] = {
+    "model": str,
+    "family": str,
+    "width": int,
+    "batch_norm": bool,
+    "data": str,
+    "num_train_images": int,
+    "label_noise": float,
+    "seed": int,
+    "epochs": int,
+    "is_snapshot": bool,
+    "train_error": float,
+    "test_error": float,
+    "path": str,
+    "image_kind": str,
+    "images": str,
+    "image_index": int,
+    "num_anchors": int,
+    "radius": float,
+    "num_segments": int,
+    "length": float,
+    "num_pieces": int,
+    **{name + suffix: float for name in MEASURES for suffix in ("", "_sd")},
+    "status": str,
+    "seconds": float,
+    "lrviz_version": str,
+    "engine_version": int,
+    "program": str,
+}
+"""The columns of the table, in order, and what they hold."""
+
+SUFFIXES = (".csv", ".parquet")
+
+SERIES = (
+    "family", "batch_norm", "data", "num_train_images", "label_noise", "path", "image_kind", "num_anchors", "radius",
+)  # fmt: skip
+"""What all points of one curve against width have in common."""
+
+
+def summarise_path(measures: PathMeasures) -> dict[str, float]:
+    """The measures of a path as columns of the table; a path of one segment has no standard deviation (NaN)."""
+    per_segment = {
+        "density": measures.num_pieces / measures.length,
+        **{name: getattr(measures, name).mean(1) for name in MEASURES[1:]},
+    }
+    summary = {name: float(values.mean()) for name, values in per_segment.items()}
+    summary["density"] = float(measures.num_pieces.sum() / measures.length.sum())
+    return summary | {f"{name}_sd": _sd(values) for name, values in per_segment.items()}
+
+
+def write_results(table: pd.DataFrame, path: Path | str | os.PathLike[str]) -> None:
+    """Write a table as .csv, with all digits, or as .parquet."""
+    if Path(path).suffix.lower() == ".csv":
+        table.to_csv(path, index=False)
+    else:
+        table.to_parquet(path, index=False)
+
+
+def read_results(path: Path | str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a table that `lrviz measure` wrote.
+
+    Args:
+        path: A .csv or .parquet file.
+
+    Returns:
+        The table with the columns and types of `COLUMNS`, in this order.
+
+    Raises:
+        InvalidData: There is no such file, or it is no such table.
+    """
+    path = Path(path)
+    try:
+        table = _read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
+    except FileNotFoundError as error:
+        raise InvalidData(f"Expected measured results at {path}, found no file: check the path.") from error
+    except (OSError, ValueError) as error:
+        raise InvalidData(
+            f"Expected a .csv or .parquet table of lrviz measure in {path.name}, got a file that cannot be read: "
+            "measure again."
+        ) from error
+    return _checked(table, path.name)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    # Numbers with a fraction are read as text first: pandas rounds the last digit of some, Python does not.
+    return pd.read_csv(path, dtype={name: str for name, kind in COLUMNS.items() if kind in (str, float)})
+
+
+def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise InvalidData(
+            f"Expected the columns of lrviz measure in {name}, got a table without {', '.join(missing)}: measure again."
+        )
+    try:
+        return table[list(COLUMNS)].astype(COLUMNS)
+    except (ValueError, TypeError) as error:
+        raise InvalidData(
+            f"Expected numbers where lrviz measure writes numbers in {name}, got other values ({error}): measure again."
+        ) from error
+
+
+def aggregate(table: pd.DataFrame) -> pd.DataFrame:
+    """Average over the paths of every model, then over the models of a width that differ in their seed.
+
+    Snapshots and paths that are not complete are left out.
+
+    Args:
+        table: As from `read_results`.
+
+    Returns:
+        One row per series (`SERIES`) and `width`, sorted by width within a series: `num_models`, `num_paths` (of all
+        models), and for every measure and error its mean over models, `<name>_sd` over models (NaN for one), and for
+        every measure `<name>_paths_sd`, its standard deviation over the paths of a model, averaged over models.
+    """
+    kept = table[~table["is_snapshot"] & (table["status"] == "complete")]
+    by_model = kept.groupby([*SERIES, "width", "seed", "model"])
+    means = by_model[[*ERRORS, *MEASURES]].mean()
+    spread = by_model[list(MEASURES)].std().add_suffix("_paths_sd")
+    models = means.join(spread).assign(num_paths=by_model.size())
+    by_width = models.groupby([*SERIES, "width"])
+    result = by_width[list(means)].mean().assign(num_models=by_width.size(), num_paths=by_width["num_paths"].sum())
+    result = result.join(by_width[list(means)].std().add_suffix("_sd")).join(by_width[list(spread)].mean())
+    return result.reset_index()
+
+
+def correlations(aggregated: pd.DataFrame) -> pd.DataFrame:
+    """Spearman's rank correlation over the widths of every measure with the test error.
+
+    Args:
+        aggregated: As from `aggregate`.
+
+    Returns:
+        One row per series and `measure`: `correlation`, `p_value` (of no correlation, two-sided), `num_widths`; NaN
+        where there are fewer than three widths or one of the two is constant.
+    """
+    rows = [
+        {
+            **dict(zip(SERIES, series, strict=True)),
+            "measure": measure,
+            **_rank_correlation(widths[measure].to_numpy(), widths["test_error"].to_numpy()),
+        }
+        for series, widths in aggregated.groupby(list(SERIES))
+        for measure in MEASURES
+    ]
+    return pd.DataFrame(rows, columns=[*SERIES, "measure", "correlation", "p_value", "num_widths"])
+
+
+def _rank_correlation(measure: np.ndarray, error: np.ndarray) -> dict[str, float]:
+    result = {"correlation": np.nan, "p_value": np.nan, "num_widths": len(measure)}
+    if len(measure) >= 3 and np.ptp(measure) > 0 and np.ptp(error) > 0:
+        found = stats.spearmanr(measure, error)
+        result |= {"correlation": float(found.statistic), "p_value": float(found.pvalue)}
+    return result
+
+
+def _sd(values: np.ndarray) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else np.nan

@@ -1,0 +1,140 @@
+"""The table of measured paths: writing and reading, averages over paths and seeds, rank correlations."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from cases import CASE
+
+from lrviz import piecewise, sweeps
+from lrviz.errors import InvalidData
+from lrviz.line import find_path_pieces
+from lrviz.sweeps import COLUMNS, MEASURES, aggregate, correlations, read_results, summarise_path, write_results
+
+VALUES = {str: "one", int: 3, float: 0.5, bool: False}
+
+
+def row(**changes):
+    return {name: VALUES[kind] for name, kind in COLUMNS.items()} | {"status": "complete"} | changes
+
+
+def table(rows):
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def sweep(widths=(1, 2, 4), seeds=(0, 1), paths=(0, 1, 2)):
+    """Density grows with width, the deviation is ten times the test error; seeds and paths add known amounts."""
+    return table(
+        row(
+            model=f"net-{width}-{seed}",
+            width=width,
+            seed=seed,
+            image_index=path,
+            density=100.0 * width + 10 * seed + path,
+            deviation=10 * error + path,
+            test_error=error,
+        )
+        for width, error in zip(widths, (0.6, 0.7, 0.5), strict=False)
+        for seed in seeds
+        for path in paths
+    )
+
+
+@pytest.mark.parametrize("suffix", sweeps.SUFFIXES)
+def test_a_table_is_read_as_it_was_written(tmp_path, suffix):
+    digits = np.random.default_rng(0).random(20) * 10.0 ** np.arange(-10, 10)
+    written = table(
+        row(model=f"n{i}", density=x, deviation_sd=np.nan, program="1234e56", is_snapshot=i == 3)
+        for i, x in enumerate(digits)
+    )
+    write_results(written, tmp_path / f"table{suffix}")
+    read = read_results(tmp_path / f"table{suffix}")
+    pd.testing.assert_frame_equal(read, written, check_exact=True)
+
+
+@pytest.mark.parametrize("suffix", sweeps.SUFFIXES)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns=["density", "seed"]), "without seed, density: measure again"),
+        (lambda t: t.assign(width=["wide"] * len(t)), "Expected numbers"),
+    ],
+)
+def test_another_table_is_refused(tmp_path, suffix, change, message):
+    path = tmp_path / f"other{suffix}"
+    write_results(change(sweep()), path)
+    with pytest.raises(InvalidData, match=message):
+        read_results(path)
+
+
+@pytest.mark.parametrize("name", ["gone.csv", "gone.parquet"])
+def test_a_missing_table(tmp_path, name):
+    with pytest.raises(InvalidData, match="found no file"):
+        read_results(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["bad.csv", "bad.parquet"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00junk"])
+def test_a_file_that_is_no_table(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InvalidData, match="cannot be read"):
+        read_results(tmp_path / name)
+
+
+def test_averages_go_over_paths_and_then_over_seeds():
+    result = aggregate(sweep())
+    assert result["width"].tolist() == [1, 2, 4]
+    assert result["num_models"].tolist() == [2, 2, 2]
+    assert result["num_paths"].tolist() == [6, 6, 6]
+    assert result["density"].tolist() == [106, 206, 406]
+    assert result["density_sd"].tolist() == pytest.approx([np.std([101, 111], ddof=1)] * 3)
+    assert result["density_paths_sd"].tolist() == pytest.approx([1, 1, 1])
+    assert result["deviation"].tolist() == pytest.approx([7, 8, 6])
+    assert result["test_error"].tolist() == pytest.approx([0.6, 0.7, 0.5])
+    assert result["test_error_sd"].tolist() == pytest.approx([0, 0, 0], abs=1e-12)
+
+
+def test_an_uneven_number_of_paths_does_not_weigh_the_seeds():
+    rows = [row(model="a", seed=0, density=1.0)] * 3 + [row(model="b", seed=1, density=2.0)]
+    assert aggregate(table(rows))["density"].tolist() == [1.5]
+
+
+def test_what_is_no_finished_network_or_path_is_left_out():
+    rows = [row(density=1.0), row(density=9.0, is_snapshot=True), row(density=9.0, status="cancelled")]
+    result = aggregate(table(rows))
+    assert result["density"].tolist() == [1]
+    assert result[["density_sd", "density_paths_sd"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(("column", "other"), [("image_kind", "test"), ("family", "vgg11"), ("num_anchors", 4)])
+def test_series_are_not_mixed(column, other):
+    both = pd.concat([sweep(), sweep(widths=(1, 2)).assign(**{column: other})])
+    assert sorted(aggregate(both).groupby(column).size()) == [2, 3]
+    assert len(correlations(aggregate(both))) == 2 * len(MEASURES)
+
+
+def test_rank_correlations_with_the_test_error():
+    found = correlations(aggregate(sweep())).set_index("measure")
+    assert found.loc["deviation", "correlation"] == pytest.approx(1)
+    assert found.loc["density", "correlation"] == pytest.approx(-0.5)
+    assert found["num_widths"].tolist() == [3] * len(MEASURES)
+    assert np.isnan(found.loc["variation", "correlation"])
+
+
+def test_two_widths_have_no_correlation():
+    assert correlations(aggregate(sweep(widths=(1, 2))))["correlation"].isna().all()
+
+
+def test_a_path_is_summarised_over_segments_and_classes():
+    case = CASE["residual"]
+    points = case.plane().embed(case.window().random_points(4, seed=5))
+    pieces = find_path_pieces(case.program, points)
+    measures = piecewise.measure_path(pieces)
+    summary, segments = summarise_path(measures), pieces.segments()
+    for name in MEASURES[1:]:
+        values = [getattr(piecewise, name)(segment).mean() for segment in segments]
+        assert summary[name] == pytest.approx(np.mean(values))
+        assert summary[f"{name}_sd"] == pytest.approx(np.std(values, ddof=1))
+    assert summary["density"] == pytest.approx(len(pieces.pattern) / pieces.length.sum())
+    assert measures.num_pieces.tolist() == [len(segment) for segment in segments]
+    one = summarise_path(piecewise.measure_path(find_path_pieces(case.program, points[:2])))
+    assert all(np.isnan(one[f"{name}_sd"]) for name in MEASURES)
