@@ -1,4 +1,7 @@
-"""The exact linear pieces of a network on a segment between two inputs."""
+"""The exact linear pieces of a network on segments and paths.
+
+A path is cut into stretches of about equally many pieces, each short enough for its knots to be in memory at once.
+"""
 
 import time
 from collections.abc import Callable
@@ -7,50 +10,71 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from lrviz.devices import choose_device
+from lrviz.devices import THREADS, choose_device
 from lrviz.errors import InvalidPlane
+from lrviz.knots import Knots, TooManyKnots, find_knots
 from lrviz.plane import Segment
-from lrviz.program import Program, xor_active
+from lrviz.program import Program
 from lrviz.regions import PathPieces, Pieces
-from lrviz.restrict import Restriction
 from lrviz.shapes import ArrayLike
-from lrviz.tiles import CUT, Part, Stopped, Tile, explore_tiles
-from lrviz.tolerance import TOLERANCE
+from lrviz.tiles import CUT, Stopped, work_off
 
 Progress = Callable[[float, str], None]
 
+_PROBES = 16
+"""Points on each segment whose patterns tell beforehand about how many knots there are."""
+
+_SURPLUS = 4
+"""A stretch that holds this many times more knots than planned is halved."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Intervals:
-    """Intervals in ascending order, each with one pattern so far.
+class _Stretch:
+    """A part of a path, by positions relative to where the segment `first` starts; segments have the length 1.
 
     Attributes:
-        start: (N,) in local coordinates.
-        end: (N,).
-        unit: (N,) the unit that changes at the start; CUT at the start of a tile.
-        pattern: (N,) pattern ids.
-        maps: (N, 2, U) affine maps of the remainders over (1, x), or of the outputs at the end.
+        first: The segment that it starts in.
+        start: From here, in [0, 1).
+        end: To here.
     """
 
-    start: Float[torch.Tensor, "N"]
-    end: Float[torch.Tensor, "N"]
-    unit: Int[torch.Tensor, "N"]
-    pattern: Int[torch.Tensor, "N"]
-    maps: Float[torch.Tensor, "N 2 U"]
+    first: int
+    start: float
+    end: float
+
+    @classmethod
+    def between(cls, start: float, end: float) -> "_Stretch":
+        first = int(start)
+        return cls(first=first, start=start - first, end=end - first)
+
+    @property
+    def position(self) -> np.ndarray:
+        """Both ends, and the points of the path in between."""
+        return np.array([self.start, *range(1, int(np.ceil(self.end))), self.end], dtype=np.float64)
+
+    def halves(self) -> "list[_Stretch]":
+        middle = (self.start + self.end) / 2
+        carry = int(middle)
+        later = _Stretch(first=self.first + carry, start=middle - carry, end=self.end - carry)
+        return [later, _Stretch(first=self.first, start=self.start, end=middle)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """The pieces of one tile as numpy arrays, over the segment's local coordinate in [-1, 1]."""
+    """The knots of a stretch as numpy arrays, positions as in the stretch."""
 
-    start: np.ndarray
-    end: np.ndarray
+    stretch: _Stretch
+    position: np.ndarray
     unit: np.ndarray
+    values: np.ndarray
     pattern: np.ndarray
-    start_value: np.ndarray
-    end_value: np.ndarray
+
+    @classmethod
+    def of(cls, stretch: _Stretch, knots: Knots) -> "_Found":
+        arrays = {name: getattr(knots, name).cpu().numpy() for name in ("position", "unit", "values", "pattern")}
+        return cls(stretch=stretch, **arrays)
 
 
 def find_pieces(
@@ -75,15 +99,7 @@ def find_pieces(
     Raises:
         InvalidPlane: The inputs are equal, or do not have the network's shape.
     """
-    began = time.perf_counter()
-    segment = Segment.between(start, end)
-    if segment.input_shape != program.input_shape:
-        raise InvalidPlane(
-            f"The network takes inputs of shape {program.input_shape}; the segment's have {segment.input_shape}."
-        )
-    program = program.to(choose_device(device))
-    found, status = _collect(program, segment, progress or (lambda *_: None), cancelled or (lambda: False))
-    return _assemble(program, segment, found, status, began)
+    return _find(program, [Segment.between(start, end)], device, progress, cancelled)[0]
 
 
 def find_path_pieces(
@@ -100,151 +116,176 @@ def find_path_pieces(
         program: The network.
         points: (S + 1, *input_shape) the points that the path joins, already normalised.
         device: Where to work; the GPU if there is one, else the CPU.
-        progress: Called with the fraction of the length that is done and a short text.
+        progress: Called with the fraction of the segments that is done and a short text.
         cancelled: Asked often; when it returns true, the segments up to the first unfinished one are returned.
 
     Raises:
-        InvalidPlane: Two successive points are equal, or they do not have the network's shape.
+        InvalidPlane: There is no segment, two successive points are equal, or they do not have the network's shape.
     """
     began = time.perf_counter()
-    segments: list[Pieces] = []
-    for start, end in pairwise(points):
-        pieces = find_pieces(program, start, end, device=device, cancelled=cancelled)
-        if pieces.status == "cancelled":
-            break
-        segments.append(pieces)
-        if progress:
-            progress(len(segments) / (len(points) - 1), f"{sum(map(len, segments)):,} pieces")
-    status = "complete" if len(segments) == len(points) - 1 else "cancelled"
-    seconds = time.perf_counter() - began
-    return PathPieces.join(segments, num_outputs=program.num_outputs, status=status, seconds=seconds)
-
-
-def _collect(
-    program: Program, segment: Segment, progress: Progress, cancelled: Callable[[], bool]
-) -> tuple[list[_Found], str]:
-    def check() -> None:
-        if cancelled():
-            raise Stopped
-
-    middle, half = (segment.start + segment.end) / 2, (segment.end - segment.start) / 2
-    rows = torch.as_tensor(np.stack([middle, half]), device=program.device).unflatten(1, segment.input_shape)
-    corners = torch.tensor([[-1.0], [1.0]], dtype=torch.float64, device=program.device)
-    whole = Part(corners=corners, labels=torch.full((2,), CUT, device=program.device))
-    found: list[_Found] = []
-    done, number = 0.0, 0
-    try:
-        for part in explore_tiles(program, rows, whole, _solve, check):
-            found.append(part)
-            done, number = done + float(part.end[-1] - part.start[0]) / 2, number + len(part.start)
-            progress(min(done, 1.0), f"{number:,} pieces")
-    except Stopped:
-        return found, "cancelled"
-    return found, "complete"
-
-
-def _solve(tile: Tile) -> _Found:
-    """All pieces of a tile, one layer after the other."""
-    restriction = tile.restriction
-    low, high = tile.corners[:1, 0], tile.corners[1:, 0]
-    state = _Intervals(
-        start=low,
-        end=high,
-        unit=torch.full_like(low, CUT, dtype=torch.int64),
-        pattern=restriction.base.expand(1),
-        maps=low.new_zeros(1, 2, restriction.num_units),
-    )
-    noise, zero = restriction.noise, restriction.zero
-    for start, end in zip(restriction.layers[:-1], restriction.layers[1:], strict=True):
-        state = _next_layer(restriction, state, slice(start, end), noise[start:end], zero[start:end])
-    outputs = state.maps @ restriction.output_coupling.T + restriction.output_affine.T
-    arrays = {
-        "start": tile.center + tile.radius * state.start,
-        "end": tile.center + tile.radius * state.end,
-        "unit": state.unit,
-        "pattern": state.pattern,
-        "start_value": outputs[:, 0] + outputs[:, 1] * state.start[:, None],
-        "end_value": outputs[:, 0] + outputs[:, 1] * state.end[:, None],
-    }
-    return _Found(**{name: array.cpu().numpy() for name, array in arrays.items()})
-
-
-def _next_layer(
-    restriction: Restriction, state: _Intervals, layer: slice, noise: torch.Tensor, zero: torch.Tensor
-) -> _Intervals:
-    rows = state.maps[..., : layer.start] @ restriction.coupling[layer, : layer.start].T + restriction.affine[layer].T
-    start, end, unit, parent = _split_intervals(state, rows, restriction.unit[layer], noise)
-    rows = rows.index_select(0, parent)
-    maps = state.maps.index_select(0, parent)
-    active = rows[:, 0] + rows[:, 1] * ((start + end) / 2)[:, None] > zero
-    maps[..., layer] = rows * (active.to(rows.dtype) - restriction.mix[layer])[:, None]
-    pattern = state.pattern[parent] ^ xor_active(active.T, restriction.key[layer])
-    return _Intervals(start=start, end=end, unit=unit, pattern=pattern, maps=maps)
-
-
-def _split_intervals(
-    state: _Intervals, rows: torch.Tensor, unit: torch.Tensor, noise: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Split every interval at all zeros of a layer's units (N, 2, m); start, end, unit and parent of the parts."""
-    low = rows[:, 0] + rows[:, 1] * state.start[:, None]
-    high = rows[:, 0] + rows[:, 1] * state.end[:, None]
-    crossed = (torch.minimum(low.abs(), high.abs()) > noise) & ((low > 0) != (high > 0))
-    parent, column = crossed.nonzero(as_tuple=True)
-    share = low[parent, column] / (low[parent, column] - high[parent, column])
-    zero = state.start[parent] + share * (state.end - state.start)[parent]
-    inside = (zero - state.start[parent] > TOLERANCE.distance) & (state.end[parent] - zero > TOLERANCE.distance)
-    zero, parent, column = zero[inside], parent[inside], column[inside]
-    start, order = torch.cat([state.start, zero]).sort(stable=True)
-    parent = torch.cat([torch.arange(len(state.start), device=zero.device), parent])[order]
-    unit = torch.cat([state.unit, unit[column]])[order]
-    distinct = torch.cat([start.new_ones(1), start.diff()]) > TOLERANCE.distance
-    distinct |= order < len(state.start)
-    start, parent, unit = start[distinct], parent[distinct], unit[distinct]
-    return start, torch.cat([start[1:], state.end[-1:]]), unit, parent
-
-
-def _assemble(program: Program, segment: Segment, found: list[_Found], status: str, began: float) -> Pieces:
-    """Join the tiles in order, and drop the breakpoints that cuts drew."""
-    found = _without_gaps(sorted(found, key=lambda part: float(part.start[0])))
-    if not found:
-        found = [_nothing(program, segment)]
-    start, unit, pattern, value = (
-        np.concatenate([getattr(part, name) for part in found]) for name in ("start", "unit", "pattern", "start_value")
-    )
-    pattern = pattern.view(np.uint64)
-    real = np.concatenate([np.full(min(1, len(unit)), True), (unit[1:] != CUT) | (pattern[1:] != pattern[:-1])])
-    inner = np.where(unit[real][1:] == CUT, -1, unit[real][1:])
-    return Pieces(
-        breakpoints=np.append((1 + start[real]) / 2, (1 + found[-1].end[-1]) / 2),
-        values=np.concatenate([value[real], found[-1].end_value[-1:]]),
-        pattern=pattern[real],
-        unit=inner,
-        layer=program.layer_of(inner),
-        length=segment.length,
-        status=status,
+    if len(points) < 2:
+        raise InvalidPlane(f"A path joins at least two points; got {len(points)}. Add some.")
+    segments = [Segment.between(*ends) for ends in pairwise(points)]
+    pieces = _find(program, segments, device, progress, cancelled)
+    finished = [piece for piece in pieces if piece.status == "complete"]
+    return PathPieces.join(
+        finished,
+        num_outputs=program.num_outputs,
+        status="complete" if len(finished) == len(segments) else "cancelled",
         seconds=time.perf_counter() - began,
     )
 
 
-def _nothing(program: Program, segment: Segment) -> _Found:
+def _find(
+    program: Program,
+    segments: list[Segment],
+    device: torch.device | str | None,
+    progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
+) -> list[Pieces]:
+    """The pieces of the segments, up to the first gap if cancelled; of one segment at least."""
+    began = time.perf_counter()
+    if segments[0].input_shape != program.input_shape:
+        raise InvalidPlane(
+            f"The network takes inputs of shape {program.input_shape}; the segments have {segments[0].input_shape}."
+        )
+    program = program.to(choose_device(device))
+    ends = np.stack([segments[0].start, *(segment.end for segment in segments)])
+    points = torch.as_tensor(ends, device=program.device).unflatten(1, program.input_shape)
+    found = _explore(program, points, progress or (lambda *_: None), cancelled or (lambda: False))
+    return _assemble(program, points, segments, found, began)
+
+
+def _explore(program: Program, points: torch.Tensor, progress: Progress, cancelled: Callable[[], bool]) -> list[_Found]:
+    """The knots of the whole path, or of what was reached when it was cancelled, in order."""
+    max_knots = _max_knots(program)
+
+    def check() -> None:
+        if cancelled():
+            raise Stopped
+
+    def step(stretch: _Stretch) -> tuple[list[_Stretch], list[_Found]]:
+        check()
+        position = torch.as_tensor(stretch.position, device=points.device)
+        inputs = _inputs_at(points[stretch.first :], position)
+        try:
+            knots = find_knots(program, inputs, position, CUT, _SURPLUS * max_knots, check)
+        except TooManyKnots:
+            return stretch.halves(), []
+        return [], [_Found.of(stretch, knots)]
+
+    found: list[_Found] = []
+    done, number = 0.0, 0
+    try:
+        stretches = _plan(program, points, max_knots, check)
+        for part in work_off(stretches[::-1], step, 1 if program.device.type == "cuda" else THREADS):
+            found.append(part)
+            done, number = done + part.stretch.end - part.stretch.start, number + len(part.pattern)
+            progress(min(done / (len(points) - 1), 1.0), f"{number:,} pieces")
+    except Stopped:
+        pass
+    return sorted(found, key=lambda part: part.stretch.first + part.stretch.start)
+
+
+def _max_knots(program: Program) -> int:
+    """How many knots to plan for a stretch: few enough for a processor's cache, or enough to fill a GPU."""
+    largest = max((layer.num_units for layer in program.layers), default=1)
+    return max(64, min(4096, (2**27 if program.device.type == "cuda" else 2**21) // largest))
+
+
+def _plan(program: Program, points: torch.Tensor, max_knots: int, check: Callable[[], None]) -> list[_Stretch]:
+    """Cut a path where a few probes say that the parts hold about equally many knots, in order."""
+    position = torch.arange(_PROBES * (len(points) - 1) + 1, dtype=torch.float64, device=points.device) / _PROBES
+    changes = torch.cat(
+        [
+            _count_changes(program, _inputs_at(points, position[start : start + max_knots + 1]), check)
+            for start in range(0, len(position) - 1, max_knots)
+        ]
+    )
+    expected = np.concatenate([[0.0], np.cumsum(changes.cpu().numpy() + 1)])
+    num_parts = int(np.ceil(max(expected[-1] / max_knots, min(THREADS, expected[-1] / 64))))
+    cuts = np.interp(np.linspace(0, expected[-1], num_parts + 1), expected, position.cpu().numpy())
+    return [_Stretch.between(start, end) for start, end in pairwise(cuts)]
+
+
+def _inputs_at(points: torch.Tensor, position: torch.Tensor) -> Float[torch.Tensor, "..."]:
+    """The inputs at positions along a path; segment i reaches from i to i + 1."""
+    segment = position.long().clamp(max=len(points) - 2)
+    share = (position - segment).reshape(-1, *[1] * (points.dim() - 1))
+    return torch.lerp(points[segment], points[segment + 1], share)
+
+
+def _count_changes(program: Program, inputs: torch.Tensor, check: Callable[[], None]) -> torch.Tensor:
+    """How many units differ between successive inputs (n, *input_shape), as (n - 1,)."""
+    total = torch.zeros(len(inputs) - 1, dtype=torch.int64, device=inputs.device)
+
+    def relu(layer: int, z: torch.Tensor) -> torch.Tensor:
+        check()
+        active = z > 0
+        total.add_((active[1:] != active[:-1]).sum(1))
+        return z.clamp(min=0)
+
+    program.propagate(inputs, None, relu)
+    return total
+
+
+def _assemble(
+    program: Program, points: torch.Tensor, segments: list[Segment], found: list[_Found], began: float
+) -> list[Pieces]:
+    found = _without_gaps(found)
+    if not found:
+        return [_nothing(program, points, segments[0], began)]
+    segment = np.concatenate([part.stretch.first + np.floor(part.position[:-1]).astype(int) for part in found])
+    start = np.concatenate([part.position[:-1] % 1.0 for part in found])
+    unit = np.concatenate([part.unit[:-1] for part in found])
+    pattern = np.concatenate([part.pattern for part in found]).view(np.uint64)
+    values = np.concatenate([part.values[:-1] for part in found])
+    end_values = np.concatenate([part.values[1:] for part in found])
+    last = found[-1]
+    reached = last.stretch.first + last.stretch.end
+    # A cut between stretches is no breakpoint, unless a unit happens to change just there.
+    real = np.ones(len(unit), dtype=bool)
+    real[1:] = (unit[1:] != CUT) | (pattern[1:] != pattern[:-1]) | (segment[1:] != segment[:-1])
+    bounds = np.searchsorted(segment, np.arange(segment[-1] + 2))
+    pieces = []
+    for index, (low, high) in enumerate(pairwise(bounds)):
+        chosen = low + np.flatnonzero(real[low:high])
+        inner = np.where(unit[chosen][1:] == CUT, -1, unit[chosen][1:])
+        pieces.append(
+            Pieces(
+                breakpoints=np.append(start[chosen], min(reached - index, 1.0)),
+                values=np.concatenate([values[chosen], end_values[high - 1 : high]]),
+                pattern=pattern[chosen],
+                unit=inner,
+                layer=program.layer_of(inner),
+                length=segments[index].length,
+                status="complete" if reached >= index + 1 else "cancelled",
+                seconds=time.perf_counter() - began,
+            )
+        )
+    return pieces
+
+
+def _nothing(program: Program, points: torch.Tensor, segment: Segment, began: float) -> Pieces:
     """No piece at all, only the value at the start."""
-    start = torch.tensor(segment.start, device=program.device).reshape(1, *segment.input_shape)
     none = np.zeros(0, dtype=np.int64)
-    return _Found(
-        start=np.zeros(0),
-        end=np.full(1, -1.0),
+    return Pieces(
+        breakpoints=np.zeros(1),
+        values=program(points[:1]).cpu().numpy(),
+        pattern=none.view(np.uint64),
         unit=none,
-        pattern=none,
-        start_value=np.zeros((0, program.num_outputs)),
-        end_value=program(start).cpu().numpy(),
+        layer=none,
+        length=segment.length,
+        status="cancelled",
+        seconds=time.perf_counter() - began,
     )
 
 
 def _without_gaps(found: list[_Found]) -> list[_Found]:
-    """The leading tiles that follow on each other from the start."""
-    reached = -1.0
+    """The leading stretches that follow on each other from the start."""
+    reached = 0.0
     for index, part in enumerate(found):
-        if part.start[0] > reached + TOLERANCE.distance:
+        if part.stretch.first + part.stretch.start > reached + 1e-9:
             return found[:index]
-        reached = float(part.end[-1])
+        reached = part.stretch.first + part.stretch.end
     return found

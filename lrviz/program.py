@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import fx, nn
 
 from lrviz.errors import LrvizError, UnsupportedOperation
+from lrviz.kernels import FASTER
 from lrviz.operations import AFFINE, REWRITES, aten, operation_name, rewrite, supported_operations
 from lrviz.shapes import frozen_array
 from lrviz.tolerance import TOLERANCE
@@ -21,6 +22,7 @@ from lrviz.tolerance import TOLERANCE
 _KEY_SEED = 20220211
 
 OnRelu = Callable[[int, torch.Tensor], torch.Tensor]
+Extend = Callable[[torch.Tensor, int], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,16 +137,20 @@ class Program:
 
     __call__ = forward
 
-    def propagate(self, rows: torch.Tensor, num_points: int, on_relu: OnRelu) -> torch.Tensor:
+    def propagate(
+        self, rows: torch.Tensor, num_points: int | None, on_relu: OnRelu, extend: Extend | None = None
+    ) -> torch.Tensor:
         """Push points and directions through the program.
 
         Points go through an affine step f as f(x), directions as f(x) - f(0). At a ReLU, `on_relu(layer, z)` gets the
-        rows (n, units) of pre-activations and returns rows (m, units), m >= n; rows that it appends are directions.
+        rows (n, units) of pre-activations and returns rows (m, units), m >= n.
 
         Args:
             rows: (n, *input_shape), the points first.
-            num_points: How many of the rows are points.
+            num_points: How many of the rows are points; None if all are, those that come later as well.
             on_relu: What becomes of the rows at a ReLU.
+            extend: `extend(value, m)` appends the rows that a value from before a ReLU is missing; zeros, as for new
+                directions, if not given.
 
         Returns:
             (m, num_outputs) the rows of the output.
@@ -159,7 +165,7 @@ class Program:
                 values[node] = on_relu(layer, z.flatten(1)).unflatten(1, z.shape[1:])
                 layer += 1
             else:
-                values[node] = self._affine(node, values, num_points)
+                values[node] = self._affine(node, values, num_points, extend or _with_zeros)
             for used in self._release.get(node, ()):
                 values.pop(used, None)
         return values[self._output].flatten(1)
@@ -177,12 +183,13 @@ class Program:
         self.propagate(inputs, len(inputs), relu)
         return frozen_array(ids).view(np.uint64)
 
-    def _affine(self, node: fx.Node, values: dict[fx.Node, Any], num_points: int) -> Any:
+    def _affine(self, node: fx.Node, values: dict[fx.Node, Any], num_points: int | None, extend: Extend) -> Any:
         inputs = [n for n in node.all_input_nodes if n in self._dependent]
         num_rows = max(len(_first(values[n])) for n in inputs)
-        output = self._call(node, {n: _with_rows(values[n], num_rows) for n in inputs}, num_rows)
+        extended = {n: _map_tensors(values[n], lambda tensor: extend(tensor, num_rows)) for n in inputs}
+        output = self._call(node, extended, num_rows)
         offset = self._offsets[node.name]
-        if offset is None or num_rows == num_points:
+        if offset is None or num_points is None or num_rows == num_points:
             return output
         return _subtract(output, offset, num_points)
 
@@ -190,7 +197,7 @@ class Program:
         args, kwargs = fx.map_arg(  # type: ignore[misc]
             (node.args, node.kwargs), lambda argument: self._resolve(argument, values, num_rows)
         )
-        return node.target(*args, **kwargs)  # type: ignore[operator]
+        return FASTER.get(node.target, node.target)(*args, **kwargs)  # type: ignore[operator]
 
     def _resolve(self, argument: fx.Node, values: dict[fx.Node, Any], num_rows: int) -> Any:
         if argument in values:
@@ -425,12 +432,9 @@ def _first(value: Any) -> torch.Tensor:
     return value if isinstance(value, torch.Tensor) else value[0]
 
 
-def _with_rows(value: Any, num_rows: int) -> Any:
+def _with_zeros(tensor: torch.Tensor, num_rows: int) -> torch.Tensor:
     """Append zero rows: directions that did not exist yet when this value was computed."""
-    return _map_tensors(value, lambda tensor: _extend(tensor, num_rows - len(tensor)))
-
-
-def _extend(tensor: torch.Tensor, missing: int) -> torch.Tensor:
+    missing = num_rows - len(tensor)
     return tensor if missing == 0 else torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])])
 
 

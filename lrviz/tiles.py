@@ -1,4 +1,4 @@
-"""Cut a window or a segment into tiles until few units are unstable in each, and restrict the network to every tile."""
+"""Cut a window into tiles until few units are unstable in each, and restrict the network to every tile."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -25,6 +25,7 @@ _MAX_IDLE_CUTS = 4
 _MAX_PATIENT_CUTS = 8
 """After this many cuts the whole network is restricted however many units remain."""
 
+Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
@@ -60,17 +61,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A convex part of the window, in the window's local coordinates of dimension d (1 or 2).
+    """A convex part of the window, in the window's local coordinates.
 
     Attributes:
-        corners: (c, d), counter-clockwise in two dimensions.
+        corners: (c, 2), counter-clockwise.
         labels: (c,) labels of the sides behind the corners.
         parent: A tile that contains it, if the network has been restricted already.
         cuts: How many cuts led to it.
         idle: How many of the last cuts left most units unstable.
     """
 
-    corners: Float[torch.Tensor, "c d"]
+    corners: Float[torch.Tensor, "c 2"]
     labels: Int[torch.Tensor, "c"]
     parent: "Tile | None" = None
     cuts: int = 0
@@ -81,19 +82,13 @@ class Part:
         low, high = self.corners.amin(0), self.corners.amax(0)
         axis = int((high - low).argmax())
         middle = (low + _BALANCE * (high - low))[axis]
-        pairs = self._cut_interval(middle) if len(low) == 1 else self._cut_polygon(axis, middle)
-        return [Part(corners=c, labels=n, parent=parent, cuts=self.cuts + 1, idle=idle) for c, n in pairs]
-
-    def _cut_interval(self, middle: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        low, high = self.corners
-        return [(torch.stack([low, middle[None]]), self.labels), (torch.stack([middle[None], high]), self.labels)]
-
-    def _cut_polygon(self, axis: int, middle: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         cell = Cells.polygon(self.corners, self.labels)
         label = torch.full((1,), CUT, device=self.corners.device)
-        halves = split_cells(cell, cell.vertices[axis] - middle, label)
-        sizes = [int(half.count) for half in halves]
-        return [(h.vertices[:, :n, 0].T, h.edges[:n, 0]) for h, n in zip(halves, sizes, strict=True)]
+        parts = [half.padded(int(half.count)) for half in split_cells(cell, cell.vertices[axis] - middle, label)]
+        return [
+            Part(corners=p.vertices[..., 0].T, labels=p.edges[:, 0], parent=parent, cuts=self.cuts + 1, idle=idle)
+            for p in parts
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +96,16 @@ class Tile:
     """A part with its own coordinates x' = (x - center) / radius, and the network restricted to it.
 
     Attributes:
-        corners: (c, d) corners in the tile's own coordinates.
+        corners: (c, 2) corners in the tile's own coordinates.
         labels: (c,) labels of its sides.
-        center: (d,) in the window's local coordinates.
+        center: (2,) in the window's local coordinates.
         radius: Half its extent, likewise.
         restriction: The network in the tile's coordinates.
     """
 
-    corners: Float[torch.Tensor, "c d"]
+    corners: Float[torch.Tensor, "c 2"]
     labels: Int[torch.Tensor, "c"]
-    center: Float[torch.Tensor, "d"]
+    center: Float[torch.Tensor, "2"]
     radius: float
     restriction: Restriction
 
@@ -126,7 +121,7 @@ def explore_tiles(
 
     Args:
         program: The network, on the device to work on.
-        rows: (1 + d, *input_shape) the input at the window's local origin, and its d directions.
+        rows: (3, *input_shape) the input at the window's local origin, and its two directions.
         window: The whole window, in local coordinates of about unit size.
         solve: What to do with a tile.
         check: Called often, in any thread; raises to stop.
@@ -145,12 +140,20 @@ def explore_tiles(
             return [], [solve(tile)]
         return part.halves(tile, idle), []
 
-    yield from _work_off(window, step, limits.workers)
+    yield from work_off([window], step, limits.workers)
 
 
-def _work_off(first: Part, step: Callable[[Part], tuple[list[Part], list[Result]]], workers: int) -> Iterator[Result]:
-    """Run steps until no part is left, the newest parts first, several at once."""
-    stack, running = [first], set[Future[tuple[list[Part], list[Result]]]]()
+def work_off(
+    tasks: list[Task], step: Callable[[Task], tuple[list[Task], list[Result]]], workers: int
+) -> Iterator[Result]:
+    """Run steps until no task is left, the newest tasks first, several at once by threads of their own.
+
+    Args:
+        tasks: What to do; the last one comes first.
+        step: From a task to further tasks and to results.
+        workers: How many steps run at once.
+    """
+    stack, running = list(tasks), set[Future[tuple[list[Task], list[Result]]]]()
     with single_threaded(), ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
             while stack or running:

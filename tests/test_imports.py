@@ -11,10 +11,10 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS: tuple[str, ...] = (
     "errors shapes tolerance devices",
     "plane paths partition",
-    "operations program restrict",
-    "regions tiles subdivide merge polygon line estimate raster gradient",
+    "operations kernels program restrict",
+    "regions tiles subdivide merge knots polygon line estimate raster gradient",
     "deviation measures locate piecewise",
-    "store diskstore view pipeline tables sweeps",
+    "store diskstore view pipeline tables comparison sweeps",
     "figures export",
     "selection session survey cli ui app pages __init__",
 )
