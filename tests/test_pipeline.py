@@ -14,8 +14,11 @@ from torch import nn
 from lrviz import pipeline
 from lrviz.diskstore import DiskStore
 from lrviz.errors import BudgetExceeded, InvalidRequest, LrvizError
+from lrviz.piecewise import deviation
 from lrviz.pipeline import (
     EstimateRequest,
+    MeasureRequest,
+    PathRequest,
     PiecesRequest,
     RegionsRequest,
     SamplesRequest,
@@ -65,6 +68,8 @@ def requests(content):
         EstimateRequest(**content),
         SamplesRequest(**content, resolution=8),
         PiecesRequest(program=content["program"], start=start, end=end),
+        PathRequest(program=content["program"], points=torch.stack([start, end, start])),
+        MeasureRequest(program=content["program"], points=torch.stack([start, end, start])),
     ]
 
 
@@ -74,7 +79,7 @@ def assert_same(first, second):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
 
 
-@pytest.mark.parametrize("kind", range(4), ids=["regions", "estimate", "samples", "pieces"])
+@pytest.mark.parametrize("kind", range(6), ids=["regions", "estimate", "samples", "pieces", "path", "measures"])
 def test_the_second_answer_is_the_first_from_the_store(content, store, kind):
     request = requests(content)[kind]
     first, second = run(request, store), run(requests(content)[kind], store)
@@ -88,6 +93,15 @@ def test_the_answer_is_what_the_engine_finds(content):
     assert len(outcome.result) == len(expected) > 50
     np.testing.assert_array_equal(outcome.result.pattern, expected.pattern)
     assert outcome.seconds >= outcome.result.seconds > 0
+
+
+def test_the_measures_of_a_path_are_those_of_its_pieces(content, store):
+    *_, path, measures = requests(content)
+    found, pieces = run(measures, store).result, run(path, store).result.segments()
+    assert found.num_pieces.tolist() == [len(segment) for segment in pieces]
+    np.testing.assert_array_equal(found.deviation, [deviation(segment) for segment in pieces])
+    stopped = run(measures, MemoryStore(), cancelled=lambda: True).result
+    assert (stopped.status, len(stopped), stopped.deviation.shape) == ("cancelled", 0, (0, 3))
 
 
 def test_equal_content_has_equal_keys_in_another_process(content):
@@ -111,6 +125,9 @@ def test_other_content_has_another_key(content, monkeypatch):
         SamplesRequest(**content, resolution=255),
         PiecesRequest(program=content["program"], start=start, end=end),
         PiecesRequest(program=content["program"], start=end, end=start),
+        PathRequest(program=content["program"], points=torch.stack([start, end])),
+        PathRequest(program=content["program"], points=torch.stack([start, end, start])),
+        MeasureRequest(program=content["program"], points=torch.stack([start, end])),
     ]
     keys = {request_key(request) for request in (base, *others)}
     for name in ("ENGINE_VERSION", "SCHEMA_VERSION"):

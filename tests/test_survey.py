@@ -1,0 +1,120 @@
+"""Measuring many models on many paths: what a row says, against brute force; going on after a stop."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from lrviz import pipeline
+from lrviz.images import load_image
+from lrviz.line import find_path_pieces
+from lrviz.paths import closed_path
+from lrviz.selection import PathsSpec, find_models
+from lrviz.store import MemoryStore
+from lrviz.survey import Survey, make_table
+from lrviz.sweeps import MEASURES
+from lrviz.zoo import load_model
+
+NAMES = ("cnn5-w1-noise20", "cnn5-w1-noise20-seed1")
+SPECS = tuple(
+    PathsSpec.parse(text, num_anchors=3, radius=1) for text in ("closed:samples:0-1", "triplet:samples:3,1,2")
+)
+
+
+def ignore(fraction, text):
+    pass
+
+
+def never():
+    return False
+
+
+def plan():
+    return Survey.plan(find_models(NAMES), SPECS)
+
+
+@pytest.fixture
+def count(monkeypatch):
+    """How often paths were really searched for pieces."""
+    calls = []
+
+    def find(*args, **options):
+        calls.append(1)
+        return find_path_pieces(*args, **options)
+
+    monkeypatch.setattr(pipeline, "find_path_pieces", find)
+    return calls
+
+
+def test_every_model_is_measured_on_every_path():
+    table = make_table(list(plan().rows(MemoryStore(), progress=ignore, cancelled=never)))
+    assert table["model"].tolist() == [name for name in NAMES for _ in range(3)]
+    assert table["images"].tolist() == ["samples:0", "samples:1", "samples:3,1,2"] * 2
+    assert table["path"].tolist() == ["closed", "closed", "triplet"] * 2
+    assert table["num_segments"].tolist() == [3] * 6
+    assert table["radius"].tolist() == [1, 1, 0] * 2
+    assert table["seed"].tolist() == [0] * 3 + [1] * 3
+    assert table.dtypes.to_dict() == make_table([]).dtypes.to_dict()
+    card = load_model(NAMES[1]).card
+    row = table.iloc[-1]
+    assert (row["family"], row["width"], row["test_error"]) == ("cnn5", 1, card.test_error)
+    assert not table.drop(columns=[f"{name}_sd" for name in MEASURES]).isna().any(axis=None)
+
+
+def brute_force(name, points, samples):
+    """Mean over classes and segments of the deviation and the variation, from values on a dense grid."""
+    module = load_model(name).module.to(torch.float64)
+    t = torch.linspace(0, 1, samples, dtype=torch.float64, device="cpu")[:, None, None, None]
+    deviation, variation, lengths = [], [], []
+    for start, end in pairwise(points):
+        with torch.inference_mode():
+            values = torch.cat([module(start + part * (end - start)) for part in t.split(500)]).numpy()
+        position, length = t[:, 0, 0].numpy(), float((end - start).norm())
+        difference = np.abs(values - ((1 - position) * values[0] + position * values[-1]))
+        deviation.append(length * np.trapezoid(difference, position, axis=0).mean())
+        variation.append(np.abs(np.diff(values, axis=0)).sum(0).mean())
+        lengths.append(length)
+    return np.mean(deviation), np.mean(variation), sum(lengths)
+
+
+def test_a_row_agrees_with_dense_evaluation():
+    path = closed_path(load_image("samples:0").image, 3, 1)
+    points = load_model(NAMES[0]).normalise(path.points).double()
+    deviation, variation, length = brute_force(NAMES[0], points, samples=2501)
+    row = next(plan().rows(MemoryStore(), progress=ignore, cancelled=never))
+    assert row["length"] == pytest.approx(length)
+    assert row["deviation"] == pytest.approx(deviation, rel=1e-4)
+    assert row["variation"] == pytest.approx(variation, rel=1e-3)
+    assert row["density"] == row["num_pieces"] / row["length"]
+
+
+def test_a_stopped_survey_goes_on_from_the_store(count):
+    store = MemoryStore()
+    rows = plan().rows(store, progress=ignore, cancelled=never)
+    first = [next(rows) for _ in range(4)]
+    rows.close()
+    assert len(count) == 4
+    again = list(plan().rows(store, progress=ignore, cancelled=never))
+    assert len(count) == 6
+    assert again[:4] == first
+    list(plan().rows(store, progress=ignore, cancelled=never))
+    assert len(count) == 6
+
+
+def test_a_path_that_is_cancelled_midway_gives_no_row_and_is_not_stored(count):
+    store, answers = MemoryStore(), iter([False] * 3)
+    rows = plan().rows(store, progress=ignore, cancelled=lambda: next(answers, True))
+    assert list(rows) == []
+    assert len(store) == 0
+    assert len(list(plan().rows(store, progress=ignore, cancelled=never))) == 6
+
+
+def test_progress_counts_paths_and_names_them():
+    seen = []
+    list(plan().rows(MemoryStore(), progress=lambda *report: seen.append(report), cancelled=never))
+    fractions = [fraction for fraction, _ in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0
+    assert 5 / 6 <= fractions[-1] <= 1
+    assert seen[0][1] == "cnn5-w1-noise20, closed samples:0 (1 of 6 paths)"
