@@ -64,8 +64,7 @@ def find_knots(
         builder.add_layer(program.layers[layer].first_unit, z)
         if len(builder.unit) > max_knots:
             raise TooManyKnots
-        extended = builder.extend(z, len(builder.unit))
-        return extended.clamp(min=0) if extended is z else extended.clamp_(min=0)
+        return builder.relu(z)
 
     output = program.propagate(inputs, None, relu, builder.extend)
     output = builder.extend(output, len(builder.unit))
@@ -86,9 +85,9 @@ class _Insertion:
     right: Int[torch.Tensor, "n"]
     share: Float[torch.Tensor, "n"]
 
-    def apply(self, rows: torch.Tensor) -> torch.Tensor:
+    def values(self, rows: torch.Tensor) -> torch.Tensor:
         share = self.share.reshape(-1, *[1] * (rows.dim() - 1))
-        return torch.cat([rows, torch.lerp(rows[self.left], rows[self.right], share)])
+        return torch.lerp(rows[self.left], rows[self.right], share)
 
 
 class _Builder:
@@ -107,8 +106,15 @@ class _Builder:
         for insertion in self.insertions:
             # A batch normalisation returns empty tensors beside its result.
             if 0 < len(rows) <= insertion.first < num_rows:
-                rows = insertion.apply(rows)
+                rows = torch.cat([rows, insertion.values(rows)])
         return rows
+
+    def relu(self, z: Float[torch.Tensor, "R units"]) -> Float[torch.Tensor, "S units"]:
+        """The activations at all knots, given the pre-activations at those before the last insertion."""
+        result = z.new_empty(len(self.unit), z.shape[1])
+        torch.clamp(z, min=0, out=result[: len(z)])
+        torch.clamp(self.insertions[-1].values(z), min=0, out=result[len(z) :])
+        return result
 
     def add_layer(self, first_unit: int, z: Float[torch.Tensor, "R units"]) -> None:
         """Add the knots of a layer, given its pre-activations at the knots so far."""

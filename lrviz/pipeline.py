@@ -24,7 +24,7 @@ from lrviz.regions import SCHEMA_VERSION, Estimate, PathMeasures, PathPieces, Pi
 from lrviz.shapes import ArrayLike, frozen_array
 from lrviz.store import Store
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Part of every key; raised when the engine finds other numbers, so that older results are not shown."""
 
 HOPELESS_FACTOR = 10

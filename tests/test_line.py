@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from lrviz import line
 from lrviz.errors import InvalidPlane
 from lrviz.line import find_path_pieces, find_pieces
 from lrviz.regions import Pieces
@@ -110,3 +111,45 @@ def test_a_cancelled_path_holds_no_unfinished_segment() -> None:
     points = case.plane().embed(case.window().random_points(3, seed=5))
     path = find_path_pieces(case.program, points, cancelled=lambda: True)
     assert (path.status, len(path), path.values.shape) == ("cancelled", 0, (0, case.program.num_outputs))
+
+
+@pytest.mark.parametrize("name", ["mlp-deep", "residual", "branches", "cnn"])
+@pytest.mark.parametrize("max_knots", [3, 20])
+def test_cutting_into_stretches_changes_nothing(name: str, max_knots: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With small plans there are many stretches, and some must be halved."""
+    case = CASE[name]
+    points = case.plane().embed(case.window().random_points(4, seed=7))
+    expected = find_path_pieces(case.program, points)
+    monkeypatch.setattr(line, "_max_knots", lambda program: max_knots)
+    monkeypatch.setattr(line, "_SURPLUS", 2)
+    received = find_path_pieces(case.program, points)
+    assert received.starts.tolist() == expected.starts.tolist()
+    assert received.pattern.tolist() == expected.pattern.tolist()
+    assert received.unit.tolist() == expected.unit.tolist()
+    assert received.breakpoints == pytest.approx(expected.breakpoints, abs=1e-9)
+    assert received.values == pytest.approx(expected.values, abs=1e-9 * np.abs(expected.values).max())
+
+
+def test_cancelling_later_keeps_what_leads_up_to_the_first_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = CASE["mlp-deep"]
+    ends = case.plane().embed(ends_of(case))
+    whole = find_pieces(case.program, *ends)
+    monkeypatch.setattr(line, "_max_knots", lambda program: 4)
+    reached: list[float] = []
+    part = find_pieces(
+        case.program,
+        *ends,
+        progress=lambda fraction, text: reached.append(fraction),
+        cancelled=lambda: bool(reached) and reached[-1] > 0.3,
+    )
+    assert part.status == "cancelled"
+    assert 0 < len(part) < len(whole)
+    assert part.breakpoints[-1] < 1
+    assert part.breakpoints[:-1] == pytest.approx(whole.breakpoints[: len(part)], abs=1e-9)
+    assert part.pattern.tolist() == whole.pattern[: len(part)].tolist()
+
+
+def test_a_path_needs_two_points() -> None:
+    case = CASE["mlp-50-50"]
+    with pytest.raises(InvalidPlane, match="at least two points"):
+        find_path_pieces(case.program, case.plane().embed(ends_of(case))[:1])
