@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS: tuple[str, ...] = (
     "errors shapes tolerance devices",
     "plane paths partition",
-    "operations kernels program restrict",
+    "operations conversion kernels program restrict",
     "regions tiles subdivide merge knots polygon line estimate raster gradient",
     "deviation measures locate piecewise",
     "store diskstore view pipeline tables comparison sweeps",

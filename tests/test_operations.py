@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lrviz.conversion import _export, module_path
 from lrviz.errors import UnsupportedOperation
 from lrviz.operations import AFFINE, REWRITES, aten, operation_name, supported_operations
-from lrviz.program import Program, _export, _module_path
+from lrviz.program import Program
 
 VECTOR, SERIES, IMAGE, VOLUME = (8,), (2, 8), (2, 6, 6), (2, 4, 4, 4)
 Function = Callable[[Tensor], Tensor]
@@ -164,7 +165,7 @@ def traced(shape: tuple[int, ...]) -> Traced:
     example = torch.zeros(1, *shape, dtype=torch.float64, device="cpu")
     operations: list[set[str]] = [set() for _ in calls]
     for node in _export(module, example).graph.nodes:
-        path = _module_path(node).split(".")
+        path = module_path(node).split(".")
         if node.op == "call_function" and path[0] == "calls":
             operations[int(path[1])].add(operation_name(node))
     return Traced(names=[name for name, _ in calls], module=module, program=Program.from_module(module, example),
