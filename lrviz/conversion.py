@@ -1,6 +1,7 @@
 """From a module to a graph of supported steps: traced with `torch.export`, rewritten into affine steps and ReLUs."""
 
 import operator
+import threading
 from typing import Any
 
 import torch
@@ -8,6 +9,10 @@ from torch import fx, nn
 
 from lrviz.errors import LrvizError, UnsupportedOperation
 from lrviz.operations import AFFINE, REWRITES, operation_name, rewrite, supported_operations
+
+
+_EXPORTING = threading.Lock()
+"""`torch.export` keeps global state, so it traces one network at a time."""
 
 
 def trace(module: nn.Module, example: torch.Tensor) -> tuple[fx.Graph, dict[str, torch.Tensor]]:
@@ -29,8 +34,9 @@ def trace(module: nn.Module, example: torch.Tensor) -> tuple[fx.Graph, dict[str,
 def _export(module: nn.Module, example: torch.Tensor) -> torch.export.ExportedProgram:
     batch = torch.export.Dim("batch", min=1, max=2**20)
     try:
-        exported = torch.export.export(module, (torch.cat([example, example]),), dynamic_shapes=({0: batch},))
-        return exported.run_decompositions({})
+        with _EXPORTING:
+            exported = torch.export.export(module, (torch.cat([example, example]),), dynamic_shapes=({0: batch},))
+            return exported.run_decompositions({})
     except LrvizError:
         raise
     except Exception as error:

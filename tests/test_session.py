@@ -1,6 +1,7 @@
 """Names become objects: the right ones, once, and with a sentence when there are none."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -52,6 +53,13 @@ def test_a_network_is_traced_once_while_its_file_stays(tmp_path):
         shutil.copy(models_folder() / f"cnn5-w2-noise20{suffix}", tmp_path / f"copy{suffix}")
     assert load_program(path)[1].digest != first[1].digest
     assert load_program(path)[0].card.width == 2
+
+
+def test_networks_can_be_loaded_by_several_threads_at_once():
+    names = [f"cnn5-w{width}-noise20-seed2" for width in (1, 2, 3)]
+    with ThreadPoolExecutor(3) as threads:
+        loaded = list(threads.map(load_program, names))
+    assert [model.card.name for model, _ in loaded] == names
 
 
 def test_the_python_lines_of_a_view_find_its_regions():
