@@ -1,32 +1,8 @@
-"""lrviz: see and measure the linear regions of trained ReLU networks."""
+"""lrviz: see and measure the linear regions of trained ReLU networks.
 
-from lrviz.errors import LrvizError, UnsupportedOperation
-from lrviz.estimate import estimate_regions
-from lrviz.line import find_path_pieces, find_pieces
-from lrviz.plane import Plane, Segment, Window
-from lrviz.polygon import find_regions
-from lrviz.program import Program
-from lrviz.raster import sample_plane
-from lrviz.regions import Estimate, PathPieces, Pieces, Regions, Samples
-from lrviz.zoo import Model, load_model
+The names are imported when they are first used, as `__init__.pyi` lists them: the command line need not wait for PyTorch.
+"""
 
-__all__ = [
-    "Estimate",
-    "LrvizError",
-    "Model",
-    "PathPieces",
-    "Pieces",
-    "Plane",
-    "Program",
-    "Regions",
-    "Samples",
-    "Segment",
-    "UnsupportedOperation",
-    "Window",
-    "estimate_regions",
-    "find_path_pieces",
-    "find_pieces",
-    "find_regions",
-    "load_model",
-    "sample_plane",
-]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
