@@ -9,18 +9,23 @@ import signal
 import subprocess
 import sys
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from lrviz import cli
-from lrviz.cli import finder, terminal
+from lrviz import cli, pipeline
+from lrviz.cli import finder, measurer, terminal
 from lrviz.diskstore import FOLDER_VARIABLE, DiskStore
+from lrviz.images import DATA_VARIABLE
+from lrviz.line import find_path_pieces
 from lrviz.polygon import find_regions
 from lrviz.regions import Pieces, Regions
 from lrviz.session import resolve
+from lrviz.sweeps import read_results
 from lrviz.view import ViewSpec
 
 MODEL = "cnn5-w1-noise20"
@@ -29,11 +34,13 @@ VIEW = ViewSpec(
 )
 SCENE = f"--model {MODEL} --images samples:0 samples:1 samples:2"
 WINDOW = "--window 40 10 0.5"
+PATHS = "--paths closed:samples:0-1 --anchors 2 --radius 1"
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -179,6 +186,18 @@ def test_an_image_of_another_size_is_resized_with_a_notice(lrviz, folder):
         (f"figure {SCENE} {WINDOW} --out f.png --size 0 4", "inches"),
         (f"figure {SCENE} {WINDOW} --out f.png --dpi 100000", "dpi"),
         (f"pieces --model {MODEL} --from samples:0 --to samples:0 --out p.npz", "two different inputs"),
+        (f"measure --models nothing-* {PATHS} --out t.csv", "selects none"),
+        (f"measure --models gone.safetensors {PATHS} --out t.csv", "gone"),
+        (f"measure --models {MODEL} --paths round:samples:0 --out t.csv", "closed:samples:0-19"),
+        (f"measure --models {MODEL} --paths closed:samples:20 --out t.csv", "from 0 to 19"),
+        (f"measure --models {MODEL} --paths closed:test:0 --out t.csv", "LRVIZ_DATA_DIR"),
+        (f"measure --models {MODEL} --paths closed:train:noisy:0 --out t.csv", "give --data"),
+        (f"measure --models {MODEL} --paths closed:train:noisy:0 --data gone.npz --out t.csv", "check the path"),
+        (f"measure --models {MODEL} --paths triplet:samples:0,1 --out t.csv", "three different images"),
+        (f"measure --models {MODEL} {PATHS} --anchors 1 --out t.csv", "two anchors"),
+        (f"measure --models {MODEL} {PATHS} --radius 40 --out t.csv", "32 pixels"),
+        (f"measure --models {MODEL} {PATHS} --out t.txt", "ends in .csv or .parquet"),
+        (f"measure --models {MODEL} {PATHS} --out t.csv --device toaster", "toaster"),
         ("cache limit big", "500MB"),
         ("cache limit 0", "at least one byte"),
     ],
@@ -265,10 +284,53 @@ def test_a_file_is_written_whole_or_not_at_all(folder):
     assert (folder / "kept.npz").read_text() == "before"
 
 
-@pytest.mark.parametrize("command", ["", "models", "train", "estimate", "regions", "pieces", "figure", "cache"])
+@pytest.mark.parametrize(
+    "command", ["", "models", "train", "estimate", "regions", "pieces", "figure", "measure", "cache"]
+)
 def test_every_command_has_help(lrviz, command):
     code, out, _ = lrviz(f"{command} --help")
     assert (code, "Usage:" in out) == (0, True)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_measures_are_written_and_the_second_call_answers_from_disk(lrviz, folder, suffix):
+    command = f"measure --models {MODEL} --models 'cnn5-w1-noise20-seed[12]' {PATHS} --out table.{suffix}"
+    code, out, err = lrviz(command)
+    table = read_results(folder / f"table.{suffix}")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(rf"6 paths of 3 models, [\d,]+ pieces, [\d.]+ s: table.{suffix}\n", out)
+    assert table["model"].tolist() == [name for name in (MODEL, f"{MODEL}-seed1", f"{MODEL}-seed2") for _ in range(2)]
+    assert table["num_anchors"].tolist() == [2] * 6
+    assert len(DiskStore()) == 6
+    lrviz(command.replace("table", "again"))
+    pd.testing.assert_frame_equal(read_results(folder / f"again.{suffix}"), table)
+    assert len(DiskStore()) == 6
+
+
+def test_an_interrupted_measurement_writes_what_is_complete_and_goes_on(lrviz, folder, monkeypatch):
+    started = []
+
+    def interrupt_at_the_third(*args, **options):
+        started.append(1)
+        if len(started) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return find_path_pieces(*args, **options)
+
+    monkeypatch.setattr(pipeline, "find_path_pieces", interrupt_at_the_third)
+    command = f"measure --models {MODEL} --models {MODEL}-seed1 {PATHS} --out table.csv"
+    code, out, err = lrviz(command)
+    assert (code, len(read_results(folder / "table.csv"))) == (terminal.INTERRUPTED, 2)
+    assert out.startswith("2 paths of 1 model, ")
+    assert err.startswith("lrviz: cancelled: 2 of 4 paths were measured; what is finished is stored")
+    assert lrviz(command)[0] == 0
+    assert (len(read_results(folder / "table.csv")), len(started)) == (4, 3 + 2)
+
+
+def test_a_measurement_that_is_interrupted_at_once_writes_nothing(lrviz, folder, monkeypatch):
+    monkeypatch.setattr(measurer, "cancel_on_interrupt", lambda: nullcontext(lambda: True))
+    code, out, err = lrviz(f"measure --models {MODEL} {PATHS} --out table.csv")
+    assert (code, out, "nothing was written" in err) == (terminal.INTERRUPTED, "", True)
+    assert not (folder / "table.csv").exists()
 
 
 def call_python(*words):

@@ -26,10 +26,8 @@ def measure_all(
     cache: bool,
 ) -> None:
     """Measure every model on every path, write the table, and print a summary; Ctrl-C ends it with what is complete."""
-    began, specs = (
-        time.perf_counter(),
-        [PathsSpec.parse(text, num_anchors=num_anchors, radius=radius) for text in paths],
-    )
+    began = time.perf_counter()
+    specs = [PathsSpec.parse(text, num_anchors=num_anchors, radius=radius) for text in paths]
     with written_whole(out, SUFFIXES) as target:
         survey = Survey.plan(find_models(models, snapshots=snapshots), specs, data)
         store = DiskStore() if cache else MemoryStore()
@@ -40,8 +38,9 @@ def measure_all(
             raise typer.Exit(INTERRUPTED)
         table = make_table(rows)
         write_results(table, target)
+    num_models, num_pieces = table["model"].nunique(), table["num_pieces"].sum()
     typer.echo(
-        f"{table['model'].nunique():,} models, {len(table):,} paths, {table['num_pieces'].sum():,} pieces, "
+        f"{len(table):,} paths of {num_models:,} model{'' if num_models == 1 else 's'}, {num_pieces:,} pieces, "
         f"{time.perf_counter() - began:.2f} s: {out}"
     )
     if len(rows) < len(survey):
