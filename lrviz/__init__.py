@@ -1,6 +1,6 @@
 """lrviz: see and measure the linear regions of trained ReLU networks.
 
-The names are imported when they are first used, as `__init__.pyi` lists them: the command line need not wait for PyTorch.
+The names of `__init__.pyi` are imported when they are first used: the command line need not wait for PyTorch.
 """
 
 import lazy_loader
