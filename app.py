@@ -18,6 +18,7 @@ def explore_page() -> None:
 st.navigation(
     [
         st.Page(explore_page, title="Explore", icon=":material/hexagon:", default=True),
+        st.Page("pages/1_Compare_widths.py", title="Compare widths", icon=":material/compare:", url_path="compare"),
         st.Page("pages/4_Models.py", title="Models", icon=":material/table_rows:", url_path="models"),
     ],
     position="top",

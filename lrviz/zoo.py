@@ -195,6 +195,11 @@ def list_models(folder: Path | None = None) -> tuple[Card, ...]:
     return tuple(sorted((_read_card(path) for path in paths), key=_sort_key))
 
 
+def find_card(name_or_path: str | Path) -> Card:
+    """Return the card of a model, without loading it; names and errors as in `load_model`."""
+    return _read_card(_find_checkpoint(name_or_path).with_suffix(".json"))
+
+
 def load_model(name_or_path: str | Path) -> Model:
     """Load a trained model.
 

@@ -4,6 +4,7 @@ from pictures import NAMES, network, plane, regions, samples
 
 from lrviz.figures import blank_overview, colour_regions, histogram, overview, region_map, slope_image, title_of
 from lrviz.figures import maps as map_module
+from lrviz.figures.colouring import rescale
 from lrviz.figures.maps import paint, window_bounds
 from lrviz.figures.rasterise import label_pixels, mark_segments, pixel_centres, shrink
 from lrviz.figures.style import Scale, fit_scale, region_colour_index, region_colours
@@ -57,7 +58,7 @@ def test_every_quantity_has_a_title_and_a_colour_for_each_region(quantity):
 
 def test_a_shared_scale_gives_equal_values_equal_colours():
     scale = Scale(name="batlow", low=0.0, high=2.0)
-    colouring = colour_regions(regions(), "slope", scale=scale)
+    colouring = rescale(colour_regions(regions(), "slope"), scale)
     assert colouring.scale is scale
     np.testing.assert_array_equal(colouring.rgb, scale.colours(slope_norm(regions())))
 

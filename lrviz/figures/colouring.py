@@ -1,6 +1,6 @@
 """From a quantity to one colour per region, with what a colour bar or a legend has to say about it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -55,7 +55,6 @@ def colour_regions(
     *,
     class_index: int | None = None,
     class_names: tuple[str, ...] = (),
-    scale: Scale | None = None,
 ) -> Colouring:
     """Choose a colour for every region.
 
@@ -64,7 +63,6 @@ def colour_regions(
         quantity: one of `lrviz.measures.QUANTITIES`.
         class_index: the output that slopes, jumps and deviations are of; all outputs together if None.
         class_names: names of the outputs.
-        scale: a scale to use in place of the fitted one, such as one shared between panels.
     """
     title = title_of(quantity, class_index, class_names)
     if quantity == "region":
@@ -72,8 +70,15 @@ def colour_regions(
     if quantity == "class":
         return _colour_classes(regions, title, class_names)
     values = shown_values(regions, quantity, class_index)
-    scale = scale or fit_scale(values, COLOUR_MAPS[quantity])
+    scale = fit_scale(values, COLOUR_MAPS[quantity])
     return Colouring(quantity=quantity, title=title, rgb=scale.colours(values), values=values, scale=scale)
+
+
+def rescale(colouring: Colouring, scale: Scale) -> Colouring:
+    """The same values on another scale, such as one shared between panels; a categorical colouring stays as it is."""
+    if colouring.values is None:
+        return colouring
+    return replace(colouring, rgb=scale.colours(colouring.values), scale=scale)
 
 
 def shown_values(regions: Regions, quantity: str, class_index: int | None = None) -> Float[np.ndarray, " regions"]:

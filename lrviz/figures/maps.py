@@ -43,13 +43,13 @@ def region_map(
     figure = go.Figure()
     bounds = window_bounds(regions)
     if len(regions) <= MAX_VECTOR_REGIONS:
-        figure.add_traces(_fills(regions, colouring))
-        figure.add_traces(_edge_lines(regions, edges, layer_names))
+        figure.add_traces(fills(regions, colouring))
+        figure.add_traces(edge_lines(regions, edges, layer_names))
     else:
-        figure.add_layout_image(_picture(regions, colouring, edges, bounds))
+        figure.add_layout_image(placed(paint(regions, colouring, edges, bounds), bounds))
         figure.add_traces(_layer_legend(regions, edges, layer_names))
-    figure.add_traces(_legend(colouring, edges))
-    figure.add_trace(_hover_points(regions, colouring, class_names, bounds))
+    figure.add_traces(legend(colouring, narrow=edges == "layer"))
+    figure.add_trace(hover_points(regions, colouring, class_names, bounds))
     if selected is not None:
         figure.add_trace(_outline(regions, selected))
     frame_plane(figure, bounds, title=title, height=height)
@@ -94,38 +94,58 @@ def paint(
         bounds: the part of the plane that the image covers.
         side: length in pixels of its longer side.
     """
-    extent = bounds[1] - bounds[0]
-    width, height = (2 * max(round(float(share) * side), 1) for share in extent / extent.max())
-    u, v = (pixel_centres(bounds[0, k], bounds[1, k], n) for k, n in enumerate((width, height)))
+    u, v = pixel_grid(bounds, 2 * side)
     labels = label_pixels(regions.coordinates, regions.offsets, u, v)
-    palette = np.vstack([colouring.rgb, [[255, 255, 255]]]).astype(np.uint8)
-    image = np.concatenate([palette[labels], np.where(labels < 0, 0, 255).astype(np.uint8)[..., None]], 2)
+    image = paint_labels(labels, colouring.rgb, outlined=edges == "thin")
     if edges == "layer":
         pixel, line = mark_segments(_inner(regions.edge_coordinates, regions), u, v)
         colours = to_rgb(list(LAYER_COLOURS))[_inner(regions.edge_layer, regions)[line] % len(LAYER_COLOURS)]
         image.reshape(-1, 4)[pixel, :3] = colours
-    elif edges == "thin" and len(regions) * 60 < width * height:
+    return shrink(image, 2)
+
+
+def pixel_grid(bounds: Float[np.ndarray, "2 2"], side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Centres u and v of an even number of pixels in both directions, about `side` along the longer one."""
+    extent = bounds[1] - bounds[0]
+    numbers = (2 * max(round(float(share) * side / 2), 1) for share in extent / extent.max())
+    u, v = (pixel_centres(bounds[0, k], bounds[1, k], n) for k, n in enumerate(numbers))
+    return u, v
+
+
+def paint_labels(
+    labels: Int[np.ndarray, "height width"], rgb: UInt8[np.ndarray, "regions 3"], *, outlined: bool
+) -> UInt8[np.ndarray, "height width 4"]:
+    """Labelled pixels in the colours of their regions; -1 is transparent.
+
+    Args:
+        labels: (H, W) the region of each pixel.
+        rgb: (R, 3) colours.
+        outlined: darken the borders, unless most regions are smaller than a few pixels.
+    """
+    palette = np.vstack([rgb, [[255, 255, 255]]]).astype(np.uint8)
+    image = np.concatenate([palette[labels], np.where(labels < 0, 0, 255).astype(np.uint8)[..., None]], 2)
+    if outlined and len(rgb) * 60 < labels.size:
         border = np.zeros(labels.shape, bool)
         border[:, 1:] |= labels[:, 1:] != labels[:, :-1]
         border[1:] |= labels[1:] != labels[:-1]
         image[border, :3] = (image[border, :3] * 0.55).astype(np.uint8)
-    return shrink(image, 2)
+    return image
 
 
 def _inner(values: np.ndarray, regions: Regions) -> np.ndarray:
     return values[regions.edge_unit >= 0]
 
 
-def _picture(regions: Regions, colouring: Colouring, edges: str, bounds: np.ndarray) -> dict:
+def placed(image: UInt8[np.ndarray, "height width 4"], bounds: Float[np.ndarray, "2 2"]) -> dict:
+    """A layout image that covers the bounds, under the traces."""
     (u0, v0), (u1, v1) = bounds
     return {
-        "source": data_uri(paint(regions, colouring, edges, bounds)),
-        "xref": "x", "yref": "y", "x": u0, "y": v1, "sizex": u1 - u0, "sizey": v1 - v0,
+        "source": data_uri(image), "xref": "x", "yref": "y", "x": u0, "y": v1, "sizex": u1 - u0, "sizey": v1 - v0,
         "sizing": "stretch", "layer": "below",
     }  # fmt: skip
 
 
-def _fills(regions: Regions, colouring: Colouring) -> list[go.Scatter]:
+def fills(regions: Regions, colouring: Colouring) -> list[go.Scatter]:
     """One trace per colour, each a list of closed polygons with gaps between them."""
     bucket, colours = _buckets(colouring)
     traces = []
@@ -166,7 +186,8 @@ def closed_outlines(regions: Regions, chosen: Int[np.ndarray, " n"]) -> tuple[np
     return np.where(gap, np.nan, u), np.where(gap, np.nan, v)
 
 
-def _edge_lines(regions: Regions, edges: str, layer_names: tuple[str, ...]) -> list[go.Scatter]:
+def edge_lines(regions: Regions, edges: str, layer_names: tuple[str, ...] = ()) -> list[go.Scatter]:
+    """Traces of the edges, as in `region_map`."""
     if edges == "none":
         return []
     if edges == "thin":
@@ -208,11 +229,11 @@ def _layer_name(layer: int, names: tuple[str, ...]) -> str:
     return f"{number} ({names[layer]})" if layer < len(names) and names[layer] else number
 
 
-def _legend(colouring: Colouring, edges: str) -> list[go.Scatter]:
+def legend(colouring: Colouring, *, narrow: bool = False) -> list[go.Scatter]:
     """An empty trace that carries the colour bar, or one for each category."""
     if colouring.scale is not None:
         return [go.Scatter(x=[None], y=[None], mode="markers", showlegend=False, hoverinfo="skip",
-                           marker=colour_bar(colouring.scale, colouring.title, narrow=edges == "layer"))]  # fmt: skip
+                           marker=colour_bar(colouring.scale, colouring.title, narrow=narrow))]  # fmt: skip
     return [
         go.Scatter(
             x=[None], y=[None], mode="markers", name=name, hoverinfo="skip",
@@ -241,14 +262,20 @@ def colour_bar(scale: Scale, title: str, *, narrow: bool = False) -> dict:
     }  # fmt: skip
 
 
-def _hover_points(
-    regions: Regions, colouring: Colouring, class_names: tuple[str, ...], bounds: np.ndarray
+def hover_points(
+    regions: Regions,
+    colouring: Colouring,
+    class_names: tuple[str, ...],
+    bounds: Float[np.ndarray, "2 2"],
+    *,
+    side: int = HOVER_SIDE,
+    max_missed: int = MAX_VECTOR_REGIONS,
 ) -> go.Scatter:
-    """Invisible points that answer the pointer: a grid, and the centroids of regions that the grid misses."""
-    u, v = (pixel_centres(bounds[0, k], bounds[1, k], HOVER_SIDE) for k in (0, 1))
+    """Invisible points that answer the pointer: a grid, and the centroids of some regions that the grid misses."""
+    u, v = (pixel_centres(bounds[0, k], bounds[1, k], side) for k in (0, 1))
     labels = label_pixels(regions.coordinates, regions.offsets, u, v)
     rows, columns = np.nonzero(labels >= 0)
-    missed = np.setdiff1d(np.arange(len(regions)), labels[rows, columns])[:MAX_VECTOR_REGIONS]
+    missed = np.setdiff1d(np.arange(len(regions)), labels[rows, columns])[:max_missed]
     region = np.concatenate([labels[rows, columns], missed])
     texts = hover_texts(regions, colouring, class_names, np.unique(region))
     return go.Scatter(

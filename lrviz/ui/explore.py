@@ -33,9 +33,9 @@ def explore() -> None:
     with st.sidebar:
         sidebar.sign()
         sidebar.choose_model()
-    _show_notice()
+    show_notice()
     header = st.container()
-    scene = _open_scene(view, header)
+    scene = open_scene(view, header)
     if scene is None:
         state.write_link()
         return
@@ -43,7 +43,9 @@ def explore() -> None:
     view = state.current()
     with st.sidebar:
         sidebar.choose_colour(scene.model.classes)
-        sidebar.choose_window(scene)
+        sidebar.choose_window(
+            scene, lambda preset: state.place(scene, preset), state.PRESETS, f"about {state.TARGET_REGIONS:,} regions"
+        )
         device = sidebar.choose_limits()
         downloads = st.container()
     with header:
@@ -52,18 +54,19 @@ def explore() -> None:
     state.write_link()
 
 
-def _show_notice() -> None:
+def show_notice() -> None:
+    """Show, once, what the session has to say."""
     notice = st.session_state.pop("notice", None)
     if notice:
         st.warning(notice, icon=":material/info:")
 
 
-def _open_scene(view: ViewSpec, header: st.delta_generator.DeltaGenerator) -> Scene | None:
+def open_scene(view: ViewSpec, header: st.delta_generator.DeltaGenerator) -> Scene | None:
     """What the view names; None while the network is traced, or if something cannot be loaded."""
     job = resources.model_job(view.model)
     if not job.wait(0.1):
         with header:
-            triplet.show_triplet(_images(view))
+            triplet.show_triplet(load_images(view))
         maps.show_progress(job, "Loading the model", can_cancel=False)
         return None
     try:
@@ -72,13 +75,15 @@ def _open_scene(view: ViewSpec, header: st.delta_generator.DeltaGenerator) -> Sc
         return resolve(view)
     except LrvizError as error:
         with header:
-            triplet.show_triplet(_images(view))
+            triplet.show_triplet(load_images(view))
         st.error(str(error), icon=":material/error:")
         resources.pool().drop(job.key)
         return None
 
 
-def _images(view: ViewSpec) -> tuple[ImageRecord | None, ...]:
+def load_images(view: ViewSpec) -> tuple[ImageRecord | None, ...]:
+    """The triplet; None for what cannot be loaded."""
+
     def load(reference: str) -> ImageRecord | None:
         try:
             return load_image(reference)

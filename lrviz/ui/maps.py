@@ -16,7 +16,7 @@ from lrviz.ui.jobs import Job
 from lrviz.view import ViewSpec
 
 HEIGHT = 540
-_CONFIG = {"scrollZoom": True, "displaylogo": False, "doubleClick": "reset",
+CONFIG = {"scrollZoom": True, "displaylogo": False, "doubleClick": "reset",
            "modeBarButtonsToRemove": ["toImage", "autoScale2d", "lasso2d"]}  # fmt: skip
 _POLL_SECONDS = 0.4
 _PATIENCE = 1.5
@@ -30,8 +30,7 @@ def show_progress(job: Job, what: str, *, can_cancel: bool = True) -> None:
         if job.done:
             st.rerun()
         text = "waiting for other work" if job.waiting else job.text or "counting on a few lines"
-        remaining = _remaining(job)
-        st.progress(job.fraction, text=f"{what}: {text}{remaining}")
+        st.progress(job.fraction, text=f"{what}: {text}{remaining(job)}")
         if can_cancel and st.button("Cancel", key=f"cancel-{job.key}", icon=":material/stop_circle:"):
             job.cancel()
 
@@ -39,7 +38,8 @@ def show_progress(job: Job, what: str, *, can_cancel: bool = True) -> None:
         follow()
 
 
-def _remaining(job: Job) -> str:
+def remaining(job: Job) -> str:
+    """How long a job will still take, in words; empty while that is not known."""
     if job.fraction < 0.02 or job.elapsed < 1:
         return ""
     return f", about {look.duration(job.elapsed * (1 - job.fraction) / job.fraction)} left"
@@ -120,7 +120,7 @@ def show_regions(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
     figure.update_layout(dragmode="select" if mode == "New window" else "pan")
     chart = f"map-{key[:16]}-{view.colour}-{view.class_index}-{view.layer_edges}-{mode}-{state.generation()}"
     st.plotly_chart(
-        figure, key=chart, theme=None, config=_CONFIG, on_select=lambda: _map_selected(chart, regions),
+        figure, key=chart, theme=None, config=CONFIG, on_select=lambda: _map_selected(chart, regions),
         selection_mode=("points", "box"),
     )  # fmt: skip
     _warn_partial(regions, scene, view, key)
@@ -207,7 +207,7 @@ def show_overview(view: ViewSpec, scene: Scene, device: str | None, *, may_start
     figure.update_layout(dragmode="select")
     chart = f"overview-{scene.program.digest[:12]}-{view.images}-{quantity}-{state.generation()}"
     st.plotly_chart(
-        figure, key=chart, theme=None, config=_CONFIG, on_select=lambda: _overview_selected(chart),
+        figure, key=chart, theme=None, config=CONFIG, on_select=lambda: _overview_selected(chart),
         selection_mode="box",
     )  # fmt: skip
     if running is not None:

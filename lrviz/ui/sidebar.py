@@ -1,6 +1,7 @@
 """The controls of the Explore page."""
 
 import html
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -71,17 +72,24 @@ def _colour_name(quantity: str) -> str:
     return {"region": "region (by id)", "density": "density (log)"}.get(quantity, QUANTITIES[quantity].label)
 
 
-def choose_window(scene: Scene) -> None:
-    """Presets, centre and half width of the window."""
+def choose_window(scene: Scene, place: Callable[[str], None], presets: tuple[str, ...], size: str) -> None:
+    """Presets, centre and half width of the window.
+
+    Args:
+        scene: what is shown.
+        place: moves the window to a preset.
+        presets: where it can be moved.
+        size: how large the presets make it, for the help text.
+    """
     view = state.current()
     u, v = view.center or tuple(scene.window.center)
     half = view.half_width or scene.window.radius
     st.session_state["w-preset"] = None
     st.selectbox(
-        "Window", state.PRESETS, key="w-preset", placeholder="go to ...", index=None,
-        format_func=lambda name: name if name in ("centroid", "decision boundary") else f"around {name}",
-        on_change=lambda: state.place(scene, st.session_state["w-preset"]),
-        help="Sets the centre, and a size that holds about 1,500 regions.",
+        "Window", presets, key="w-preset", placeholder="go to ...", index=None,
+        format_func=lambda name: f"around {name}" if name.startswith("image ") else name,
+        on_change=lambda: place(st.session_state["w-preset"]),
+        help=f"Sets the centre, and a size that holds {size}.",
     )  # fmt: skip
     st.session_state["w-u"], st.session_state["w-v"] = float(u), float(v)
     left, right = st.columns(2, gap="small")
@@ -126,7 +134,7 @@ def choose_limits() -> str | None:
         on_change=lambda: state.change(max_regions=st.session_state["w-budget"]),
         help="Stop after that many regions.",
     )  # fmt: skip
-    device = right.selectbox("Device", resources.devices(), format_func=str.upper)
+    device = right.selectbox("Device", resources.devices(), key="w-device", format_func=str.upper)
     store = resources.store()
     st.caption(f"{store.size_bytes / 1e6:,.1f} MB of {store.limit_bytes / 1e9:,.1f} GB cache used")
     return device

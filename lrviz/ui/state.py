@@ -9,6 +9,7 @@ from lrviz.errors import LrvizError
 from lrviz.locate import boundary_point
 from lrviz.pipeline import EstimateRequest, fitting_half_width, run
 from lrviz.plane import Window
+from lrviz.regions import Estimate
 from lrviz.session import Scene, resolve
 from lrviz.ui import resources
 from lrviz.view import ViewSpec
@@ -17,6 +18,7 @@ DEFAULT_MODEL = "cnn5-w8-noise20"
 DEFAULT_IMAGES = ("samples:0", "samples:1", "samples:4")
 TARGET_REGIONS = 1500
 PRESETS = ("centroid", "image A", "image B", "image C", "decision boundary")
+NO_BOUNDARY = "The whole triangle has one predicted class, so it holds no decision boundary. Choose other images."
 _COMFORTABLE = (100, 30_000)
 
 
@@ -74,50 +76,45 @@ def settle(scene: Scene) -> Scene:
     preset = st.session_state.pop("fit", None)
     if preset is None:
         return scene
-    if preset == "check":
-        estimate = _estimate(scene, scene.window)
-        if _COMFORTABLE[0] <= estimate.num_regions <= _COMFORTABLE[1]:
-            return scene
+    if preset == "check" and _COMFORTABLE[0] <= estimate(scene, scene.window).num_regions <= _COMFORTABLE[1]:
+        return scene
     place(scene, preset)
     return resolve(current())
 
 
 def place(scene: Scene, preset: str) -> None:
     """Put the window at a preset place, large enough for about `TARGET_REGIONS` regions."""
-    center = _preset_center(scene, preset)
+    center = preset_center(scene, preset)
     if center is None:
-        st.session_state.notice = (
-            "The whole triangle has one predicted class, so it holds no decision boundary. Choose other images."
-        )
+        st.session_state.notice = NO_BOUNDARY
         return
     set_window(center, fitted_half_width(scene, center))
 
 
-def fitted_half_width(scene: Scene, center: tuple[float, float]) -> float:
-    """Half the width of a window around a point that holds about `TARGET_REGIONS` regions, to three digits."""
+def fitted_half_width(scene: Scene, center: tuple[float, float], num_regions: float = TARGET_REGIONS) -> float:
+    """Half the width of a window around a point that holds about this many regions, to three digits."""
     half = scene.plane.triangle().radius / 100
     for _ in range(2):
-        found = _estimate(scene, Window.rectangle(center, half))
-        half = min(fitting_half_width(max(found.pieces_per_length, 1e-3), TARGET_REGIONS), 100 * half)
+        found = estimate(scene, Window.rectangle(center, half))
+        half = min(fitting_half_width(max(found.pieces_per_length, 1e-3), num_regions), 100 * half)
     return float(f"{half:.3g}")
 
 
-def _estimate(scene: Scene, window: Window):  # type: ignore[no-untyped-def]
+def estimate(scene: Scene, window: Window) -> Estimate:
+    """How many regions a window holds."""
     request = EstimateRequest(program=scene.program, plane=scene.plane, window=window)
     return run(request, resources.store()).result
 
 
-def _preset_center(scene: Scene, preset: str) -> tuple[float, float] | None:
+def preset_center(scene: Scene, preset: str) -> tuple[float, float] | None:
+    """Where a preset puts the middle of the window; None if the triangle holds no such place."""
     anchors = scene.plane.anchors
     if preset.startswith("image "):
         return _point(anchors["ABC".index(preset[-1])])
     if preset == "decision boundary":
         found = boundary_point(scene.program, scene.plane)
         return None if found is None else _point(found)
-    if preset == "check":
-        view = current()
-        return view.center or _point(anchors.mean(0))
-    return _point(anchors.mean(0))
+    return _point((scene.window.corners if preset == "check" else anchors).mean(0))
 
 
 def _point(values: Any) -> tuple[float, float]:

@@ -1,0 +1,219 @@
+"""The region maps of several models side by side: one scale, one colour bar, one zoom."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float, Int, UInt8
+from plotly.subplots import make_subplots
+
+from lrviz.figures.colouring import Colouring, colour_regions, rescale
+from lrviz.figures.maps import edge_lines, fills, hover_points, legend, paint_labels, pixel_grid, placed, window_bounds
+from lrviz.figures.rasterise import label_pixels, shrink
+from lrviz.figures.style import ACCENT, INK, Scale, fit_scale, template
+from lrviz.regions import Regions
+
+MAX_VECTOR_REGIONS = 1500
+"""Panels with more regions are pixels."""
+
+MAX_POLYGONS = 3000
+"""Polygons that all panels of a figure may hold together."""
+
+LABEL_SIDE = 1000
+"""Pixels along the longer side of a panel's labels; a picture has half as many, smoothed."""
+
+HOVER_SIDE = 28
+_BAR = 118
+_ROW_TITLE = 46
+_BOTTOM = 48
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panel:
+    """What a comparison shows of one model's regions; small, however many they are.
+
+    Attributes:
+        bounds: [[u low, v low], [u high, v high]] of the window.
+        colouring: colour of each region, and its values.
+        labels: (H, W) the region of each pixel of the window, the lowest v first; -1 where there is none.
+        polygons: the regions, while they are few enough to be drawn one by one.
+        hover: points that answer the pointer.
+    """
+
+    bounds: Float[np.ndarray, "2 2"]
+    colouring: Colouring
+    labels: Int[np.ndarray, "height width"]
+    polygons: Regions | None
+    hover: go.Scatter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cell:
+    """One place in the grid of a comparison.
+
+    Attributes:
+        title: the model in a few words.
+        detail: a second line.
+        panel: the map; None while there is none.
+        notice: what keeps the map from being complete; empty if nothing does.
+        link: address that shows the model alone.
+    """
+
+    title: str
+    detail: str = ""
+    panel: Panel | None = None
+    notice: str = ""
+    link: str = ""
+
+
+def make_panel(
+    regions: Regions, quantity: str, *, class_index: int | None = None, class_names: tuple[str, ...] = ()
+) -> Panel:
+    """Reduce the regions of a window to what its panel needs; arguments as in `colour_regions`."""
+    colouring = colour_regions(regions, quantity, class_index=class_index, class_names=class_names)
+    bounds = window_bounds(regions)
+    labels = label_pixels(regions.coordinates, regions.offsets, *pixel_grid(bounds, LABEL_SIDE))
+    labels.setflags(write=False)
+    few = len(regions) <= MAX_VECTOR_REGIONS
+    return Panel(
+        bounds=bounds,
+        colouring=colouring,
+        labels=labels,
+        polygons=regions if few else None,
+        hover=hover_points(
+            regions, colouring, class_names, bounds, side=HOVER_SIDE, max_missed=MAX_VECTOR_REGIONS if few else 0
+        ),
+    )
+
+
+def share_scale(panels: Sequence[Panel]) -> tuple[Panel, ...]:
+    """Put all panels on one scale; every panel counts by its area, however many regions it holds."""
+    if not panels or panels[0].colouring.scale is None:
+        return tuple(panels)
+    scale = fit_scale(np.concatenate([_sampled_values(panel) for panel in panels]), panels[0].colouring.scale.name)
+    return tuple(_on_scale(panel, scale) for panel in panels)
+
+
+def _sampled_values(panel: Panel, step: int = 5) -> Float[np.ndarray, " pixels"]:
+    labels = panel.labels[::step, ::step]
+    assert panel.colouring.values is not None
+    return panel.colouring.values[labels[labels >= 0]]
+
+
+def _on_scale(panel: Panel, scale: Scale) -> Panel:
+    return Panel(
+        bounds=panel.bounds,
+        colouring=rescale(panel.colouring, scale),
+        labels=panel.labels,
+        polygons=panel.polygons,
+        hover=panel.hover,
+    )
+
+
+def panel_picture(panel: Panel) -> UInt8[np.ndarray, "height width 4"]:
+    """A panel as an RGBA image, the lowest v first."""
+    return shrink(paint_labels(panel.labels, panel.colouring.rgb, outlined=True), 2)
+
+
+def vector_panels(panels: Sequence[Panel], limit: int = MAX_POLYGONS) -> set[int]:
+    """Indices of the panels to draw as polygons: the smallest first, until the limit is reached."""
+    sizes = [(len(panel.polygons), index) for index, panel in enumerate(panels) if panel.polygons is not None]
+    total, chosen = 0, set()
+    for size, index in sorted(sizes):
+        total += size
+        if total <= limit:
+            chosen.add(index)
+    return chosen
+
+
+def comparison_map(cells: Sequence[Cell], *, columns: int, side: int = 360) -> go.Figure:
+    """Draw the maps of several models in a grid.
+
+    Args:
+        cells: the models, row by row.
+        columns: cells in a row.
+        side: height of a map in pixels.
+    """
+    rows = -(-len(cells) // columns)
+    figure = _grid(rows, columns, side)
+    shown = share_scale([cell.panel for cell in cells if cell.panel is not None])
+    vector, panels = vector_panels(shown), iter(enumerate(shown))
+    for place, cell in enumerate(cells):
+        row, column = place // columns + 1, place % columns + 1
+        if cell.panel is not None:
+            index, panel = next(panels)
+            _draw_panel(figure, panel, row, column, as_polygons=index in vector)
+        _annotate(figure, cell, place)
+    if shown:
+        figure.add_traces(_shared_legend(shown))
+        _frame(figure, shown[0].bounds, rows, columns)
+    _hide_unused(figure, len(cells), rows * columns)
+    return figure
+
+
+def _grid(rows: int, columns: int, side: int) -> go.Figure:
+    height = rows * (side + _ROW_TITLE) + _BOTTOM
+    inner = height - _BOTTOM - _ROW_TITLE
+    figure = make_subplots(
+        rows, columns, horizontal_spacing=0.025, vertical_spacing=_ROW_TITLE / inner if rows > 1 else 0
+    )
+    figure.update_layout(
+        template=template(), height=height, hovermode="closest", hoverdistance=16,
+        margin={"l": 56, "r": _BAR, "t": _ROW_TITLE, "b": _BOTTOM},
+        legend={"x": 1.01, "xanchor": "left", "y": 1, "yanchor": "top", "borderwidth": 0},
+        newselection={"line": {"color": ACCENT, "width": 1.5, "dash": "solid"}},
+        activeselection={"fillcolor": ACCENT, "opacity": 0.08},
+    )  # fmt: skip
+    return figure
+
+
+def _draw_panel(figure: go.Figure, panel: Panel, row: int, column: int, *, as_polygons: bool) -> None:
+    if as_polygons and panel.polygons is not None:
+        for trace in (*fills(panel.polygons, panel.colouring), *edge_lines(panel.polygons, "thin")):
+            figure.add_trace(trace, row, column)
+    else:
+        figure.add_layout_image(placed(panel_picture(panel), panel.bounds), row=row, col=column)
+    figure.add_trace(panel.hover, row, column)
+
+
+def _annotate(figure: go.Figure, cell: Cell, place: int) -> None:
+    """The lines above a map, and what stands in place of one."""
+    number = "" if place == 0 else str(place + 1)
+    link = f'   <a href="{cell.link}" target="_blank">explore</a>' if cell.link else ""
+    notice = f' <span style="color:{ACCENT}">{cell.notice}</span>' if cell.notice and cell.panel else ""
+    where = {"xref": f"x{number} domain", "yref": f"y{number} domain", "showarrow": False}
+    figure.add_annotation(
+        text=f"<b>{cell.title}</b>{link}<br>{cell.detail}{notice}", x=0, y=1, xanchor="left", yanchor="bottom",
+        align="left", font={"size": 12}, yshift=2, **where,
+    )  # fmt: skip
+    if cell.panel is None:
+        figure.add_annotation(text=cell.notice, x=0.5, y=0.5, font={"size": 12, "color": INK}, **where)
+
+
+def _shared_legend(panels: Sequence[Panel]) -> list[go.Scatter]:
+    """The colour bar, or all categories of all panels in the order in which they first appear."""
+    first = panels[0].colouring
+    if first.scale is not None:
+        return legend(first)
+    categories = dict.fromkeys(category for panel in panels for category in panel.colouring.categories)
+    return legend(Colouring(quantity=first.quantity, title=first.title, rgb=first.rgb, categories=tuple(categories)))
+
+
+def _frame(figure: go.Figure, bounds: Float[np.ndarray, "2 2"], rows: int, columns: int) -> None:
+    (u0, v0), (u1, v1) = bounds
+    numbers = {"exponentformat": "power", "nticks": 5}
+    figure.update_xaxes(range=[u0, u1], matches="x", constrain="domain", showticklabels=False, **numbers)
+    figure.update_yaxes(
+        range=[v0, v1], matches="y", scaleanchor="x", constrain="domain", constraintoward="top",
+        showticklabels=False, **numbers,
+    )  # fmt: skip
+    figure.update_xaxes(row=rows, showticklabels=True, title="u (L2 distance)")
+    figure.update_yaxes(col=1, showticklabels=True, title="v (L2 distance)")
+
+
+def _hide_unused(figure: go.Figure, used: int, total: int) -> None:
+    for place in range(used, total):
+        number = str(place + 1)
+        figure.layout[f"xaxis{number}"].visible = False
+        figure.layout[f"yaxis{number}"].visible = False

@@ -1,0 +1,163 @@
+"""Which models a comparison shows: a family, widths and seeds, kept for the session and in the link."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import streamlit as st
+
+from lrviz.comparison import CompareSpec
+from lrviz.errors import LrvizError
+from lrviz.ui import resources, state
+from lrviz.view import ViewSpec
+from lrviz.zoo import Card, find_card
+
+DEFAULT_ARCHITECTURE = "cnn5"
+DEFAULT_WIDTHS = (2, 8, 24)
+DEFAULT_CENTER = (34.909, 18.057)
+DEFAULT_HALF_WIDTH = 0.2
+TARGET_REGIONS = 40_000
+"""Regions of the widest network in a window that a preset chooses."""
+
+
+class Family(NamedTuple):
+    """What models have in common that differ in width and seed only; equal normalisation makes their planes equal."""
+
+    architecture: str
+    data: str
+    num_train_images: int
+    label_noise: float
+    batch_norm: bool
+    augmentation: bool
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def label(self) -> str:
+        """The family in a few words."""
+        parts = [self.architecture, f"{self.num_train_images:,} images", f"{self.label_noise:.0%} label noise"]
+        parts += ["batch norm"] * self.batch_norm + ["augmented"] * self.augmentation
+        return ", ".join(parts)
+
+
+def family_of(card: Card) -> Family:
+    """The family of a model."""
+    return Family(*(getattr(card, name) for name in Family._fields))
+
+
+def group_families(cards: Sequence[Card]) -> dict[Family, list[Card]]:
+    """The families of several widths, with their models by width and seed."""
+    families: dict[Family, list[Card]] = {}
+    for card in sorted(cards, key=lambda card: (card.width, card.seed)):
+        families.setdefault(family_of(card), []).append(card)
+    return {family: members for family, members in families.items() if len({card.width for card in members}) > 1}
+
+
+def chosen() -> tuple[str, ...]:
+    """The models of this session; on the first run from the link, or the default ones."""
+    if "compared" not in st.session_state:
+        _open()
+    return st.session_state.compared
+
+
+def _open() -> None:
+    query = st.query_params.to_dict()
+    if query.get("models"):
+        try:
+            spec = CompareSpec.from_query(query)
+            st.session_state.compared, st.session_state.view = spec.models, spec.view
+            return
+        except LrvizError as error:
+            st.session_state.notice = f"The link could not be read, so this is the default comparison. {error}"
+    st.session_state.compared = _default_models()
+    if "view" in st.session_state:
+        st.session_state.fit = "check"
+    elif st.session_state.compared:
+        st.session_state.view = ViewSpec(
+            model=st.session_state.compared[0], images=state.DEFAULT_IMAGES, center=DEFAULT_CENTER,
+            half_width=DEFAULT_HALF_WIDTH,
+        )  # fmt: skip
+
+
+def _default_models() -> tuple[str, ...]:
+    families = group_families(resources.cards())
+    for family, cards in families.items():
+        if family.architecture == DEFAULT_ARCHITECTURE:
+            return _names(cards, DEFAULT_WIDTHS, {cards[0].seed})
+    return tuple(card.name for card in next(iter(families.values()), [])[:2])
+
+
+def _names(cards: Sequence[Card], widths: Sequence[int], seeds: set[int]) -> tuple[str, ...]:
+    """Models of the chosen widths and seeds, seed by seed."""
+    return tuple(
+        card.name
+        for card in sorted(cards, key=lambda card: (card.seed, card.width))
+        if card.width in widths and card.seed in seeds
+    )
+
+
+def cards_of(models: tuple[str, ...]) -> tuple[Card, ...]:
+    """The cards of the chosen models.
+
+    Raises:
+        LrvizError: There is no such model, or its card is damaged, or the models differ in what they take as input.
+    """
+    known = {card.name: card for card in resources.cards()}
+    return tuple(known.get(name) or find_card(name) for name in models)
+
+
+def choose_models() -> None:
+    """Family, widths and seeds."""
+    families = group_families(resources.cards())
+    if not families:
+        return
+    family = _choose_family(families)
+    cards = families[family]
+    mine = [card for card in cards if card.name in chosen()]
+    _pills("Widths k", "w-widths", sorted({card.width for card in cards}), sorted({card.width for card in mine}), cards)
+    seeds = sorted({card.seed for card in cards})
+    if len(seeds) > 1:
+        _pills("Seeds", "w-seeds", seeds, sorted({card.seed for card in mine}) or seeds[:1], cards)
+
+
+def _choose_family(families: dict[Family, list[Card]]) -> Family:
+    known = {card.name: family for family, cards in families.items() for card in cards}
+    current = next((known[name] for name in chosen() if name in known), None)
+    current = current or st.session_state.get("family") or next(iter(families))
+    st.session_state.family = st.session_state["w-family"] = current
+    return st.selectbox(
+        "Family", list(families), key="w-family", format_func=lambda family: family.label, on_change=_family_changed
+    )
+
+
+def _family_changed() -> None:
+    family = st.session_state["w-family"]
+    cards = group_families(resources.cards())[family]
+    st.session_state.family = family
+    widths = sorted({card.width for card in cards})
+    kept = [k for k in DEFAULT_WIDTHS if k in widths]
+    some = kept if len(kept) > 1 else [widths[0], widths[len(widths) // 2], widths[-1]]
+    state.change(class_index=None)
+    _set(_names(cards, some, {cards[0].seed}))
+
+
+def _pills(label: str, key: str, options: list[int], value: list[int], cards: list[Card]) -> None:
+    st.session_state[key] = value
+    st.pills(label, options, key=key, selection_mode="multi", on_change=lambda: _choice_changed(cards))
+
+
+def _choice_changed(cards: list[Card]) -> None:
+    seeds = st.session_state.get("w-seeds", [cards[0].seed])
+    _set(_names(cards, st.session_state["w-widths"], set(seeds)))
+
+
+def _set(models: tuple[str, ...]) -> None:
+    st.session_state.compared = models
+    st.session_state.fit = "check"
+
+
+def write_link(spec: CompareSpec | None) -> None:
+    """Put the comparison into the address of the page."""
+    query = spec.to_query() if spec else {}
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)

@@ -1,0 +1,74 @@
+"""A comparison is one value: it survives its link, refuses nonsense, and averages over seeds."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pictures import regions
+
+from lrviz.comparison import ERRORS, MEASURES, CompareSpec, Member, compare, spread_over_seeds
+from lrviz.errors import InvalidView
+from lrviz.measures import summary
+from lrviz.view import ViewSpec
+
+VIEW = ViewSpec(
+    model="a", images=("samples:0", "samples:1", "samples:2"), center=(0.1 + 0.2, -4.0), half_width=1 / 3,
+    colour="jump", class_index=2, max_regions=5000,
+)  # fmt: skip
+SPEC = CompareSpec(models=("cnn5-w2", "folder/other file.safetensors", "cnn5-w8"), view=VIEW)
+
+
+def member(width, seed=0, **values):
+    found = replace(summary(regions()), **values)
+    return Member(
+        model=f"w{width}-s{seed}", width=width, seed=seed, train_error=0.1 * seed, test_error=0.5, summary=found
+    )
+
+
+def test_a_link_is_read_as_it_was_written():
+    assert CompareSpec.from_query(SPEC.to_query()) == SPEC
+    assert CompareSpec.from_query({**SPEC.to_query(), "page": "2"}) == SPEC
+    assert json.loads(SPEC.to_json()) == SPEC.to_query()
+
+
+def test_every_model_has_the_same_view():
+    assert [view.model for view in SPEC.views] == list(SPEC.models)
+    assert len({replace(view, model="same") for view in SPEC.views}) == 1
+    assert SPEC.view.model == SPEC.models[0]
+
+
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [((), "at least one"), (("a", "b", "a"), "once"), (("a,b",), "comma")],
+)
+def test_wrong_models_are_refused(models, words):
+    with pytest.raises(InvalidView, match=words):
+        CompareSpec(models=models, view=VIEW)
+
+
+@pytest.mark.parametrize("change", [{"models": ""}, {"models": " , "}, {"b": ""}, {"half_width": "wide"}])
+def test_a_damaged_link_is_refused(change):
+    with pytest.raises(InvalidView):
+        CompareSpec.from_query({**SPEC.to_query(), **change})
+
+
+def test_the_table_has_a_row_for_every_model():
+    table = compare([member(2), member(8, seed=1)])
+    assert {len(column) for column in table.values()} == {2}
+    assert table["width"].tolist() == [2, 8]
+    assert table["train_error"].tolist() == [0.0, 0.1]
+    assert table["num_regions"].tolist() == [len(regions())] * 2
+    assert table["mean_slope"][0] == summary(regions()).mean_slope
+    assert MEASURES.keys() | ERRORS.keys() <= table.keys()
+
+
+def test_a_spread_is_the_mean_and_standard_deviation_over_seeds():
+    members = [
+        member(8, 0, mean_slope=1.0), member(8, 1, mean_slope=4.0), member(2, 0, mean_slope=2.0),
+        member(8, 2, mean_slope=np.nan), member(3, 0, mean_slope=np.nan),
+    ]  # fmt: skip
+    found = spread_over_seeds(members, "mean_slope")
+    assert found.widths.tolist() == [2, 8]
+    assert found.mean.tolist() == [2.0, 2.5]
+    np.testing.assert_allclose(found.sd, [np.nan, np.sqrt(4.5)])
