@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from cases import CASE
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import integrate
 
 from lrviz import piecewise
 from lrviz.line import find_pieces
@@ -20,7 +22,7 @@ def polyline(positions: list[float], values: list[list[float]], length: float = 
     )  # fmt: skip
 
 
-def integrate(pieces: Pieces, points: int = 200_001) -> np.ndarray:
+def integrate_densely(pieces: Pieces, points: int = 200_001) -> np.ndarray:
     """Integral (K,) of |f - chord| by the midpoint rule."""
     t = (np.arange(points) + 0.5) / points
     f = np.stack([np.interp(t, pieces.breakpoints, column) for column in pieces.values.T], 1)
@@ -60,10 +62,29 @@ def test_a_straight_line_deviates_nowhere() -> None:
 def test_deviation_equals_quadrature_on_real_networks(name: str) -> None:
     case = CASE[name]
     pieces = find_pieces(case.program, *case.plane().embed(case.plane().anchors[:2]))
-    np.testing.assert_allclose(piecewise.deviation(pieces), integrate(pieces), rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(piecewise.deviation(pieces), integrate_densely(pieces), rtol=1e-5, atol=1e-9)
     summary = piecewise.summarise(pieces)
     assert summary.num_pieces == len(pieces)
     assert (summary.variation >= np.abs(pieces.values[-1] - pieces.values[0]) * (1 - 1e-12)).all()
+
+
+@pytest.mark.parametrize("name", ["mlp-16-inputs", "residual", "branches"])
+def test_deviation_equals_adaptive_quadrature_of_the_network(name: str) -> None:
+    """The network itself is integrated, told only where its pieces meet."""
+    case = CASE[name]
+    start, end = case.plane().embed(case.window().random_points(2, seed=11))
+    pieces = find_pieces(case.program, start, end)
+    with torch.inference_mode():
+        first, last = (case.module(point[None])[0, 0].item() for point in (start, end))
+
+    def difference(t: float) -> float:
+        with torch.inference_mode():
+            value = case.module((start + t * (end - start))[None])[0, 0].item()
+        return abs(value - (1 - t) * first - t * last)
+
+    inner = pieces.breakpoints[1:-1]
+    mean, _ = integrate.quad(difference, 0, 1, points=inner, limit=10 * len(pieces), epsabs=1e-10, epsrel=1e-9)
+    assert piecewise.deviation(pieces)[0] == pytest.approx(pieces.length * mean, rel=1e-8)
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 1), st.floats(-10, 10)), min_size=2, max_size=8), st.floats(0.1, 10))
@@ -73,6 +94,6 @@ def test_deviation_equals_quadrature(steps: list[tuple[float, float]], length: f
     positions = np.concatenate([[0], np.cumsum(widths[1:]) / widths[1:].sum()])
     positions[-1] = 1.0
     pieces = polyline(positions.tolist(), heights[:, None].tolist(), length)
-    np.testing.assert_allclose(piecewise.deviation(pieces), integrate(pieces, 20_001), atol=1e-2 * length)
+    np.testing.assert_allclose(piecewise.deviation(pieces), integrate_densely(pieces, 20_001), atol=1e-2 * length)
     published = piecewise.deviation_as_published(pieces)
     assert (published >= piecewise.deviation(pieces) - 1e-9).all()

@@ -5,11 +5,14 @@ import shlex
 import numpy as np
 import pytest
 import torch
-from tiny import make_dataset, write_archive
+from tiny import CIFAR100_CLASSES, make_dataset, write_archive, write_torchvision
+from torchvision.datasets import CIFAR100
 
 from lrviz import cli
+from lrviz.datasets import SPLITS
 from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
 from lrviz.recipes import TrainConfig, default_config, describe
+from lrviz.selection import PathsSpec, find_paths
 from lrviz.train import evaluate, partial_path, prepare_data, train
 from lrviz.zoo import Card, load_model
 
@@ -237,6 +240,23 @@ def test_train_command_trains_several_and_skips_what_is_finished(archive, tmp_pa
     before = (tmp_path / "cnn5-w1-noise10.json").stat().st_mtime_ns
     assert _run(words + " --force") == 0
     assert (tmp_path / "cnn5-w1-noise10.json").stat().st_mtime_ns > before
+
+
+def test_cifar100_in_torchvisions_layout_is_trained_and_followed_to_its_images(tmp_path, monkeypatch):
+    splits = {split: make_dataset(200, seed=seed, classes=CIFAR100_CLASSES) for seed, split in enumerate(SPLITS)}
+    write_torchvision(tmp_path / "data", CIFAR100, splits, monkeypatch)
+    options = "--width 2 --subset 150 --noise 0.2 --epochs 1"
+    assert _run(f"train cnn5 {options} --dataset cifar100 --data '{tmp_path / 'data'}' --out '{tmp_path}'") == 0
+    path = tmp_path / "cnn5-w2-noise20-cifar100.safetensors"
+    model = load_model(path)
+    assert (model.card.data, model.classes, model.card.num_train_images) == ("CIFAR-100", CIFAR100_CLASSES, 150)
+    assert "--dataset cifar100 --data DATA_FOLDER" in model.card.reproduce
+    wrong = model.module(model.normalise(splits["test"].images)).argmax(1).numpy() != splits["test"].labels
+    assert model.card.test_error == pytest.approx(wrong.mean())
+    (test,) = find_paths(PathsSpec.parse("images:test:7,3"), model.card, tmp_path / "data")
+    np.testing.assert_array_equal(test.path.points, splits["test"].images[[7, 3]])
+    (noisy,) = find_paths(PathsSpec.parse("images:train:noisy:0-29"), model.card, tmp_path / "data")
+    assert len(noisy.path.points) == 30
 
 
 def test_reproduced_command_gives_the_same_network(archive, tmp_path):
