@@ -17,7 +17,7 @@ from lrviz.errors import InvalidData, InvalidImage, InvalidRequest, UnknownModel
 from lrviz.images import DATA_VARIABLE, load_image
 from lrviz.recipes import default_config
 from lrviz.train import prepare_data
-from lrviz.zoo import SUFFIX, Card, list_models, load_model
+from lrviz.zoo import SUFFIX, Card, find_card, list_models
 
 PATH_KINDS = ("closed", "open", "triplet", "images")
 
@@ -143,7 +143,7 @@ def find_models(names: Sequence[str], *, snapshots: bool = False) -> dict[str, C
 def _select_models(name: str, snapshots: bool) -> Iterator[tuple[str, Card]]:
     path = Path(name)
     if path.suffix == SUFFIX:
-        yield name, load_model(path).card
+        yield name, find_card(path)
     elif path.is_dir():
         yield from (
             (str(path / f"{card.name}{SUFFIX}"), card) for card in list_models(path) if _wanted(card, snapshots)
