@@ -2,6 +2,7 @@ import threading
 import time
 
 from lrviz.errors import InvalidView
+from lrviz.ui import jobs as jobs_module
 from lrviz.ui.jobs import CALM, JobPool
 
 
@@ -94,3 +95,37 @@ def test_old_jobs_are_forgotten():
         assert pool.submit(str(key), lambda report, cancelled: None).wait(5)
     assert pool.find("0") is None
     assert pool.find("7") is not None
+
+
+def patient_work(report, cancelled):
+    """Work until cancelled, or for five seconds."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        if cancelled():
+            return "left alone"
+        time.sleep(0.005)
+    return "finished"
+
+
+def test_a_job_that_everybody_left_ends_and_is_started_anew_when_needed(monkeypatch):
+    monkeypatch.setattr(jobs_module, "GRACE_SECONDS", 0.02)
+    pool = JobPool()
+    job = pool.submit("a", patient_work)
+    job.leave()
+    assert job.wait(4)
+    assert job.result == "left alone"
+    again = pool.submit("a", lambda report, cancelled: "anew")
+    assert again.wait(4)
+    assert again.result == "anew"
+
+
+def test_a_job_goes_on_while_somebody_waits_for_it(monkeypatch):
+    monkeypatch.setattr(jobs_module, "GRACE_SECONDS", 1.0)
+    pool = JobPool()
+    job = pool.submit("a", patient_work)
+    job.leave()
+    assert pool.submit("a", patient_work) is job
+    assert not job.wait(1.5)
+    assert not job.abandoned
+    job.cancel()
+    assert job.wait(4)

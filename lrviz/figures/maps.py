@@ -14,6 +14,9 @@ NUM_BUCKETS = 48
 RASTER_SIDE = 900
 HOVER_SIDE = 64
 BAR_PIXELS = 370
+_BORDER_INK = 0.45
+_MEAN_INK = 0.08
+"""How much thin lines darken a pixel, and a whole picture at most."""
 EDGE_MODES = ("thin", "layer", "none")
 
 
@@ -90,7 +93,7 @@ def paint(
     Args:
         regions: what to draw.
         colouring: the colour of each region.
-        edges: as in `region_map`; thin lines are left out where most regions are smaller than a few pixels.
+        edges: as in `region_map`.
         bounds: the part of the plane that the image covers.
         side: length in pixels of its longer side.
     """
@@ -120,15 +123,16 @@ def paint_labels(
     Args:
         labels: (H, W) the region of each pixel.
         rgb: (R, 3) colours.
-        outlined: darken the borders, unless most regions are smaller than a few pixels.
+        outlined: darken the borders; the more of them there are, the less, so that colours keep their meaning.
     """
     palette = np.vstack([rgb, [[255, 255, 255]]]).astype(np.uint8)
     image = np.concatenate([palette[labels], np.where(labels < 0, 0, 255).astype(np.uint8)[..., None]], 2)
-    if outlined and len(rgb) * 60 < labels.size:
+    if outlined:
         border = np.zeros(labels.shape, bool)
         border[:, 1:] |= labels[:, 1:] != labels[:, :-1]
         border[1:] |= labels[1:] != labels[:-1]
-        image[border, :3] = (image[border, :3] * 0.55).astype(np.uint8)
+        ink = min(_BORDER_INK, _MEAN_INK / max(float(border.mean()), 1e-9))
+        image[border, :3] = (image[border, :3] * (1 - ink)).astype(np.uint8)
     return image
 
 

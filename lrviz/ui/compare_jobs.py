@@ -22,6 +22,7 @@ TARGET_REGIONS = 40_000
 
 LARGEST = "largest within the budget"
 PRESETS = (*state.PRESETS, LARGEST)
+_NOTHING = "Cancelled before a region was found."
 _POLL_SECONDS = 0.4
 _MARGIN = 0.75
 """Share of the budget that an estimate may promise; estimates are off by some ten per cent."""
@@ -52,12 +53,20 @@ def fill_slots(spec: CompareSpec, cards: Sequence[Card], device: str) -> tuple[S
     """Start what is missing, the widest network first, since it takes longest; keep what has ended for the session."""
     kept: dict[str, Slot] = st.session_state.get("slots", {})
     keys = [_key(view, card, device) for view, card in zip(spec.views, cards, strict=True)]
+    _leave(st.session_state.get("awaited", set()) - set(keys))
     slots: dict[str, Slot] = {}
     for index in sorted(range(len(cards)), key=lambda index: index != widest(cards)):
         key = keys[index]
         slots[key] = kept.get(key) or _ended(_start(key, spec.views[index], cards[index], device))
-    st.session_state.slots = {key: slot for key, slot in slots.items() if not isinstance(slot, Job)}
+    st.session_state.awaited = {key for key, slot in slots.items() if isinstance(slot, Job)}
+    st.session_state.slots = {key: slots[key] for key in keys if key not in st.session_state.awaited}
     return tuple(slots[key] for key in keys)
+
+
+def _leave(keys: set[str]) -> None:
+    """Let go of maps that the page does not show any more; another session may still wait for them."""
+    for job in filter(None, map(resources.pool().find, keys)):
+        job.leave()
 
 
 def widest(cards: Sequence[Card]) -> int:
@@ -73,6 +82,8 @@ def _start(key: str, view: ViewSpec, card: Card, device: str) -> Job:
     store = resources.store()
 
     def work(report: Callable[[float, str], None], cancelled: Callable[[], bool]) -> Found:
+        if cancelled():
+            raise InvalidData(_NOTHING)
         report(0.0, "reading and tracing the network")
         scene = resolve(view)
         request = resources.regions_request(view, scene)
@@ -84,7 +95,7 @@ def _start(key: str, view: ViewSpec, card: Card, device: str) -> Job:
 
 def _describe(view: ViewSpec, card: Card, outcome: Outcome, classes: tuple[str, ...]) -> Found:
     if len(outcome.result) == 0:
-        raise InvalidData("Cancelled before a region was found.")
+        raise InvalidData(_NOTHING)
     return Found(
         panel=make_panel(outcome.result, view.colour, class_index=view.class_index, class_names=classes),
         member=Member(
@@ -125,6 +136,7 @@ def show_progress(slots: Sequence[Slot], cards: Sequence[Card]) -> None:
         if ended == len(jobs) or (ended and time.monotonic() - began > st.session_state.get("drawing_seconds", 0) * 3):
             st.rerun()
         for card, job in jobs:
+            job.join()
             if not job.done and not job.waiting:
                 _show_bar(card, job)
         waiting = [f"k = {card.width}" for card, job in jobs if job.waiting and not job.done]

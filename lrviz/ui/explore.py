@@ -43,6 +43,7 @@ def explore() -> None:
     view = state.current()
     with st.sidebar:
         sidebar.choose_colour(scene.model.classes)
+        sidebar.choose_edges()
         sidebar.choose_window(
             scene, lambda preset: state.place(scene, preset), state.PRESETS, f"about {state.TARGET_REGIONS:,} regions"
         )

@@ -13,6 +13,9 @@ from lrviz.errors import LrvizError
 
 log = logging.getLogger("lrviz")
 
+GRACE_SECONDS = 2.0
+"""How long a job that somebody left goes on without anybody else."""
+
 Work = Callable[[Callable[[float, str], None], Callable[[], bool]], Any]
 
 CALM = "Something unexpected went wrong here; it was written to the server's log. Reload the page, or change the view."
@@ -32,12 +35,13 @@ class Job:
         self._future: Future[Any] = Future()
         self._cancelled = threading.Event()
         self._began: float | None = None
+        self._left: float | None = None
 
     def run(self, work: Work) -> None:
         """Do the work and keep its result or its error; what was cancelled before it began is not started."""
         self._began = time.monotonic()
         try:
-            self._future.set_result(work(self._report, self._cancelled.is_set))
+            self._future.set_result(work(self._report, lambda: self.cancelled or self.abandoned))
         except BaseException as error:
             if not isinstance(error, LrvizError):
                 log.exception("background work %s failed", self.key)
@@ -46,6 +50,20 @@ class Job:
     def cancel(self) -> None:
         """Ask the work to stop; it ends with what it has."""
         self._cancelled.set()
+
+    def leave(self) -> None:
+        """Say that one who waited does not need it any more; it ends early unless another one joins soon."""
+        self._left = self._left or time.monotonic()
+
+    def join(self) -> None:
+        """Say that somebody waits for it; to be said again and again where others may leave."""
+        if not self.abandoned:
+            self._left = None
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether everybody left, so that it ends, or ended, early."""
+        return self._left is not None and time.monotonic() - self._left > GRACE_SECONDS
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end, at most this long, and tell whether it came."""
@@ -110,7 +128,8 @@ class JobPool:
         """Start work, unless a job of the same key is known; `drop` one that failed or was cancelled to try again."""
         with self._guard:
             job = self._jobs.get(key)
-            if job is not None:
+            if job is not None and not job.abandoned:
+                job.join()
                 self._jobs.move_to_end(key)
                 return job
             job = self._jobs[key] = Job(key)

@@ -41,7 +41,7 @@ def _show_card(card: Card) -> None:
 
 
 def choose_colour(classes: tuple[str, ...]) -> None:
-    """What the exact map shows, and of which outputs."""
+    """What a map shows, and of which outputs."""
     view = state.current()
     st.session_state["w-colour"] = view.colour
     st.selectbox(
@@ -56,7 +56,11 @@ def choose_colour(classes: tuple[str, ...]) -> None:
         disabled=not QUANTITIES[view.colour].per_class,
         help="Slope, jump, deviation and similarity can be those of one class, or of all logits together.",
     )  # fmt: skip
-    st.session_state["w-edges"] = view.layer_edges
+
+
+def choose_edges() -> None:
+    """How edges are drawn."""
+    st.session_state["w-edges"] = state.current().layer_edges
     st.toggle(
         "Edges coloured by layer", key="w-edges",
         on_change=lambda: state.change(layer_edges=st.session_state["w-edges"]),
