@@ -15,7 +15,8 @@ import filelock
 import platformdirs
 from diskcache.core import DBNAME, MODE_BINARY, UNKNOWN
 
-from lrviz.store import DEFAULT_LIMIT, POLL_SECONDS, Cancelled, Entry, check_limit, seal, unseal
+from lrviz.progress import Cancelled
+from lrviz.store import DEFAULT_LIMIT, POLL_SECONDS, Entry, check_limit, seal, unseal
 
 FOLDER_VARIABLE = "LRVIZ_CACHE_DIR"
 """Environment variable that names the folder of the store."""

@@ -17,11 +17,10 @@ from lrviz.errors import InvalidPlane
 from lrviz.knots import Knots, TooManyKnots, find_knots
 from lrviz.plane import Segment
 from lrviz.program import Program
+from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
 from lrviz.regions import PathPieces, Pieces
 from lrviz.shapes import ArrayLike
-from lrviz.tiles import CUT, Stopped, work_off
-
-Progress = Callable[[float, str], None]
+from lrviz.tiles import CUT, work_off
 
 _PROBES = 16
 """Points on each segment whose patterns tell beforehand about how many knots there are."""
@@ -84,7 +83,7 @@ def find_pieces(
     *,
     device: torch.device | str | None = None,
     progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    cancelled: Cancelled | None = None,
 ) -> Pieces:
     """Find every linear piece of a network on the segment between two inputs, exactly up to float64 rounding.
 
@@ -108,7 +107,7 @@ def find_path_pieces(
     *,
     device: torch.device | str | None = None,
     progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    cancelled: Cancelled | None = None,
 ) -> PathPieces:
     """Find every linear piece of a network on all segments of a path, exactly up to float64 rounding.
 
@@ -141,7 +140,7 @@ def _find(
     segments: list[Segment],
     device: torch.device | str | None,
     progress: Progress | None,
-    cancelled: Callable[[], bool] | None,
+    cancelled: Cancelled | None,
 ) -> list[Pieces]:
     """The pieces of the segments, up to the first gap if cancelled; of one segment at least."""
     began = time.perf_counter()
@@ -152,17 +151,13 @@ def _find(
     program = program.to(choose_device(device))
     ends = np.stack([segments[0].start, *(segment.end for segment in segments)])
     points = torch.as_tensor(ends, device=program.device).unflatten(1, program.input_shape)
-    found = _explore(program, points, progress or (lambda *_: None), cancelled or (lambda: False))
+    found = _explore(program, points, progress or ignore, stop_when(cancelled or never))
     return _assemble(program, points, segments, found, began)
 
 
-def _explore(program: Program, points: torch.Tensor, progress: Progress, cancelled: Callable[[], bool]) -> list[_Found]:
+def _explore(program: Program, points: torch.Tensor, progress: Progress, check: Callable[[], None]) -> list[_Found]:
     """The knots of the whole path, or of what was reached when it was cancelled, in order."""
     max_knots = _max_knots(program)
-
-    def check() -> None:
-        if cancelled():
-            raise Stopped
 
     def step(stretch: _Stretch) -> tuple[list[_Stretch], list[_Found]]:
         check()

@@ -5,7 +5,7 @@ import io
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -19,6 +19,7 @@ from lrviz.piecewise import measure_path
 from lrviz.plane import Plane, Window
 from lrviz.polygon import find_regions
 from lrviz.program import Program
+from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.raster import sample_plane
 from lrviz.regions import SCHEMA_VERSION, Estimate, PathMeasures, PathPieces, Pieces, Regions, Samples
 from lrviz.shapes import ArrayLike, frozen_array
@@ -38,8 +39,6 @@ BYTES_PER_OUTPUT = 100
 MAX_RESOLUTION = 2048
 
 Device = torch.device | str | None
-Progress = Callable[[float, str], None]
-Cancelled = Callable[[], bool]
 AnyResult = Regions | Pieces | PathPieces | PathMeasures | Samples | Estimate
 Result = TypeVar("Result", Regions, Pieces, PathPieces, PathMeasures, Samples, Estimate)
 
@@ -296,7 +295,7 @@ def run(
     Raises:
         BudgetExceeded: A window holds far more regions than the budget or the memory allows.
     """
-    began, key, cancelled = time.perf_counter(), request_key(request), cancelled or _never
+    began, key, cancelled = time.perf_counter(), request_key(request), cancelled or never
     result = _look_up(request, key, store)
     if result is not None:
         return Outcome(result=result, stored=True, seconds=time.perf_counter() - began)
@@ -304,7 +303,7 @@ def run(
         result = _look_up(request, key, store)
         stored = result is not None
         if result is None:
-            result = request.compute(store, device, progress or _ignore, cancelled)
+            result = request.compute(store, device, progress or ignore, cancelled)
             _keep(result, key, store)
     return Outcome(result=result, stored=stored, seconds=time.perf_counter() - began)
 
@@ -360,11 +359,3 @@ def _memory_bytes() -> int:
 def _array_bytes(array: ArrayLike) -> bytes:
     """Little-endian float64; adding zero makes -0.0 and 0.0 the same."""
     return (np.asarray(array, "<f8") + 0.0).tobytes()
-
-
-def _never() -> bool:
-    return False
-
-
-def _ignore(fraction: float, text: str) -> None:
-    pass

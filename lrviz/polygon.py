@@ -12,11 +12,10 @@ from lrviz.merge import Fragments, find_edges, merge_fragments
 from lrviz.partition import Cells, measure_cells
 from lrviz.plane import Plane, Window
 from lrviz.program import Program
+from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
 from lrviz.regions import Regions
 from lrviz.subdivide import Subdivision, subdivide
-from lrviz.tiles import Limits, Part, Stopped, Tile, explore_tiles
-
-Progress = Callable[[float, str], None]
+from lrviz.tiles import Limits, Part, Tile, explore_tiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +63,7 @@ def find_regions(
     max_regions: int = 200_000,
     device: torch.device | str | None = None,
     progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    cancelled: Cancelled | None = None,
 ) -> Regions:
     """Find every linear region of a network in a window, exactly up to float64 rounding.
 
@@ -86,12 +85,8 @@ def find_regions(
     began = time.perf_counter()
     plane.require_shape(program.input_shape)
     program = program.to(choose_device(device))
-
-    def check() -> None:
-        if cancelled is not None and cancelled():
-            raise Stopped
-
-    found, status = _collect(program, plane, window, max_regions, progress or (lambda *_: None), check)
+    check = stop_when(cancelled or never)
+    found, status = _collect(program, plane, window, max_regions, progress or ignore, check)
     return _assemble(program, window, found, status, began)
 
 

@@ -17,6 +17,7 @@ from lrviz.devices import THREADS, choose_device, single_threaded
 from lrviz.errors import InvalidWindow
 from lrviz.plane import Plane, Window
 from lrviz.program import Program
+from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.regions import Samples
 
 _Seen: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -35,8 +36,8 @@ def sample_plane(
     dtype: torch.dtype = torch.float64,
     density: float = float("nan"),
     patterns: bool = True,
-    progress: Callable[[float, str], None] | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
 ) -> Samples:
     """Evaluate a network, its slope and its pattern at pixel centres.
 
@@ -76,9 +77,8 @@ def sample_plane(
         for batch, seen in zip(batches, samples, strict=True):
             canvas.paint(rows[batch], columns[batch], *seen)
             done += len(seen[0])
-            if progress is not None:
-                progress(done / len(rows), f"{done:,} of {len(rows):,} pixels")
-            if done < len(rows) and cancelled is not None and cancelled():
+            (progress or ignore)(done / len(rows), f"{done:,} of {len(rows):,} pixels")
+            if done < len(rows) and (cancelled or never)():
                 status = "cancelled"
                 break
     seconds = time.perf_counter() - began

@@ -4,12 +4,13 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from lrviz.errors import InvalidRequest
+from lrviz.progress import Cancelled
 
 DEFAULT_LIMIT = 2 * 2**30
 """Size limit of a new store, in bytes."""
@@ -18,8 +19,6 @@ FRAME_VERSION = 1
 _MAGIC = b"lrviz" + FRAME_VERSION.to_bytes(2, "big")
 _CHECKSUM_BYTES = hashlib.sha256().digest_size
 POLL_SECONDS = 0.05
-
-Cancelled = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,10 +29,6 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-class Stopped(Exception):
-    """The caller asked to stop."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How far to cut, for a device.

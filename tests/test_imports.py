@@ -9,12 +9,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS: tuple[str, ...] = (
-    "errors shapes tolerance devices",
+    "errors shapes tolerance progress devices",
     "plane paths partition",
     "operations conversion kernels program restrict",
     "regions tiles subdivide merge knots polygon line estimate raster gradient",
-    "deviation measures locate piecewise",
-    "store diskstore view pipeline tables comparison sweeps",
+    "deviation measures locate piecewise curve",
+    "store diskstore view pipeline tables comparison sweeps path_view",
     "figures export",
     "selection session survey cli ui app pages __init__",
 )
