@@ -6,7 +6,9 @@ import time
 import torch
 
 import lrviz
+from lrviz.architectures import build
 from lrviz.images import list_samples
+from lrviz.paths import closed_path
 
 HALF_WIDTHS = (0.07, 0.21, 0.66)
 
@@ -14,8 +16,15 @@ HALF_WIDTHS = (0.07, 0.21, 0.66)
 def main() -> None:
     model = lrviz.load_model("vgg8")
     program = lrviz.Program.from_module(model.module, torch.zeros(1, *model.input_shape, device="cpu"))
-    images = [model.normalise(torch.tensor(sample.image, device="cpu")) for sample in list_samples("cifar10")[:3]]
-    plane = lrviz.Plane.through(*images)
+    fresh = lrviz.Program.from_module(build("vgg8", 1, 10, seed=0), torch.zeros(1, *model.input_shape, device="cpu"))
+    samples = list_samples("cifar10")
+    images = [model.normalise(torch.tensor(sample.image, device="cpu")) for sample in samples[:3]]
+    circle = model.normalise(closed_path(samples[0].image).points)
+    find_regions(program, lrviz.Plane.through(*images))
+    find_pieces({"trained": program, "not trained": fresh}, {"segment": images[:2], "closed path": circle})
+
+
+def find_regions(program: lrviz.Program, plane: lrviz.Plane) -> None:
     center = plane.triangle().center
     lrviz.find_regions(program, plane, lrviz.Window.rectangle(center, 0.02))
     print("| half width | regions | seconds | regions per second | peak memory of the process |")
@@ -26,6 +35,19 @@ def main() -> None:
         seconds = time.perf_counter() - began
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"| {half_width} | {len(regions):,} | {seconds:.2f} | {len(regions) / seconds:,.0f} | {peak:,.0f} MB |")
+
+
+def find_pieces(programs: dict[str, lrviz.Program], paths: dict[str, object]) -> None:
+    print("\n| VGG8 | path | segments | pieces | seconds | CPU seconds | pieces per second |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for state, program in programs.items():
+        for kind, points in paths.items():
+            began, used = time.perf_counter(), time.process_time()
+            path = lrviz.find_path_pieces(program, points)
+            seconds, used = time.perf_counter() - began, time.process_time() - used
+            number = len(path.pattern)
+            row = (state, kind, len(path), f"{number:,}", f"{seconds:.2f}", f"{used:.2f}", f"{number / seconds:,.0f}")
+            print(f"| {' | '.join(map(str, row))} |")
 
 
 if __name__ == "__main__":
