@@ -9,7 +9,7 @@ from jaxtyping import Float
 from lrviz.diskstore import DiskStore
 from lrviz.figures import Colouring, colour_regions
 from lrviz.measures import Summary, summary
-from lrviz.pipeline import Outcome, RegionsRequest, SamplesRequest, request_key, run
+from lrviz.pipeline import Outcome, RegionsRequest, Request, SamplesRequest, request_key, run
 from lrviz.regions import Regions
 from lrviz.session import Scene, load_program
 from lrviz.ui.jobs import Job, JobPool
@@ -54,7 +54,7 @@ def regions_request(view: ViewSpec, scene: Scene) -> RegionsRequest:
 
 def regions_job(view: ViewSpec, scene: Scene, device: str | None) -> Job:
     """Find the regions of a view in the background."""
-    return _job(regions_request(view, scene), device)
+    return request_job(regions_request(view, scene), device)
 
 
 def overview_job(scene: Scene, resolution: int, device: str | None, *, start: bool = True) -> Job | None:
@@ -62,10 +62,11 @@ def overview_job(scene: Scene, resolution: int, device: str | None, *, start: bo
     request = SamplesRequest(
         program=scene.program, plane=scene.plane, window=scene.plane.triangle(), resolution=resolution
     )
-    return _job(request, device) if start else pool().find(request_key(request))
+    return request_job(request, device) if start else pool().find(request_key(request))
 
 
-def _job(request: RegionsRequest | SamplesRequest, device: str | None) -> Job:
+def request_job(request: Request, device: str | None) -> Job:
+    """Answer a request in the background; the job's result is an `Outcome`."""
     place = store()
 
     def work(report, cancelled) -> Outcome:  # type: ignore[no-untyped-def]

@@ -1,21 +1,12 @@
-"""The three images: thumbnails, the gallery, random choice, upload."""
+"""The three images: thumbnails, with a dialog to change each, and random choice."""
 
-import hashlib
-import io
 import random
 
-import numpy as np
 import streamlit as st
-from PIL import Image
 
-from lrviz.diskstore import cache_folder
-from lrviz.errors import LrvizError
-from lrviz.figures.rasterise import data_uri
-from lrviz.images import ImageRecord, decode_image, list_samples
+from lrviz.images import ImageRecord, list_samples
 from lrviz.ui import look, state
-
-_GALLERIES = {"CIFAR-10": "cifar10", "CIFAR-100": "cifar100"}
-_COLUMNS = 7
+from lrviz.ui.gallery import choose_image
 
 
 def show_triplet(images: tuple[ImageRecord | None, ...], predictions: tuple[str, ...] = ()) -> None:
@@ -35,70 +26,16 @@ def _show_one(index: int, letter: str, record: ImageRecord | None, predictions: 
         st.markdown(f"**{letter}** not readable")
     else:
         guess = f"predicted: {predictions[index]}" if predictions else ""
-        look.image_card(letter, record.image, record.label or _origin(record.reference), guess)
+        look.image_card(letter, record.image, record.label or origin(record.reference), guess)
         if record.notice:
             st.toast(record.notice)
     if st.button("Change", key=f"change-{letter}", help=f"Choose image {letter} from the gallery, or upload one"):
-        _choose(index, letter)
+        choose_image(f"image {letter}", lambda reference: _set_image(index, reference))
 
 
-def _origin(reference: str) -> str:
+def origin(reference: str) -> str:
+    """What to call an image without a label."""
     return "uploaded image" if "uploads" in reference else reference.rsplit("/", 1)[-1]
-
-
-@st.dialog("Choose an image", width="large")
-def _choose(index: int, letter: str) -> None:
-    st.caption(f"For image {letter}. The first twenty test images of each data set travel with lrviz.")
-    tabs = st.tabs([*_GALLERIES, "Upload"])
-    for tab, name in zip(tabs[:-1], _GALLERIES.values(), strict=True):
-        with tab:
-            _show_gallery(index, name)
-    with tabs[-1]:
-        _show_upload(index)
-
-
-def _show_gallery(index: int, name: str) -> None:
-    records = list_samples(name)
-    with st.container(key=f"gallery-{name}"):
-        for start in range(0, len(records), _COLUMNS):
-            for column, record in zip(st.columns(_COLUMNS), records[start : start + _COLUMNS], strict=False):
-                with column:
-                    st.image(_enlarged(record), width=84)
-                    if st.button(str(record.label), key=f"pick-{record.reference}", width=84, type="tertiary"):
-                        _set_image(index, record.reference)
-                        st.rerun()
-
-
-def _enlarged(record: ImageRecord) -> np.ndarray:
-    return np.repeat(np.repeat(record.image.transpose(1, 2, 0), 3, 0), 3, 1)
-
-
-def _show_upload(index: int) -> None:
-    file = st.file_uploader("A PNG or JPEG file; other sizes than 32 x 32 are cropped to a square and resized.")
-    if file is None:
-        return
-    try:
-        record = decode_image(file.getvalue(), file.name)
-    except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
-        return
-    st.html(f'<img src="{data_uri(_enlarged(record), flip=False)}" style="image-rendering: pixelated; width: 128px">')
-    if record.notice:
-        st.info(record.notice, icon=":material/info:")
-    if st.button("Use this image", type="primary"):
-        _set_image(index, _keep_upload(record))
-        st.rerun()
-
-
-def _keep_upload(record: ImageRecord) -> str:
-    """Keep an upload as a small PNG file, so that links to it work on this computer."""
-    buffer = io.BytesIO()
-    Image.fromarray(record.image.transpose(1, 2, 0)).save(buffer, "PNG")
-    folder = cache_folder() / "uploads"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{hashlib.sha256(buffer.getvalue()).hexdigest()[:16]}.png"
-    path.write_bytes(buffer.getvalue())
-    return str(path)
 
 
 def _set_image(index: int, reference: str) -> None:

@@ -1,0 +1,104 @@
+"""The dialog in which an image is chosen: shipped samples, an upload, or an image of a data set by its name."""
+
+import hashlib
+import io
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from lrviz.diskstore import cache_folder
+from lrviz.errors import LrvizError
+from lrviz.figures.rasterise import data_uri
+from lrviz.images import DATA_VARIABLE, ImageRecord, decode_image, list_samples, load_image
+
+GALLERIES = {"CIFAR-10": "cifar10", "CIFAR-100": "cifar100"}
+_COLUMNS = 7
+
+Use = Callable[[str], None]
+
+
+@st.dialog("Choose an image", width="large")
+def choose_image(what: str, use: Use) -> None:
+    """Let the user choose.
+
+    Args:
+        what: what the image is for.
+        use: called with the reference of the chosen image.
+    """
+    st.caption(f"For {what}. The first twenty test images of each data set travel with lrviz.")
+    tabs = st.tabs([*GALLERIES, "Upload", "By name"])
+    for tab, name in zip(tabs[:-2], GALLERIES.values(), strict=True):
+        with tab:
+            _show_gallery(name, use)
+    with tabs[-2]:
+        _show_upload(use)
+    with tabs[-1]:
+        _show_name(use)
+
+
+def _show_gallery(name: str, use: Use) -> None:
+    records = list_samples(name)
+    with st.container(key=f"gallery-{name}"):
+        for start in range(0, len(records), _COLUMNS):
+            for column, record in zip(st.columns(_COLUMNS), records[start : start + _COLUMNS], strict=False):
+                with column:
+                    st.image(_enlarged(record), width=84)
+                    if st.button(str(record.label), key=f"pick-{record.reference}", width=84, type="tertiary"):
+                        use(record.reference)
+                        st.rerun()
+
+
+def _enlarged(record: ImageRecord) -> np.ndarray:
+    return np.repeat(np.repeat(record.image.transpose(1, 2, 0), 3, 0), 3, 1)
+
+
+def _show_upload(use: Use) -> None:
+    file = st.file_uploader("A PNG or JPEG file; other sizes than 32 x 32 are cropped to a square and resized.")
+    if file is None:
+        return
+    try:
+        record = decode_image(file.getvalue(), file.name)
+    except LrvizError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    _show_record(record)
+    if st.button("Use this image", type="primary"):
+        use(_keep_upload(record))
+        st.rerun()
+
+
+def _show_record(record: ImageRecord) -> None:
+    st.html(f'<img src="{data_uri(_enlarged(record), flip=False)}" style="image-rendering: pixelated; width: 128px">')
+    if record.notice:
+        st.info(record.notice, icon=":material/info:")
+
+
+def _show_name(use: Use) -> None:
+    reference = st.text_input(
+        "Reference", placeholder="cifar10:test:17, cifar10:train:3, samples:5 or a file", key="image-name",
+        help=f"Images of whole data sets need the environment variable {DATA_VARIABLE}; see the Models page.",
+    )  # fmt: skip
+    if not reference:
+        return
+    try:
+        record = load_image(reference.strip())
+    except LrvizError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    _show_record(record)
+    if st.button("Use this image", type="primary", key="use-name"):
+        use(record.reference)
+        st.rerun()
+
+
+def _keep_upload(record: ImageRecord) -> str:
+    """Keep an upload as a small PNG file, so that links to it work on this computer."""
+    buffer = io.BytesIO()
+    Image.fromarray(record.image.transpose(1, 2, 0)).save(buffer, "PNG")
+    folder = cache_folder() / "uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{hashlib.sha256(buffer.getvalue()).hexdigest()[:16]}.png"
+    path.write_bytes(buffer.getvalue())
+    return str(path)
