@@ -56,8 +56,8 @@ class PathsSpec:
             raise InvalidRequest(f"Expected paths such as {_HELP}; got {text!r}.")
         indices = tuple(_expand(match[2]))
         if len(indices) != len(set(indices)) or not indices or (kind == "triplet" and len(indices) != 3):
-            number = "three different images" if kind == "triplet" else "images in rising order, each once,"
-            raise InvalidRequest(f"Expected {number} in {text!r}, such as {_HELP}.")
+            number = "three different images" if kind == "triplet" else "every image once, and ranges that rise,"
+            raise InvalidRequest(f"Expected {number} in {text!r}; such as {_HELP}.")
         return cls(kind=kind, source=match[1], indices=indices, num_anchors=num_anchors, radius=radius)
 
 
