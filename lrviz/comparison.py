@@ -94,17 +94,10 @@ class Member:
         return self.summary.status == "complete"
 
 
-MEASURES: dict[str, str] = {
-    "num_regions": "regions",
-    "density": "regions per unit area",
-    "mean_slope": "mean slope",
-    "mean_jump": "mean jump",
-    "mean_similarity": "similarity of neighbours",
-    "deviation_per_area": "mean absolute deviation",
-}
-"""The measures of a window that a comparison lists, fields of `Summary`, and what they are called."""
+MEASURES = ("density", "mean_slope", "mean_jump", "mean_similarity", "deviation_per_area")
+"""The measures of a window that can be drawn against width, fields of `lrviz.measures.Summary`."""
 
-ERRORS: dict[str, str] = {"train_error": "train error", "test_error": "test error"}
+ERRORS = ("train_error", "test_error")
 
 
 def compare(members: Sequence[Member]) -> Columns:
@@ -113,6 +106,7 @@ def compare(members: Sequence[Member]) -> Columns:
         "model": np.array([member.model for member in members]),
         "width": np.array([member.width for member in members]),
         "seed": np.array([member.seed for member in members]),
+        "num_regions": np.array([member.summary.num_regions for member in members]),
         **{name: np.array([value_of(member, name) for member in members]) for name in (*MEASURES, *ERRORS)},
         "status": np.array([member.summary.status for member in members]),
     }

@@ -60,7 +60,7 @@ def test_the_table_has_a_row_for_every_model():
     assert table["train_error"].tolist() == [0.0, 0.1]
     assert table["num_regions"].tolist() == [len(regions())] * 2
     assert table["mean_slope"][0] == summary(regions()).mean_slope
-    assert MEASURES.keys() | ERRORS.keys() <= table.keys()
+    assert {*MEASURES, *ERRORS} <= table.keys()
 
 
 def test_a_spread_is_the_mean_and_standard_deviation_over_seeds():

@@ -1,6 +1,7 @@
 import csv
 import html
 import io
+import json
 import re
 import zipfile
 from dataclasses import replace
@@ -10,10 +11,15 @@ import numpy as np
 import pytest
 from pictures import NAMES, regions
 from PIL import Image
+from test_comparison import member
 
-from lrviz import export
+from lrviz.comparison import CompareSpec
 from lrviz.errors import InvalidRequest
-from lrviz.export import SUFFIXES, render, save_figure
+from lrviz.export import SUFFIXES, Paper, render, save_figure
+from lrviz.export import comparison as comparison_module
+from lrviz.export import regions as regions_module
+from lrviz.export.comparison import fitting_paper, render_comparison
+from lrviz.figures.compare import Cell, make_panel
 from lrviz.regions import Regions
 from lrviz.view import ViewSpec
 
@@ -23,9 +29,9 @@ VIEW = ViewSpec(
 )  # fmt: skip
 
 
-def written(tmp_path, suffix, view=VIEW, **options):
+def written(tmp_path, suffix, view=VIEW, **paper):
     path = tmp_path / f"map{suffix}"
-    save_figure(path, regions(), view, class_names=NAMES, **options)
+    save_figure(path, regions(), view, class_names=NAMES, paper=Paper(**paper))
     return path
 
 
@@ -56,7 +62,7 @@ def test_svg_holds_every_polygon_as_a_path_and_carries_the_view(tmp_path):
 
 
 def test_large_maps_become_an_image_with_vector_axes(tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "MAX_VECTOR_REGIONS", 3)
+    monkeypatch.setattr(regions_module, "MAX_VECTOR_REGIONS", 3)
     text = written(tmp_path, ".svg").read_text()
     assert "<image" in text
     assert text.count("<path") < 300
@@ -89,7 +95,7 @@ def test_csv_has_a_row_per_region_after_the_view(tmp_path):
 @pytest.mark.parametrize("colour", ["region", "class", "similarity", "area"])
 def test_every_kind_of_colour_can_be_printed(colour, layer_edges):
     view = replace(VIEW, colour=colour, layer_edges=layer_edges)
-    data = render(".png", regions(), view, class_names=NAMES, dpi=60)
+    data = render(".png", regions(), view, class_names=NAMES, paper=Paper(dpi=60))
     with Image.open(io.BytesIO(data)) as image:
         image.load()
         assert image.size == (360, 300)
@@ -97,10 +103,80 @@ def test_every_kind_of_colour_can_be_printed(colour, layer_edges):
 
 def test_printing_leaves_the_users_settings_alone():
     before = dict(mpl.rcParams)
-    render(".pdf", regions(), VIEW, dpi=60)
+    render(".pdf", regions(), VIEW, paper=Paper(dpi=60))
     assert dict(mpl.rcParams) == before
 
 
 def test_other_suffixes_are_refused(tmp_path):
     with pytest.raises(InvalidRequest, match=re.escape(SUFFIXES[0])):
         save_figure(tmp_path / "map.bmp", regions(), VIEW)
+
+
+# --- a whole comparison ----------------------------------------------------------------------------------------------
+
+SPEC = CompareSpec(models=("cnn5-w2", "cnn5-w8"), view=VIEW)
+
+
+def compared(suffix, colour="slope", **paper):
+    panel = make_panel(regions(), colour, class_names=NAMES)
+    cells = [Cell(title=f"k = {k}", detail="many regions", panel=panel) for k in (2, 8)]
+    cells.append(Cell(title="k = 24", notice="not there yet"))
+    members = [member(2), member(8), member(8, seed=1, status="max_regions", deviation_per_area=np.nan)]
+    return render_comparison(suffix, SPEC, cells, members, columns=2, paper=Paper(**paper) if paper else None)
+
+
+def test_a_comparison_is_one_png_of_the_size_asked_for():
+    with Image.open(io.BytesIO(compared(".png", width_inches=5.0, height_inches=6.0, dpi=80))) as image:
+        assert image.size == (400, 480)
+        assert CompareSpec.from_query(json.loads(image.text["lrviz"])) == SPEC
+
+
+def test_a_comparison_prints_titles_and_curves():
+    text = compared(".svg").decode()
+    assert "cnn5-w2,cnn5-w8" in text
+    names = re.findall(r"<!-- (.*?) -->", text)
+    for words in ("k = 2", "k = 24", "many regions", "slope (logit per unit of L2 distance)", "width $k$"):
+        assert words in names, words
+
+
+def test_large_maps_of_a_comparison_become_images(monkeypatch):
+    vector = compared(".svg").decode()
+    monkeypatch.setattr(comparison_module, "MAX_VECTOR_REGIONS", 3)
+    pixels = compared(".svg").decode()
+    assert pixels.count("<image") == vector.count("<image") + 2
+    assert vector.count("<path") - pixels.count("<path") >= 2 * len(regions())
+
+
+def test_a_comparison_of_classes_has_their_legend():
+    names = re.findall(r"<!-- (.*?) -->", compared(".svg", "class").decode())
+    assert {NAMES[k] for k in regions().predicted} <= set(names)
+
+
+def test_a_comparison_is_one_page_with_maps_and_curves():
+    text = compared(".html").decode()
+    assert text.count("Plotly.newPlot") >= 2
+    assert len(text) < 12_000_000
+    assert not re.search(r'<script[^>]+src="http', text)
+    meta = re.search(r'<meta name="lrviz" content="(.*?)">', text)[1]
+    assert CompareSpec.from_query(json.loads(html.unescape(meta))) == SPEC
+
+
+def test_a_comparison_is_a_table_with_a_row_for_every_model():
+    first, rest = compared(".csv").decode().split("\n", 1)
+    assert CompareSpec.from_query(json.loads(first.removeprefix("# "))) == SPEC
+    rows = list(csv.DictReader(io.StringIO(rest)))
+    assert [row["width"] for row in rows] == ["2", "8", "8"]
+    assert rows[2]["status"] == "max_regions"
+
+
+def test_a_comparison_needs_a_map_and_a_known_suffix():
+    with pytest.raises(InvalidRequest, match=r"\.pdf"):
+        compared(".npz")
+    with pytest.raises(InvalidRequest, match="finished map"):
+        render_comparison(".pdf", SPEC, [Cell(title="k = 2")], [], columns=1)
+
+
+def test_a_fitting_paper_is_as_high_as_its_rows():
+    one, two = (fitting_paper(num_cells, 3) for num_cells in (3, 4))
+    assert one.width_inches == two.width_inches
+    assert 1.9 < two.height_inches - one.height_inches < 3

@@ -10,7 +10,7 @@ import typer
 from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
 from lrviz.diskstore import DiskStore
 from lrviz.errors import InvalidRequest
-from lrviz.export import save_figure
+from lrviz.export import Paper, save_figure
 from lrviz.images import ImageRecord, load_image
 from lrviz.pipeline import EstimateRequest, Outcome, PiecesRequest, RegionsRequest, Request, run
 from lrviz.plane import Segment
@@ -113,9 +113,7 @@ def draw_figure(view: ViewSpec, how: Run, out: Path, size: tuple[float, float], 
             outcome.result,
             view,
             class_names=scene.model.classes,
-            width_inches=size[0],
-            height_inches=size[1],
-            dpi=dpi,
+            paper=Paper(width_inches=size[0], height_inches=size[1], dpi=dpi),
         )
     _report(outcome, scene, view, out)
 

@@ -1,7 +1,7 @@
 """The region maps of several models side by side: one scale, one colour bar, one zoom."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,7 +9,17 @@ from jaxtyping import Float, Int, UInt8
 from plotly.subplots import make_subplots
 
 from lrviz.figures.colouring import Colouring, colour_regions, rescale
-from lrviz.figures.maps import edge_lines, fills, hover_points, legend, paint_labels, pixel_grid, placed, window_bounds
+from lrviz.figures.maps import (
+    edge_lines,
+    fills,
+    hover_points,
+    is_dark,
+    legend,
+    paint_labels,
+    pixel_grid,
+    placed,
+    window_bounds,
+)
 from lrviz.figures.rasterise import label_pixels, shrink
 from lrviz.figures.style import ACCENT, INK, Scale, fit_scale, template
 from lrviz.regions import Regions
@@ -102,13 +112,7 @@ def _sampled_values(panel: Panel, step: int = 5) -> Float[np.ndarray, " pixels"]
 
 
 def _on_scale(panel: Panel, scale: Scale) -> Panel:
-    return Panel(
-        bounds=panel.bounds,
-        colouring=rescale(panel.colouring, scale),
-        labels=panel.labels,
-        polygons=panel.polygons,
-        hover=panel.hover,
-    )
+    return replace(panel, colouring=rescale(panel.colouring, scale))
 
 
 def panel_picture(panel: Panel) -> UInt8[np.ndarray, "height width 4"]:
@@ -170,7 +174,8 @@ def _grid(rows: int, columns: int, side: int) -> go.Figure:
 
 def _draw_panel(figure: go.Figure, panel: Panel, row: int, column: int, *, as_polygons: bool) -> None:
     if as_polygons and panel.polygons is not None:
-        for trace in (*fills(panel.polygons, panel.colouring), *edge_lines(panel.polygons, "thin")):
+        lines = edge_lines(panel.polygons, "thin", light=is_dark(panel.polygons, panel.colouring))
+        for trace in (*fills(panel.polygons, panel.colouring), *lines):
             figure.add_trace(trace, row, column)
     else:
         figure.add_layout_image(placed(panel_picture(panel), panel.bounds), row=row, col=column)
@@ -191,13 +196,13 @@ def _annotate(figure: go.Figure, cell: Cell, place: int) -> None:
         figure.add_annotation(text=cell.notice, x=0.5, y=0.5, font={"size": 12, "color": INK}, **where)
 
 
+def all_categories(panels: Sequence[Panel]) -> tuple[tuple[str, str], ...]:
+    """Name and colour of the categories of all panels, in the order in which they first appear."""
+    return tuple(dict.fromkeys(category for panel in panels for category in panel.colouring.categories))
+
+
 def _shared_legend(panels: Sequence[Panel]) -> list[go.Scatter]:
-    """The colour bar, or all categories of all panels in the order in which they first appear."""
-    first = panels[0].colouring
-    if first.scale is not None:
-        return legend(first)
-    categories = dict.fromkeys(category for panel in panels for category in panel.colouring.categories)
-    return legend(Colouring(quantity=first.quantity, title=first.title, rgb=first.rgb, categories=tuple(categories)))
+    return legend(replace(panels[0].colouring, categories=all_categories(panels)))
 
 
 def _frame(figure: go.Figure, bounds: Float[np.ndarray, "2 2"], rows: int, columns: int) -> None:

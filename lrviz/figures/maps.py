@@ -6,7 +6,19 @@ from jaxtyping import Float, Int, UInt8
 
 from lrviz.figures.colouring import Colouring
 from lrviz.figures.rasterise import data_uri, label_pixels, mark_segments, pixel_centres, shrink
-from lrviz.figures.style import ACCENT, INK, LAYER_COLOURS, MISSING, Scale, plotly_scale, template, to_hex, to_rgb
+from lrviz.figures.style import (
+    ACCENT,
+    DARK,
+    INK,
+    LAYER_COLOURS,
+    MISSING,
+    Scale,
+    lightness,
+    plotly_scale,
+    template,
+    to_hex,
+    to_rgb,
+)
 from lrviz.regions import Regions
 
 MAX_VECTOR_REGIONS = 3000
@@ -47,7 +59,7 @@ def region_map(
     bounds = window_bounds(regions)
     if len(regions) <= MAX_VECTOR_REGIONS:
         figure.add_traces(fills(regions, colouring))
-        figure.add_traces(edge_lines(regions, edges, layer_names))
+        figure.add_traces(edge_lines(regions, edges, layer_names, light=is_dark(regions, colouring)))
     else:
         figure.add_layout_image(placed(paint(regions, colouring, edges, bounds), bounds))
         figure.add_traces(_layer_legend(regions, edges, layer_names))
@@ -123,7 +135,8 @@ def paint_labels(
     Args:
         labels: (H, W) the region of each pixel.
         rgb: (R, 3) colours.
-        outlined: darken the borders; the more of them there are, the less, so that colours keep their meaning.
+        outlined: darken the borders, or lighten them where it is dark; the more of them there are, the less, so that
+            colours keep their meaning.
     """
     palette = np.vstack([rgb, [[255, 255, 255]]]).astype(np.uint8)
     image = np.concatenate([palette[labels], np.where(labels < 0, 0, 255).astype(np.uint8)[..., None]], 2)
@@ -132,7 +145,9 @@ def paint_labels(
         border[:, 1:] |= labels[:, 1:] != labels[:, :-1]
         border[1:] |= labels[1:] != labels[:-1]
         ink = min(_BORDER_INK, _MEAN_INK / max(float(border.mean()), 1e-9))
-        image[border, :3] = (image[border, :3] * (1 - ink)).astype(np.uint8)
+        under = image[border, :3]
+        line = np.where(lightness(under)[:, None] < DARK, 255, 0)
+        image[border, :3] = (under * (1 - ink) + line * ink).astype(np.uint8)
     return image
 
 
@@ -190,13 +205,21 @@ def closed_outlines(regions: Regions, chosen: Int[np.ndarray, " n"]) -> tuple[np
     return np.where(gap, np.nan, u), np.where(gap, np.nan, v)
 
 
-def edge_lines(regions: Regions, edges: str, layer_names: tuple[str, ...] = ()) -> list[go.Scatter]:
-    """Traces of the edges, as in `region_map`."""
+def is_dark(regions: Regions, colouring: Colouring) -> bool:
+    """Whether most of the area is so dark that thin lines have to be light."""
+    return float(regions.area[lightness(colouring.rgb) < DARK].sum()) > 0.5 * float(regions.area.sum())
+
+
+def edge_lines(
+    regions: Regions, edges: str, layer_names: tuple[str, ...] = (), *, light: bool = False
+) -> list[go.Scatter]:
+    """Traces of the edges, as in `region_map`; thin lines can be light for a dark map."""
     if edges == "none":
         return []
     if edges == "thin":
         width = float(np.clip(24 / np.sqrt(max(len(regions), 1)), 0.35, 1.0))
-        return [_lines(regions.edge_coordinates, {"width": width, "color": "rgba(10,18,26,0.6)"}, "edges", False)]
+        colour = "rgba(255,255,255,0.45)" if light else "rgba(10,18,26,0.6)"
+        return [_lines(regions.edge_coordinates, {"width": width, "color": colour}, "edges", False)]
     traces = []
     for layer in _drawn_layers(regions):
         ends = regions.edge_coordinates[regions.edge_layer == layer]

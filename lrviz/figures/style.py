@@ -21,6 +21,9 @@ CLASS_COLOURS = (
 LAYER_COLOURS = ("#0b3954", "#d1495b", "#edae49", "#00798c", "#8f5da8", "#66a182", "#7a4419", "#2e4057")
 """One colour per layer; repeated beyond eight."""
 
+DARK = 0.3
+"""Lightness below which lines are drawn light on a colour."""
+
 NUM_REGION_COLOURS = 64
 
 _AXIS = {
@@ -136,6 +139,11 @@ def region_colour_index(pattern: UInt64[np.ndarray, " regions"]) -> Int[np.ndarr
 def class_colours(number: int) -> UInt8[np.ndarray, "classes 3"]:
     """RGB of each class."""
     return to_rgb([CLASS_COLOURS[k % len(CLASS_COLOURS)] for k in range(number)])
+
+
+def lightness(rgb: UInt8[np.ndarray, "... 3"]) -> Float[np.ndarray, "..."]:
+    """How light colours are, 0 to 1, by the weights of ITU-R BT.601."""
+    return rgb @ np.array([0.299, 0.587, 0.114]) / 255
 
 
 def to_rgb(colours: list[str]) -> UInt8[np.ndarray, "n 3"]:

@@ -1,6 +1,7 @@
 """The measures of a comparison against width, under each other, the test error on top."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -8,19 +9,40 @@ from plotly.subplots import make_subplots
 
 from lrviz.comparison import Member, spread_over_seeds, value_of
 from lrviz.figures.style import FAINT, INK, template
+from lrviz.measures import QUANTITIES
 
-_ERROR_COLOUR = "#d1495b"
-_COLOUR = "#00798c"
+ERROR_COLOUR = "#d1495b"
+COLOUR = "#00798c"
 
-STRIPS: tuple[tuple[str, str, bool], ...] = (
-    ("test_error", "test error (train error dotted)", False),
-    ("density", "regions per squared unit of L2 distance, log scale", True),
-    ("mean_slope", "mean slope, all logits (logit per unit of L2 distance)", False),
-    ("mean_jump", "mean jump between neighbours (logit per unit of L2 distance)", False),
-    ("mean_similarity", "similarity of neighbours (cosine)", False),
-    ("deviation_per_area", "mean absolute deviation (logit)", False),
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """One diagram of the stack.
+
+    Attributes:
+        measure: a measure or an error of `lrviz.comparison`.
+        title: what it is called.
+        unit: its unit.
+        logarithmic: whether its axis is.
+    """
+
+    measure: str
+    title: str
+    unit: str
+    logarithmic: bool = False
+
+
+_SLOPE_UNIT = QUANTITIES["slope"].unit
+
+STRIPS = (
+    Strip(measure="test_error", title="test error", unit="train error dotted"),
+    Strip(measure="density", title="density", unit="regions per squared L2 distance", logarithmic=True),
+    Strip(measure="mean_slope", title="mean slope, all logits", unit=_SLOPE_UNIT),
+    Strip(measure="mean_jump", title="mean jump between neighbours", unit=_SLOPE_UNIT),
+    Strip(measure="mean_similarity", title="similarity of neighbours", unit="cosine"),
+    Strip(measure="deviation_per_area", title="mean absolute deviation", unit="logit"),
 )
-"""Measure, title with unit, and whether its axis is logarithmic, from the top."""
+"""What is drawn against width, from the top."""
 
 
 def width_curves(members: Sequence[Member], *, height: int = 780) -> go.Figure:
@@ -34,12 +56,17 @@ def width_curves(members: Sequence[Member], *, height: int = 780) -> go.Figure:
         height: height of the figure in pixels.
     """
     figure = make_subplots(len(STRIPS), 1, shared_xaxes=True, vertical_spacing=0.045)
-    for row, (name, title, logarithmic) in enumerate(STRIPS, 1):
-        if name == "test_error":
-            _add_curve(figure, members, "train_error", row, colour=_ERROR_COLOUR, dash="dot")
-        _add_curve(figure, members, name, row, colour=_ERROR_COLOUR if name == "test_error" else _COLOUR)
-        _add_title(figure, title, row)
-        figure.update_yaxes(row=row, type="log" if logarithmic else "linear", nticks=4, exponentformat="power")
+    for row, strip in enumerate(STRIPS, 1):
+        if strip.measure == "test_error":
+            _add_curve(figure, members, "train_error", row, colour=ERROR_COLOUR, dash="dot")
+        colour = ERROR_COLOUR if strip.measure == "test_error" else COLOUR
+        _add_curve(figure, members, strip.measure, row, colour=colour)
+        _add_title(figure, f"{strip.title} ({strip.unit})", row)
+        figure.update_yaxes(row=row, nticks=4, exponentformat="power")
+        if strip.logarithmic:
+            figure.update_yaxes(
+                row=row, type="log", **_decades([value_of(member, strip.measure) for member in members])
+            )
     widths = sorted({member.width for member in members})
     figure.update_xaxes(
         type="log", tickvals=widths, ticktext=[str(k) for k in widths], range=_log_range(widths), showticklabels=False
@@ -89,3 +116,9 @@ def _log_range(widths: Sequence[int]) -> list[float]:
     low, high = np.log10(widths[0]), np.log10(widths[-1])
     room = max(0.06 * (high - low), 0.05)
     return [float(low - room), float(high + room)]
+
+
+def _decades(values: Sequence[float]) -> dict:
+    """Ticks of a logarithmic axis: powers of ten where there are some, else single digits."""
+    finite = [value for value in values if np.isfinite(value) and value > 0]
+    return {"dtick": 1 if finite and max(finite) > 10 * min(finite) else "D2"}

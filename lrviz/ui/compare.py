@@ -1,7 +1,7 @@
 """The Compare widths page: one window in several networks, from narrow to wide."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from lrviz.comparison import CompareSpec, Member, compare
+from lrviz.export import COMPARISON_SUFFIXES, fitting_paper, render_comparison
 from lrviz.figures.compare import Cell, comparison_map
 from lrviz.figures.width_curves import width_curves
-from lrviz.ui import compare_jobs, compare_models, explore, look, maps, resources, sidebar, state, triplet
+from lrviz.ui import compare_jobs, compare_models, explore, look, maps, panel, resources, sidebar, state, triplet
 from lrviz.ui.compare_jobs import Found, Slot
 from lrviz.ui.jobs import Job
 from lrviz.view import ViewSpec
@@ -21,6 +22,8 @@ _SIDES = {1: 520, 2: 440, 3: 350, 4: 265, 5: 208, 6: 172}
 """Height of a map in pixels, by the number of columns: as high as it is wide on a screen of 1600 pixels."""
 
 _MOST_COLUMNS = 6
+_SIZE = f"about {compare_jobs.TARGET_REGIONS:,} regions in the widest network"
+_NOTICES = {"complete": "", "max_regions": "budget hit", "cancelled": "cancelled"}
 _TEXT = (
     "Every map shows the same window of the same plane on one colour scale: with width the number of regions grows "
     "steeply, while neighbouring regions hardly differ in slope where their similarity is close to 1. "
@@ -63,7 +66,7 @@ def _show(spec: CompareSpec, header: st.delta_generator.DeltaGenerator) -> None:
     device = st.session_state.get("w-device") or resources.devices()[0]
     resources.model_job(spec.view.model)
     if spec.view.center is not None and "fit" not in st.session_state:
-        compare_jobs.fill_slots(spec, cards, device)
+        compare_jobs.fill_slots(spec, cards, device)  # they start while the page still waits for the first network
     scene = explore.open_scene(spec.view, header)
     if scene is None:
         return
@@ -75,17 +78,18 @@ def _show(spec: CompareSpec, header: st.delta_generator.DeltaGenerator) -> None:
     compare_models.write_link(spec)
     with st.sidebar:
         sidebar.choose_colour(scene.model.classes)
-        sidebar.choose_window(scene, _go_to, compare_jobs.PRESETS, "about 40,000 regions in the widest network")
+        sidebar.choose_window(scene, _go_to, compare_jobs.PRESETS, _SIZE)
         sidebar.choose_limits()
+        downloads = st.container()
     slots = compare_jobs.fill_slots(spec, cards, device)
-    look.heading("Exact regions", "exact", _window_text(spec.view))
-    st.caption(_TEXT)
-    compare_jobs.show_progress(slots, cards)
-    _show_maps(spec, cards, slots)
+    cells = [_cell(view, card, slot) for view, card, slot in zip(spec.views, cards, slots, strict=True)]
+    members = [slot.member for slot in slots if isinstance(slot, Found)]
+    _show_maps(spec, cells, num_columns(cards), lambda: compare_jobs.show_progress(slots, cards))
     _show_failures(cards, slots)
-    found = [slot for slot in slots if isinstance(slot, Found)]
-    if found:
-        _show_measures([slot.member for slot in found])
+    if members:
+        _show_measures(members)
+    with downloads:
+        _show_downloads(spec, cells, members, num_columns(cards))
 
 
 def _go_to(preset: str) -> None:
@@ -97,20 +101,38 @@ def _window_text(view: ViewSpec) -> str:
     return f"window {width:.3g} × {height:.3g}"
 
 
-def _show_maps(spec: CompareSpec, cards: Sequence[Card], slots: Sequence[Slot]) -> None:
+def _show_maps(spec: CompareSpec, cells: Sequence[Cell], columns: int, show_progress: Callable[[], None]) -> None:
+    left, right = st.columns([2.2, 1], vertical_alignment="center")
+    with left:
+        look.heading("Exact regions", "exact", _window_text(spec.view))
+    with right:
+        mode = st.segmented_control(
+            "Drag", ["Zoom", "New window"], default="Zoom", label_visibility="collapsed", key="compare-drag",
+            help="Zoom: drag or scroll to look closer in all maps at once; a double click shows all. "
+            "New window: drag a box, and the regions in it are found for every network.",
+            width="stretch",
+        )  # fmt: skip
+    st.caption(_TEXT)
+    show_progress()
     began = time.monotonic()
-    cells = [_cell(view, card, slot, spec) for view, card, slot in zip(spec.views, cards, slots, strict=True)]
-    columns = num_columns(cards)
-    figure = _figure(repr((spec.to_json(), [(cell.detail, cell.notice) for cell in cells])), cells, columns)
+    known = [(cell.title, cell.detail, cell.notice) for cell in cells]
+    figure = _figure(repr((spec.to_json(), known)), cells, columns, "select" if mode == "New window" else "zoom")
     st.session_state.drawing_seconds = time.monotonic() - began
-    st.plotly_chart(figure, key=f"maps-{state.generation()}", theme=None, config=maps.CONFIG)
+    chart = f"maps-{mode}-{state.generation()}"
+    st.plotly_chart(
+        figure, key=chart, theme=None, config=maps.CONFIG, on_select=lambda: _box_drawn(chart), selection_mode="box"
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
-def _figure(key: str, _cells: list[Cell], columns: int) -> go.Figure:
-    figure = comparison_map(_cells, columns=columns, side=_SIDES[columns])
-    figure.update_layout(dragmode="zoom")
-    return figure
+def _figure(key: str, _cells: Sequence[Cell], columns: int, drag: str) -> go.Figure:
+    return comparison_map(_cells, columns=columns, side=_SIDES[columns]).update_layout(dragmode=drag)
+
+
+def _box_drawn(chart: str) -> None:
+    boxes = st.session_state[chart].selection.box
+    if boxes:
+        maps.move_to_box(boxes[0])
 
 
 def num_columns(cards: Sequence[Card]) -> int:
@@ -122,18 +144,15 @@ def num_columns(cards: Sequence[Card]) -> int:
     return -(-len(cards) // rows)
 
 
-def _cell(view: ViewSpec, card: Card, slot: Slot, spec: CompareSpec) -> Cell:
-    several = len(spec.models) > 1
-    title = f"k = {card.width}" + (f", seed {card.seed}" if several else "")
+def _cell(view: ViewSpec, card: Card, slot: Slot) -> Cell:
+    title, error = f"k = {card.width}, seed {card.seed}", f"test error {card.test_error:.3f}"
     link = "./?" + urlencode(view.to_query())
-    if isinstance(slot, Job):
-        return Cell(title=title, detail=f"test error {card.test_error:.3f}", notice="not there yet", link=link)
-    if isinstance(slot, str):
-        return Cell(title=title, detail=f"test error {card.test_error:.3f}", notice="no map, see below", link=link)
-    number = slot.member.summary.num_regions
-    detail = f"{look.count(number)} regions, test error {card.test_error:.3f}"
-    notices = {"complete": "", "max_regions": "budget hit", "cancelled": "cancelled"}
-    return Cell(title=title, detail=detail, panel=slot.panel, notice=notices[slot.member.summary.status], link=link)
+    if isinstance(slot, Found):
+        found = slot.member.summary
+        detail = f"{look.count(found.num_regions)} regions, {error}"
+        return Cell(title=title, detail=detail, panel=slot.panel, notice=_NOTICES[found.status], link=link)
+    waiting = isinstance(slot, Job)
+    return Cell(title=title, detail=error, notice="not there yet" if waiting else "no map, see below", link=link)
 
 
 def _show_failures(cards: Sequence[Card], slots: Sequence[Slot]) -> None:
@@ -163,7 +182,7 @@ def _show_measures(members: Sequence[Member]) -> None:
 
 def _show_table(members: Sequence[Member]) -> None:
     columns = compare(members)
-    shown = {name: columns[name] for name in _COLUMNS}
+    shown = {name: columns[name] for name in _COLUMNS} | {"density": columns["density"].round().astype(int)}
     st.dataframe(
         shown, hide_index=True, column_config=_COLUMNS, height=min(36 * (len(members) + 1), 560), key="measures"
     )
@@ -185,3 +204,19 @@ _COLUMNS = {
     "train_error": _number("train err.", "%.3f", "share of the training images, with the labels it was taught"),
     "test_error": _number("test err.", "%.3f", "share of the test images that is classified wrongly"),
 }
+
+
+def _show_downloads(spec: CompareSpec, cells: Sequence[Cell], members: Sequence[Member], columns: int) -> None:
+    with st.popover("Export", icon=":material/download:", width="stretch", disabled=not members):
+        if members:
+            panel.offer_file(
+                COMPARISON_SUFFIXES,
+                fitting_paper(len(cells), columns),
+                lambda suffix, paper: render_comparison(suffix, spec, cells, members, columns=columns, paper=paper),
+                "comparison",
+            )
+    with st.popover("Share", icon=":material/link:", width="stretch"):
+        st.caption("Link to this comparison: add it to the address of this server.")
+        st.code(f"/compare?{urlencode(spec.to_query())}", language=None, wrap_lines=True)
+        st.caption("Command lines, one for each map")
+        st.code("\n".join(view.command_line() for view in spec.views), language="bash", wrap_lines=True)

@@ -163,7 +163,7 @@ def open_by_index(regions: Regions, index: int) -> None:
 def _map_selected(chart: str, regions: Regions) -> None:
     selection = st.session_state[chart].selection
     if selection.box:
-        _move_to_box(selection.box[0])
+        move_to_box(selection.box[0])
     elif selection.points:
         index = selection.points[0].get("customdata")
         index = index[0] if isinstance(index, list) else index
@@ -171,7 +171,8 @@ def _map_selected(chart: str, regions: Regions) -> None:
             open_by_index(regions, int(index))
 
 
-def _move_to_box(box: Any) -> None:
+def move_to_box(box: Any) -> None:
+    """Make a box that was drawn the window."""
     (u0, u1), (v0, v1) = sorted(box["x"]), sorted(box["y"])
     half_width, half_height = float(f"{(u1 - u0) / 2:.4g}"), float(f"{(v1 - v0) / 2:.4g}")
     if not (half_width > 0 and half_height > 0):
@@ -235,7 +236,7 @@ def _wake_up(job: Job) -> None:
 def _overview_selected(chart: str) -> None:
     boxes = st.session_state[chart].selection.box
     if boxes:
-        _move_to_box(boxes[0])
+        move_to_box(boxes[0])
 
 
 def _best_samples(scene: Scene, device: str | None, may_start: bool) -> tuple[Samples | None, Job | None]:

@@ -1,13 +1,14 @@
 """Under the maps: the numbers of the window, the open region, the histogram, and the downloads."""
 
 import time
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
 
 from lrviz.errors import LrvizError
-from lrviz.export import SUFFIXES, render
+from lrviz.export import PRINTED, SUFFIXES, Paper, render
 from lrviz.figures import histogram, slope_image
 from lrviz.locate import edges_of
 from lrviz.pipeline import Outcome, request_key
@@ -134,24 +135,35 @@ def show_downloads(view: ViewSpec, scene: Scene, outcome: Outcome | None) -> Non
 
 
 def _show_files(view: ViewSpec, scene: Scene, regions: Regions) -> None:
-    suffix = st.selectbox("File", SUFFIXES, format_func=lambda kind: _KINDS[kind], key="w-suffix") or ".pdf"
-    width = height = 5.0
-    dpi = 300
-    if suffix in (".pdf", ".svg", ".png"):
+    offer_file(
+        SUFFIXES,
+        Paper(width_inches=5.5, height_inches=4.5),
+        lambda suffix, paper: render(suffix, regions, view, class_names=scene.model.classes, paper=paper),
+        f"regions-{view.model}",
+    )
+
+
+def offer_file(suffixes: tuple[str, ...], paper: Paper, contents: Callable[[str, Paper], bytes], name: str) -> None:
+    """Choose the kind of a file, and of a printed figure the paper, and download it.
+
+    Args:
+        suffixes: the kinds to choose from.
+        paper: the size that is proposed.
+        contents: makes the file when it is asked for.
+        name: start of the file's name.
+    """
+    suffix = st.selectbox("File", suffixes, format_func=lambda kind: _KINDS[kind], key="w-suffix") or suffixes[0]
+    if suffix in PRINTED:
         columns = st.columns(3)
-        width = columns[0].number_input("width (in)", 1.0, 40.0, 5.5, 0.5)
-        height = columns[1].number_input("height (in)", 1.0, 40.0, 4.5, 0.5)
-        dpi = columns[2].number_input("dpi", 50, 1200, 300, 50)
-
-    def contents() -> bytes:
-        return render(
-            suffix, regions, view, class_names=scene.model.classes, width_inches=width, height_inches=height, dpi=dpi
+        paper = Paper(
+            width_inches=columns[0].number_input("width (in)", 1.0, 40.0, paper.width_inches, 0.5),
+            height_inches=columns[1].number_input("height (in)", 1.0, 40.0, paper.height_inches, 0.5),
+            dpi=columns[2].number_input("dpi", 50, 1200, paper.dpi, 50),
         )
-
     try:
         st.download_button(
-            f"Download {_KINDS[suffix]}", contents, file_name=f"regions-{view.model}-{time.strftime('%Y%m%d')}{suffix}",
-            type="primary", width="stretch", on_click="ignore",
+            f"Download {_KINDS[suffix]}", lambda: contents(suffix, paper), type="primary", width="stretch",
+            file_name=f"{name}-{time.strftime('%Y%m%d')}{suffix}", on_click="ignore",
         )  # fmt: skip
     except LrvizError as error:
         st.error(str(error))
