@@ -1,5 +1,6 @@
 """Where to compute."""
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,11 +35,24 @@ def choose_device(device: torch.device | str | None = None) -> torch.device:
     return chosen
 
 
+_guard = threading.Lock()
+_num_inside = 0
+
+
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Let PyTorch use one thread in here: many small steps run faster so, and other threads work beside them."""
-    torch.set_num_threads(1)
+    """Let PyTorch use one thread in here: many small steps run faster so, and other threads work beside them.
+
+    The number is one for the whole process, so the last block to end gives PyTorch its threads back.
+    """
+    global _num_inside  # noqa: PLW0603
+    with _guard:
+        _num_inside += 1
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(THREADS)
+        with _guard:
+            _num_inside -= 1
+            if _num_inside == 0:
+                torch.set_num_threads(THREADS)

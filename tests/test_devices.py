@@ -84,6 +84,19 @@ def test_unknown_devices_are_refused() -> None:
         choose_device("abacus")
 
 
+def test_single_threaded_lasts_until_the_last_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.setattr("lrviz.devices.THREADS", 3)
+    first, second = single_threaded(), single_threaded()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert torch.get_num_threads() == 1
+    second.__exit__(None, None, None)
+    assert torch.get_num_threads() == 3
+    torch.set_num_threads(before)
+
+
 def test_single_threaded_lasts_as_long_as_its_block() -> None:
     before = torch.get_num_threads()
     with single_threaded():
