@@ -10,7 +10,6 @@ from torch import fx, nn
 from lrviz.errors import LrvizError, UnsupportedOperation
 from lrviz.operations import AFFINE, REWRITES, operation_name, rewrite, supported_operations
 
-
 _EXPORTING = threading.Lock()
 """`torch.export` keeps global state, so it traces one network at a time."""
 

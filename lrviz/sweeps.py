@@ -60,6 +60,12 @@ COLUMNS: dict[str, type] = {
 
 SUFFIXES = (".csv", ".parquet")
 
+PEAK_HEIGHT = 0.01
+"""A peak of the test error is higher than this; smaller ups and downs are left to the seeds."""
+
+FITTED = 0.05
+"""Up to this train error a network counts as fitting its training labels."""
+
 SERIES = (
     "family", "batch_norm", "data", "num_train_images", "label_noise", "path", "image_kind", "num_anchors", "radius",
 )  # fmt: skip
@@ -156,23 +162,60 @@ def aggregate(table: pd.DataFrame) -> pd.DataFrame:
 def correlations(aggregated: pd.DataFrame) -> pd.DataFrame:
     """Spearman's rank correlation over the widths of every measure with the test error.
 
+    Below the peak of the test error a network cannot fit its data; the paper's claim is about what comes after it.
+
     Args:
         aggregated: As from `aggregate`.
 
     Returns:
-        One row per series and `measure`: `correlation`, `p_value` (of no correlation, two-sided), `num_widths`; NaN
-        where there are fewer than three widths or one of the two is constant.
+        One row per series, `measure` and `widths`, which is "all" or "from the peak": `correlation`, `p_value` (of no
+        correlation, two-sided), `num_widths`; NaN where there are fewer than three widths or one of the two is
+        constant. There are no rows "from the peak" where the test error has none.
     """
     rows = [
         {
             **dict(zip(SERIES, series, strict=True)),
             "measure": measure,
-            **_rank_correlation(widths[measure].to_numpy(), widths["test_error"].to_numpy()),
+            "widths": name,
+            **_rank_correlation(part[measure].to_numpy(), part["test_error"].to_numpy()),
         }
-        for series, widths in aggregated.groupby(list(SERIES))
+        for series, curve in aggregated.groupby(list(SERIES))
+        for name, part in _ranges(curve)
         for measure in MEASURES
     ]
-    return pd.DataFrame(rows, columns=[*SERIES, "measure", "correlation", "p_value", "num_widths"])
+    return pd.DataFrame(rows, columns=[*SERIES, "measure", "widths", "correlation", "p_value", "num_widths"])
+
+
+def find_peak(curve: pd.DataFrame) -> int | None:
+    """The width where the test error of one series, after it has fallen or begun, peaks; None if it only falls.
+
+    A peak lies above both a narrower and a wider network by more than `PEAK_HEIGHT`.
+
+    Args:
+        curve: The rows of one series of `aggregate`.
+    """
+    error = curve.sort_values("width")["test_error"].to_numpy()
+    widths = np.sort(curve["width"].to_numpy())
+    before, after = np.minimum.accumulate(error), np.minimum.accumulate(error[::-1])[::-1]
+    height = np.minimum(error - before, error - after)
+    return int(widths[height.argmax()]) if len(height) and height.max() > PEAK_HEIGHT else None
+
+
+def find_threshold(curve: pd.DataFrame) -> int | None:
+    """The smallest width from which on a series fits its training labels, noisy ones included; None if none does.
+
+    Args:
+        curve: The rows of one series of `aggregate`.
+    """
+    curve = curve.sort_values("width")
+    unfitted = np.flatnonzero(curve["train_error"].to_numpy() > FITTED)
+    first = unfitted[-1] + 1 if len(unfitted) else 0
+    return int(curve["width"].iloc[first]) if first < len(curve) else None
+
+
+def _ranges(curve: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    peak = find_peak(curve)
+    return [("all", curve)] + ([] if peak is None else [("from the peak", curve[curve["width"] >= peak])])
 
 
 def _rank_correlation(measure: np.ndarray, error: np.ndarray) -> dict[str, float]:

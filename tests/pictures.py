@@ -15,10 +15,10 @@ NAMES = ("cat", "dog", "ship")
 
 
 @cache
-def network() -> Program:
+def network(width: int = 24) -> Program:
     """A random network from 6 numbers to 3 logits."""
     generator = torch.Generator(device="cpu").manual_seed(3)
-    module = nn.Sequential(nn.Linear(6, 24), nn.ReLU(), nn.Linear(24, 12), nn.ReLU(), nn.Linear(12, 3))
+    module = nn.Sequential(nn.Linear(6, width), nn.ReLU(), nn.Linear(width, 12), nn.ReLU(), nn.Linear(12, 3))
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator, device="cpu") / 2)

@@ -6,7 +6,16 @@ from pictures import NAMES, network
 from lrviz.curve import exact_curve, sample_curve
 from lrviz.figures import breakpoints
 from lrviz.figures.breakpoints import count_breakpoints, layer_colour
-from lrviz.figures.paths import Stretch, class_lines, hover_trace, image_at, line_points, model_lines, path_figure
+from lrviz.figures.paths import (
+    PathDrawing,
+    Stretch,
+    class_lines,
+    hover_trace,
+    image_at,
+    line_points,
+    model_lines,
+    path_figure,
+)
 from lrviz.line import find_path_pieces
 from lrviz.piecewise import deviation
 
@@ -27,9 +36,14 @@ WHOLE = Stretch(low=0.0, high=CURVE.length)
 IMAGES = [np.full((3, 4, 4), shade, np.uint8) for shade in (0, 100, 200, 250)]
 
 
-def draw(stretch=WHOLE, curves=(("one", CURVE),), output=1, **options):
-    options = {"layer_names": LAYERS, "unit_name": network().unit_name, "images": IMAGES, **options}
-    return path_figure(model_lines(curves, output), stretch, **options)
+def drawing(stretch=WHOLE, curves=(("one", CURVE),), output=1, **options):
+    lines = model_lines(curves, output)
+    options = {"lines": lines, "layer_names": LAYERS, "unit_name": network().unit_name, "images": IMAGES, **options}
+    return PathDrawing(stretch=stretch, **options)
+
+
+def draw(*arguments, **options):
+    return path_figure(drawing(*arguments, **options))
 
 
 def named(figure, name):
@@ -91,7 +105,7 @@ def test_several_models_have_one_line_each_and_one_shaded_deviation():
 
 
 def test_all_classes_have_a_line_and_a_chord_each():
-    figure = path_figure(class_lines(CURVE, NAMES), WHOLE, layer_names=LAYERS, chords="all")
+    figure = draw(lines=class_lines(CURVE, NAMES), all_chords=True)
     for output, name in enumerate(NAMES):
         np.testing.assert_array_equal(named(figure, name).y, CURVE.values[:, output])
         assert named(figure, name).fill == "none"
@@ -164,6 +178,6 @@ def test_an_image_between_anchors_is_their_mixture():
 
 
 def test_nothing_to_draw_is_an_empty_frame():
-    figure = path_figure((), Stretch(low=0.0, high=1.0))
+    figure = draw(Stretch(low=0.0, high=1.0), lines=())
     assert not figure.data
     assert figure.layout.xaxis3.title.text == "L2 distance along the path"

@@ -24,7 +24,9 @@ def test_convolutions(kernel: tuple[int, int], stride: list[int], padding: list[
 
 def test_large_batches_are_convolved_in_parts() -> None:
     x, weight = images(40, 8, 32, 32), images(3, 8, 3, 3)
-    assert torch.allclose(convolve(x, weight, None, [1, 1], [1, 1]), aten.conv2d.default(x, weight, None, [1, 1], [1, 1]))
+    assert torch.allclose(
+        convolve(x, weight, None, [1, 1], [1, 1]), aten.conv2d.default(x, weight, None, [1, 1], [1, 1])
+    )
 
 
 @pytest.mark.parametrize("options", [{"dilation": [2, 2]}, {"groups": 2}])
@@ -47,3 +49,12 @@ def test_other_types_are_left_to_pytorch() -> None:
     x, weight = images(2, 3, 6, 6).float(), images(3, 3, 3, 3).float()
     assert torch.equal(convolve(x, weight), torch.nn.functional.conv2d(x, weight))
     assert torch.equal(pool_average(x, [2, 2]), torch.nn.functional.avg_pool2d(x, 2))
+
+
+def test_gradients_are_left_to_pytorch() -> None:
+    x, weight = images(2, 3, 6, 6).requires_grad_(), images(3, 3, 3, 3)
+    total = pool_average(convolve(x, weight, None, [1, 1], [1, 1]), [2, 2]).sum()
+    (received,) = torch.autograd.grad(total, x)
+    quarter = torch.full((2, 3, 6, 6), 0.25, dtype=x.dtype, device="cpu")
+    expected = torch.nn.functional.conv_transpose2d(quarter, weight, padding=1)
+    assert torch.allclose(received, expected)

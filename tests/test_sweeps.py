@@ -8,7 +8,17 @@ from cases import CASE
 from lrviz import piecewise, sweeps
 from lrviz.errors import InvalidData
 from lrviz.line import find_path_pieces
-from lrviz.sweeps import COLUMNS, MEASURES, aggregate, correlations, read_results, summarise_path, write_results
+from lrviz.sweeps import (
+    COLUMNS,
+    MEASURES,
+    aggregate,
+    correlations,
+    find_peak,
+    find_threshold,
+    read_results,
+    summarise_path,
+    write_results,
+)
 
 VALUES = {str: "one", int: 3, float: 0.5, bool: False}
 
@@ -109,11 +119,13 @@ def test_what_is_no_finished_network_or_path_is_left_out():
 def test_series_are_not_mixed(column, other):
     both = pd.concat([sweep(), sweep(widths=(1, 2)).assign(**{column: other})])
     assert sorted(aggregate(both).groupby(column).size()) == [2, 3]
-    assert len(correlations(aggregate(both))) == 2 * len(MEASURES)
+    found = correlations(aggregate(both))
+    assert len(found[found["widths"] == "all"]) == 2 * len(MEASURES)
 
 
 def test_rank_correlations_with_the_test_error():
-    found = correlations(aggregate(sweep())).set_index("measure")
+    found = correlations(aggregate(sweep()))
+    found = found[found["widths"] == "all"].set_index("measure")
     assert found.loc["deviation", "correlation"] == pytest.approx(1)
     assert found.loc["density", "correlation"] == pytest.approx(-0.5)
     assert found["num_widths"].tolist() == [3] * len(MEASURES)
@@ -138,3 +150,46 @@ def test_a_path_is_summarised_over_segments_and_classes():
     assert measures.num_pieces.tolist() == [len(segment) for segment in segments]
     one = summarise_path(piecewise.measure_path(find_path_pieces(case.program, points[:2])))
     assert all(np.isnan(one[f"{name}_sd"]) for name in MEASURES)
+
+
+def curve(test_error, train_error=None, **measures):
+    """A series with widths 1, 2, 3, ..."""
+    number = len(test_error)
+    rows = [
+        row(width=k + 1, test_error=test_error[k], train_error=(train_error or [0.5] * number)[k])
+        | {name: values[k] for name, values in measures.items()}
+        for k in range(number)
+    ]
+    return aggregate(table(rows))
+
+
+@pytest.mark.parametrize(
+    ("test_error", "peak"),
+    [
+        ([0.7, 0.6, 0.65, 0.7, 0.6, 0.5], 4),
+        ([0.6, 0.65, 0.5], 2),
+        ([0.7, 0.6, 0.5, 0.4], None),
+        ([0.4, 0.5, 0.6], None),
+        ([0.7, 0.6, 0.605, 0.5], None),
+        ([0.5, 0.5, 0.5], None),
+        ([0.5], None),
+    ],
+)
+def test_the_peak_of_the_test_error(test_error, peak):
+    assert find_peak(curve(test_error)) == peak
+
+
+@pytest.mark.parametrize(
+    ("train_error", "threshold"),
+    [([0.5, 0.2, 0.04, 0.0], 3), ([0.5, 0.0, 0.2, 0.0], 4), ([0.0, 0.0, 0.0, 0.0], 1), ([0.5, 0.4, 0.3, 0.2], None)],
+)
+def test_the_width_that_fits_the_training_labels(train_error, threshold):
+    assert find_threshold(curve([0.5] * 4, train_error)) == threshold
+
+
+def test_correlations_from_the_peak_on():
+    found = correlations(curve([0.6, 0.7, 0.6, 0.5], density=[1, 2, 3, 4], deviation=[1, 4, 3, 2]))
+    found = found.set_index(["widths", "measure"])["correlation"]
+    assert found["from the peak", "density"] == pytest.approx(-1)
+    assert found["from the peak", "deviation"] == pytest.approx(1)
+    assert found["all", "deviation"] < 1

@@ -8,7 +8,8 @@ from cases import CASES
 
 from lrviz.measures import colour_values, slope_norm
 from lrviz.polygon import find_regions
-from lrviz.tables import measure_regions, save_csv
+from lrviz.regions import PathMeasures
+from lrviz.tables import measure_classes, measure_regions, measure_segments, save_csv
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +41,32 @@ def test_a_table_gives_the_measures_back(regions, tmp_path):
 def test_classes_are_named(regions):
     names = tuple(f"class {index}" for index in range(regions.num_outputs))
     assert measure_regions(regions, names)["class"].tolist() == [names[index] for index in regions.predicted]
+
+
+def path_measures():
+    generator = np.random.default_rng(0)
+    return PathMeasures(
+        num_pieces=np.array([10, 30]),
+        length=np.array([2.0, 3.0]),
+        **{name: generator.random((2, 3)) for name in ("deviation", "variation", "deviation_as_published")},
+    )
+
+
+def test_segments_have_their_means_and_every_class():
+    measures = path_measures()
+    columns = measure_segments(measures, ("a", "b", "c"))
+    assert {len(column) for column in columns.values()} == {2}
+    np.testing.assert_array_equal(columns["density"], [5.0, 10.0])
+    np.testing.assert_array_equal(columns["variation_b"], measures.variation[:, 1])
+    np.testing.assert_allclose(columns["deviation"], measures.deviation.mean(1))
+    np.testing.assert_allclose(columns["mean_difference"] * measures.length, measures.deviation.mean(1))
+
+
+def test_classes_have_means_and_standard_deviations_over_segments():
+    measures = path_measures()
+    columns = measure_classes(measures, ("a", "b", "c"))
+    assert columns["class"].tolist() == ["a", "b", "c"]
+    first, second = measures.deviation
+    np.testing.assert_allclose(columns["deviation"], (first + second) / 2)
+    np.testing.assert_allclose(columns["deviation_sd"], np.abs(first - second) / np.sqrt(2))
+    np.testing.assert_allclose(columns["mean_difference"], (first + second) / 5)

@@ -26,7 +26,7 @@ from lrviz.export.paper import (
 )
 from lrviz.figures.compare import Cell, Panel, all_categories, comparison_map, share_scale, vector_panels
 from lrviz.figures.maps import paint_labels
-from lrviz.figures.width_curves import COLOUR, ERROR_COLOUR, STRIPS, width_curves
+from lrviz.figures.width_curves import COLOUR, ERROR_COLOUR, STRIPS, is_known, width_curves
 
 COMPARISON_SUFFIXES = (*PRINTED, ".html", ".csv")
 _TITLE = "Linear regions and width"
@@ -66,7 +66,8 @@ def render_comparison(
         return write_table(compare(members), description=spec.to_json())
     if suffix == ".html":
         alone = [replace(cell, link="") for cell in cells]
-        figures = [comparison_map(alone, columns=columns), width_curves(members)]
+        bounds = next(cell.panel.bounds for cell in cells if cell.panel is not None)
+        figures = [comparison_map(alone, bounds, columns=columns), width_curves(members)]
         return write_page(figures, title=_TITLE, description=spec.to_json())
     paper = paper or fitting_paper(len(cells), columns)
     return print_figure(
@@ -141,5 +142,5 @@ def _add_curve(axes: Axes, members: Sequence[Member], name: str, colour: str, st
         elinewidth=0.7,
     )  # fmt: skip
     values = np.array([value_of(member, name) for member in members])
-    faces = [colour if member.is_complete else "white" for member in members]
+    faces = [colour if is_known(member, name) else "white" for member in members]
     axes.scatter([member.width for member in members], values, s=9, c=faces, edgecolors=colour, linewidths=0.7)

@@ -3,6 +3,7 @@
 import html
 import io
 import tempfile
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from matplotlib.figure import Figure, FigureBase
 from lrviz.figures.colouring import Colouring
 from lrviz.figures.maps import is_dark
 from lrviz.figures.style import INK, colour_table
-from lrviz.regions import Regions
+from lrviz.regions import PathPieces, Regions
 from lrviz.tables import Columns, save_csv
 
 PRINTED = (".pdf", ".svg", ".png")
@@ -97,6 +98,15 @@ def write_table(columns: Columns, *, description: str) -> bytes:
         path = Path(folder) / "table.csv"
         save_csv(path, columns)
         return f"# {description}\n".encode() + path.read_bytes()
+
+
+def write_archive(result: Regions | PathPieces, *, description: str) -> bytes:
+    """A result as an npz archive; the description is its comment."""
+    buffer = io.BytesIO()
+    result.save(buffer)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.comment = description.encode()
+    return buffer.getvalue()
 
 
 def add_polygons(axes: Axes, regions: Regions, colouring: Colouring, *, outlined: bool) -> None:

@@ -1,8 +1,6 @@
 """A region map as a file."""
 
-import io
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from lrviz.export.paper import (
     add_polygons,
     frame_plane,
     print_figure,
+    write_archive,
     write_page,
     write_table,
 )
@@ -77,7 +76,7 @@ def render(
         raise InvalidRequest("A figure needs at least one region; got none. Find regions first.")
     paper, description = paper or Paper(), view.to_json()
     if suffix == ".npz":
-        return _npz(regions, description)
+        return write_archive(regions, description=description)
     if suffix == ".csv":
         return write_table(measure_regions(regions, class_names), description=description)
     colouring = colour_regions(regions, view.colour, class_index=view.class_index, class_names=class_names)
@@ -113,11 +112,3 @@ def _draw(figure: Figure, regions: Regions, colouring: Colouring, edges: str, si
         ]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, edgecolor=FAINT)
-
-
-def _npz(regions: Regions, description: str) -> bytes:
-    buffer = io.BytesIO()
-    regions.save(buffer)
-    with zipfile.ZipFile(buffer, "a") as archive:
-        archive.comment = description.encode()
-    return buffer.getvalue()

@@ -34,9 +34,8 @@ LABEL_SIDE = 1000
 """Pixels along the longer side of a panel's labels; a picture has half as many, smoothed."""
 
 HOVER_SIDE = 28
-_BAR = 118
-_ROW_TITLE = 46
-_BOTTOM = 48
+_TITLE, _KEY, _BOTTOM = 46, 52, 48
+"""Pixels of the two lines above a map, of the colour bar or legend above all, and of the axis below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,55 +130,64 @@ def vector_panels(panels: Sequence[Panel], limit: int = MAX_POLYGONS) -> set[int
     return chosen
 
 
-def comparison_map(cells: Sequence[Cell], *, columns: int, side: int = 360) -> go.Figure:
+def comparison_map(
+    cells: Sequence[Cell], bounds: Float[np.ndarray, "2 2"], *, columns: int, side: int = 340
+) -> go.Figure:
     """Draw the maps of several models in a grid.
 
     Args:
         cells: the models, row by row.
+        bounds: [[u low, v low], [u high, v high]] of the window that they share.
         columns: cells in a row.
         side: height of a map in pixels.
     """
     rows = -(-len(cells) // columns)
-    figure = _grid(rows, columns, side)
+    figure = make_subplots(
+        rows, columns, horizontal_spacing=0.025, vertical_spacing=_TITLE / (rows * (side + _TITLE) - _TITLE)
+    )
     shown = share_scale([cell.panel for cell in cells if cell.panel is not None])
     vector, panels = vector_panels(shown), iter(enumerate(shown))
     for place, cell in enumerate(cells):
-        row, column = place // columns + 1, place % columns + 1
+        where = {"row": place // columns + 1, "col": place % columns + 1}
         if cell.panel is not None:
             index, panel = next(panels)
-            _draw_panel(figure, panel, row, column, as_polygons=index in vector)
+            _draw_panel(figure, panel, as_polygons=index in vector, **where)
+        else:
+            figure.add_trace(go.Scatter(x=[None], y=[None], showlegend=False), **where)  # without one it has no axes
         _annotate(figure, cell, place)
-    if shown:
-        figure.add_traces(_shared_legend(shown))
-        _frame(figure, shown[0].bounds, rows, columns)
-    _hide_unused(figure, len(cells), rows * columns)
+    _frame(figure, bounds, len(cells), columns)
+    _lay_out(figure, shown, rows * (side + _TITLE) - _TITLE)
     return figure
 
 
-def _grid(rows: int, columns: int, side: int) -> go.Figure:
-    height = rows * (side + _ROW_TITLE) + _BOTTOM
-    inner = height - _BOTTOM - _ROW_TITLE
-    figure = make_subplots(
-        rows, columns, horizontal_spacing=0.025, vertical_spacing=_ROW_TITLE / inner if rows > 1 else 0
-    )
+def _lay_out(figure: go.Figure, shown: Sequence[Panel], inner_height: int) -> None:
+    """The frame of the figure, with the colour bar or the legend above all titles, where no width can displace it."""
+    key = _shared_legend(shown) if shown else []
+    above = 1 + _TITLE / inner_height
+    for trace in key:
+        if trace.marker.showscale:
+            trace.marker.colorbar.update(
+                orientation="h", x=1, xanchor="right", y=above, yanchor="bottom", lenmode="fraction", len=0.4,
+                thickness=10, title_side="top", xpad=0, ypad=0,
+            )  # fmt: skip
+    figure.add_traces(key)
     figure.update_layout(
-        template=template(), height=height, hovermode="closest", hoverdistance=16,
-        margin={"l": 56, "r": _BAR, "t": _ROW_TITLE, "b": _BOTTOM},
-        legend={"x": 1.01, "xanchor": "left", "y": 1, "yanchor": "top", "borderwidth": 0},
+        template=template(), height=inner_height + _TITLE + _KEY + _BOTTOM, hovermode="closest", hoverdistance=16,
+        margin={"l": 56, "r": 14, "t": _TITLE + _KEY, "b": _BOTTOM},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": above, "yanchor": "bottom", "borderwidth": 0},
         newselection={"line": {"color": ACCENT, "width": 1.5, "dash": "solid"}},
         activeselection={"fillcolor": ACCENT, "opacity": 0.08},
     )  # fmt: skip
-    return figure
 
 
-def _draw_panel(figure: go.Figure, panel: Panel, row: int, column: int, *, as_polygons: bool) -> None:
+def _draw_panel(figure: go.Figure, panel: Panel, row: int, col: int, *, as_polygons: bool) -> None:
     if as_polygons and panel.polygons is not None:
         lines = edge_lines(panel.polygons, "thin", light=is_dark(panel.polygons, panel.colouring))
         for trace in (*fills(panel.polygons, panel.colouring), *lines):
-            figure.add_trace(trace, row, column)
+            figure.add_trace(trace, row, col)
     else:
-        figure.add_layout_image(placed(panel_picture(panel), panel.bounds), row=row, col=column)
-    figure.add_trace(panel.hover, row, column)
+        figure.add_layout_image(placed(panel_picture(panel), panel.bounds), row=row, col=col)
+    figure.add_trace(panel.hover, row, col)
 
 
 def _annotate(figure: go.Figure, cell: Cell, place: int) -> None:
@@ -205,7 +213,8 @@ def _shared_legend(panels: Sequence[Panel]) -> list[go.Scatter]:
     return legend(replace(panels[0].colouring, categories=all_categories(panels)))
 
 
-def _frame(figure: go.Figure, bounds: Float[np.ndarray, "2 2"], rows: int, columns: int) -> None:
+def _frame(figure: go.Figure, bounds: Float[np.ndarray, "2 2"], num_cells: int, columns: int) -> None:
+    """One zoom and equal scales for all maps; numbers and names at the left and below the lowest of each column."""
     (u0, v0), (u1, v1) = bounds
     numbers = {"exponentformat": "power", "nticks": 5}
     figure.update_xaxes(range=[u0, u1], matches="x", constrain="domain", showticklabels=False, **numbers)
@@ -213,12 +222,7 @@ def _frame(figure: go.Figure, bounds: Float[np.ndarray, "2 2"], rows: int, colum
         range=[v0, v1], matches="y", scaleanchor="x", constrain="domain", constraintoward="top",
         showticklabels=False, **numbers,
     )  # fmt: skip
-    figure.update_xaxes(row=rows, showticklabels=True, title="u (L2 distance)")
     figure.update_yaxes(col=1, showticklabels=True, title="v (L2 distance)")
-
-
-def _hide_unused(figure: go.Figure, used: int, total: int) -> None:
-    for place in range(used, total):
-        number = str(place + 1)
-        figure.layout[f"xaxis{number}"].visible = False
-        figure.layout[f"yaxis{number}"].visible = False
+    for place in range(max(num_cells - columns, 0), num_cells):
+        lowest = {"row": place // columns + 1, "col": place % columns + 1}
+        figure.update_xaxes(showticklabels=True, title="u (L2 distance)", **lowest)

@@ -16,6 +16,9 @@ from lrviz.figures.style import ACCENT, CLASS_COLOURS, FAINT, INK, template
 NUM_COLUMNS = 1000
 """Columns of pixels that lines are thinned to."""
 
+QUIET = "#5b6875"
+"""Colour of small notes."""
+
 MODEL_COLOURS = ("#00798c", "#d1495b", "#b6820f", "#8f5da8", "#2e4057", "#66a182")
 """One colour per model, that colour-blind readers tell apart."""
 
@@ -70,6 +73,36 @@ class Stretch:
         return [self.low - self.room, self.high + self.room]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PathDrawing:
+    """What a figure of a path shows.
+
+    Attributes:
+        lines: what to draw; the deviation of the first one is shaded, and the breakpoints are those of its curve.
+        stretch: which part of the path.
+        images: the image at every anchor of the path, to show above it.
+        layer_names: names of the layers of the first line's network.
+        unit_name: names a unit of that network.
+        all_chords: whether every line has its chord, and none is shaded, as fits the classes of one model.
+    """
+
+    lines: Sequence[Line]
+    stretch: Stretch
+    images: Sequence[UInt8[np.ndarray, "3 h w"]] | UInt8[np.ndarray, "n 3 h w"] = ()
+    layer_names: tuple[str, ...] = ()
+    unit_name: UnitName = str
+    all_chords: bool = False
+
+    @property
+    def is_shaded(self) -> bool:
+        """Whether the deviation of the first line is shaded."""
+        return not self.all_chords and self.stretch.baseline != "view"
+
+    def has_chord(self, index: int) -> bool:
+        """Whether the chord of a line is drawn."""
+        return self.stretch.baseline != "view" and (index == 0 or self.all_chords)
+
+
 def model_lines(curves: Sequence[tuple[str, Curve]], output: int) -> tuple[Line, ...]:
     """One output of several models, each in its colour."""
     return tuple(
@@ -111,43 +144,22 @@ def baseline_at(line: Line, stretch: Stretch, position: Float[np.ndarray, "n"]) 
     return np.zeros_like(position)
 
 
-def path_figure(
-    lines: Sequence[Line],
-    stretch: Stretch,
-    *,
-    images: Sequence[UInt8[np.ndarray, "3 h w"]] = (),
-    layer_names: tuple[str, ...] = (),
-    unit_name: UnitName = str,
-    chords: str = "first",
-) -> go.Figure:
-    """Draw lines over a stretch of a path.
-
-    Args:
-        lines: what to draw; the first one's deviation is shaded, and the breakpoints are those of its curve.
-        stretch: which part.
-        images: the image at every anchor of the path, to show above it.
-        layer_names: names of the layers of the first line's network.
-        unit_name: names a unit of that network.
-        chords: "first" draws the chords of the first line and shades its deviation; "all" draws those of all lines.
-    """
-    figure = _frame(stretch, rug_height(len(layer_names)))
+def path_figure(drawing: PathDrawing) -> go.Figure:
+    """The interactive figure of a drawing."""
+    lines, stretch = drawing.lines, drawing.stretch
+    figure = _frame(stretch, rug_height(len(drawing.layer_names)))
     for index, line in reversed(list(enumerate(lines))):
-        if stretch.baseline != "view" and (index == 0 or chords == "all"):
+        if drawing.has_chord(index):
             figure.add_trace(_chord(line, stretch, first=index == 0), 2, 1)
-        figure.add_trace(_curve(line, stretch, shaded=_is_shaded(stretch, chords) and index == 0), 2, 1)
-    for line in lines[:1] if chords == "all" else lines:
-        figure.add_trace(hover_trace(line, stretch, unit_name), 2, 1)
+        figure.add_trace(_curve(line, stretch, shaded=drawing.is_shaded and index == 0), 2, 1)
+    for line in lines[:1] if drawing.all_chords else lines:
+        figure.add_trace(hover_trace(line, stretch, drawing.unit_name), 2, 1)
     if lines:
-        _mark_anchors(figure, lines[0].curve, stretch, images)
-        figure.update_yaxes(row=2, range=_value_range(lines, stretch, with_chord=_is_shaded(stretch, chords)))
-        add_breakpoints(figure, 3, lines[0].curve, stretch.range, layer_names, unit_name)
-    what = {"zero": "f", "chord": "f − chord", "view": "f − line of the view"}[stretch.baseline]
-    figure.update_yaxes(row=2, title=f"{what} (logit)", exponentformat="power")
+        _mark_anchors(figure, drawing)
+        figure.update_yaxes(row=2, range=value_range(drawing))
+        add_breakpoints(figure, 3, lines[0].curve, stretch.range, drawing.layer_names, drawing.unit_name)
+    figure.update_yaxes(row=2, title=value_title(stretch), exponentformat="power")
     return figure
-
-
-def _is_shaded(stretch: Stretch, chords: str) -> bool:
-    return chords == "first" and stretch.baseline != "view"
 
 
 def _frame(stretch: Stretch, rug: int) -> go.Figure:
@@ -188,9 +200,9 @@ def _chord(line: Line, stretch: Stretch, *, first: bool) -> go.Scatter:
     """The chord at the positions at which the line is drawn."""
     every_position, every_value = line_points(line, stretch)
     position, _ = thin(every_position, every_value, NUM_COLUMNS)
-    chord = line.curve.chord_at(position, line.output) - baseline_at(line, stretch, position)
     return go.Scatter(
-        x=position, y=chord, mode="lines", hoverinfo="skip", name="chord", showlegend=first,
+        x=position, y=chord_values(line, stretch, position), mode="lines", hoverinfo="skip", name="chord",
+        showlegend=first,
         line={"color": INK if first else line.colour, "width": 1.2 if first else 0.8, "dash": "4px,3px"},
     )  # fmt: skip
 
@@ -238,30 +250,44 @@ def _knot_name(curve: Curve, knot: int, unit_name: UnitName) -> str:
     return f"anchor {anchor}" if curve.anchors[anchor] == knot else "a unit that changes where others do"
 
 
-def _mark_anchors(
-    figure: go.Figure, curve: Curve, stretch: Stretch, images: Sequence[UInt8[np.ndarray, "3 h w"]]
-) -> None:
-    """Lines at the anchors; images at those that are seen, and at both ends of a view that sees few."""
+def _mark_anchors(figure: go.Figure, drawing: PathDrawing) -> None:
+    """Lines at the anchors, and the images above them."""
+    for x in seen_anchors(drawing).values():
+        figure.add_vline(x=x, line={"width": 1, "color": FAINT}, layer="below", row=2, col=1)  # type: ignore[arg-type]
+    shown = shown_images(drawing)
+    for x, (name, image) in shown.items():
+        _place_image(figure, x, image, drawing.stretch)
+        figure.add_annotation(
+            text=name if len(shown) < 10 else name.removeprefix("anchor "), x=x, xref="x2", y=1, yref="y2 domain",
+            yanchor="bottom", showarrow=False, font={"size": 10, "color": QUIET}, yshift=-2,
+        )  # fmt: skip
+
+
+def seen_anchors(drawing: PathDrawing) -> dict[int, float]:
+    """Numbers and positions of the anchors in the view."""
+    curve, stretch = drawing.lines[0].curve, drawing.stretch
+    position = curve.position[curve.anchors]
+    return {k: float(x) for k, x in enumerate(position) if stretch.low <= x <= stretch.high}
+
+
+def shown_images(drawing: PathDrawing) -> dict[float, tuple[str, UInt8[np.ndarray, "3 h w"]]]:
+    """Images by position, with their names: those of the anchors in the view, and of its ends if these are few."""
+    images, stretch = drawing.images, drawing.stretch
+    curve = drawing.lines[0].curve
     anchors = curve.position[curve.anchors]
-    seen = [k for k in range(len(anchors)) if stretch.low - 1e-12 <= anchors[k] <= stretch.high + 1e-12]
-    for k in seen:
-        figure.add_vline(x=anchors[k], line={"width": 1, "color": FAINT}, layer="below", row=2, col=1)  # type: ignore[arg-type]
-    shown = {float(anchors[k]): (f"anchor {k}", images[k]) for k in seen if k < len(images)}
-    if len(shown) < 3 and len(images) >= len(anchors):
+    if len(images) < len(anchors):
+        return {}
+    shown = {x: (f"anchor {k}", images[k]) for k, x in seen_anchors(drawing).items()}
+    if len(shown) < 3:
         ends = (max(stretch.low, 0.0), min(stretch.high, curve.length))
         shown = {x: ("", image_at(anchors, images, x)) for x in ends} | shown
-    for x in sorted(shown)[:: 1 + len(shown) // _MOST_IMAGES]:
-        name, image = shown[x]
-        _place_image(figure, x, image, stretch)
-        if name:
-            figure.add_annotation(
-                text=name if len(shown) < 10 else name.split()[1], x=x, xref="x2", y=1, yref="y2 domain",
-                yanchor="bottom", showarrow=False, font={"size": 10, "color": "#5b6875"}, yshift=-2,
-            )  # fmt: skip
+    return {x: shown[x] for x in sorted(shown)[:: 1 + len(shown) // _MOST_IMAGES]}
 
 
 def image_at(
-    anchors: Float[np.ndarray, "n"], images: Sequence[UInt8[np.ndarray, "3 h w"]], position: float
+    anchors: Float[np.ndarray, "n"],
+    images: Sequence[UInt8[np.ndarray, "3 h w"]] | UInt8[np.ndarray, "n 3 h w"],
+    position: float,
 ) -> UInt8[np.ndarray, "3 h w"]:
     """The image at a position of the path, between two anchors."""
     left = int(np.clip(np.searchsorted(anchors, position, side="right") - 1, 0, len(anchors) - 2))
@@ -277,17 +303,28 @@ def _place_image(figure: go.Figure, x: float, image: UInt8[np.ndarray, "3 h w"],
     )  # fmt: skip
 
 
-def _value_range(lines: Sequence[Line], stretch: Stretch, *, with_chord: bool) -> list[float]:
+def value_range(drawing: PathDrawing) -> list[float]:
     """What all lines take; the chord as well, unless it is so far away that the line would look flat."""
-    own = np.concatenate([line_points(line, stretch)[1] for line in lines])
+    stretch, first = drawing.stretch, drawing.lines[0]
+    own = np.concatenate([line_points(line, stretch)[1] for line in drawing.lines])
     if not own.size:
         return [-1.0, 1.0]
     low, high = float(own.min()), float(own.max())
-    if with_chord:
-        position = line_points(lines[0], stretch)[0]
-        chord = lines[0].curve.chord_at(position, lines[0].output) - baseline_at(lines[0], stretch, position)
+    if drawing.is_shaded:
+        chord = chord_values(first, stretch, line_points(first, stretch)[0])
         both = min(low, float(chord.min())), max(high, float(chord.max()))
         if both[1] - both[0] <= 4 * (high - low):
             low, high = both
     room = 0.06 * (high - low) or max(abs(high), 1.0) * 1e-3
     return [low - room, high + room]
+
+
+def chord_values(line: Line, stretch: Stretch, position: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """The chords of a line at some positions, its baseline subtracted."""
+    return line.curve.chord_at(position, line.output) - baseline_at(line, stretch, position)
+
+
+def value_title(stretch: Stretch) -> str:
+    """What the vertical axis shows, with its unit."""
+    what = {"zero": "f", "chord": "f − chord", "view": "f − line of the view"}[stretch.baseline]
+    return f"{what} (logit)"

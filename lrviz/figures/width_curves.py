@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from lrviz.comparison import Member, spread_over_seeds, value_of
+from lrviz.comparison import ERRORS, Member, spread_over_seeds, value_of
 from lrviz.figures.style import FAINT, INK, template
 from lrviz.measures import QUANTITIES
 
@@ -37,8 +37,8 @@ _SLOPE_UNIT = QUANTITIES["slope"].unit
 STRIPS = (
     Strip(measure="test_error", title="test error", unit="train error dotted"),
     Strip(measure="density", title="density", unit="regions per squared L2 distance", logarithmic=True),
-    Strip(measure="mean_slope", title="mean slope, all logits", unit=_SLOPE_UNIT),
-    Strip(measure="mean_jump", title="mean jump between neighbours", unit=_SLOPE_UNIT),
+    Strip(measure="mean_slope", title="mean slope", unit=_SLOPE_UNIT),
+    Strip(measure="mean_jump", title="mean jump", unit=_SLOPE_UNIT),
     Strip(measure="mean_similarity", title="similarity of neighbours", unit="cosine"),
     Strip(measure="deviation_per_area", title="mean absolute deviation", unit="logit"),
 )
@@ -95,12 +95,17 @@ def _add_curve(
             x=[member.width for member in dots], y=[value_of(member, name) for member in dots], mode="markers",
             marker={
                 "size": 6, "line": {"width": 1.2, "color": colour},
-                "color": [colour if member.is_complete else "white" for member in dots],
+                "color": [colour if is_known(member, name) else "white" for member in dots],
             },
             text=[member.model for member in dots], hovertemplate="%{text}<br>%{y:.4~g}<extra></extra>", name=name,
         ),
         row, 1,
     )  # fmt: skip
+
+
+def is_known(member: Member, name: str) -> bool:
+    """Whether a value is that of the whole window, or needs no window."""
+    return member.is_complete or name in ERRORS
 
 
 def _add_title(figure: go.Figure, title: str, row: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -18,8 +19,8 @@ from lrviz.ui.jobs import Job
 from lrviz.view import ViewSpec
 from lrviz.zoo import Card
 
-_SIDES = {1: 520, 2: 440, 3: 350, 4: 265, 5: 208, 6: 172}
-"""Height of a map in pixels, by the number of columns: as high as it is wide on a screen of 1600 pixels."""
+_SIDES = {1: 520, 2: 440, 3: 340, 4: 260, 5: 206, 6: 172}
+"""Height of a map in pixels, by the number of columns: about as high as it is wide on a screen of 1500 pixels."""
 
 _MOST_COLUMNS = 6
 _SIZE = f"about {compare_jobs.TARGET_REGIONS:,} regions in the widest network"
@@ -36,7 +37,7 @@ def compare_widths() -> None:
     look.apply_look()
     models = compare_models.chosen()
     with st.sidebar:
-        look.brand("lrviz", "The same window in networks of several widths")
+        look.brand("lrviz", "One window in networks of several widths")
         compare_models.choose_models()
     explore.show_notice()
     header = st.container()
@@ -84,7 +85,8 @@ def _show(spec: CompareSpec, header: st.delta_generator.DeltaGenerator) -> None:
     slots = compare_jobs.fill_slots(spec, cards, device)
     cells = [_cell(view, card, slot) for view, card, slot in zip(spec.views, cards, slots, strict=True)]
     members = [slot.member for slot in slots if isinstance(slot, Found)]
-    _show_maps(spec, cells, num_columns(cards), lambda: compare_jobs.show_progress(slots, cards))
+    bounds = np.stack([scene.window.corners.min(0), scene.window.corners.max(0)])
+    _show_maps(spec, cells, bounds, num_columns(cards), lambda: compare_jobs.show_progress(slots, cards))
     _show_failures(cards, slots)
     if members:
         _show_measures(members)
@@ -101,7 +103,9 @@ def _window_text(view: ViewSpec) -> str:
     return f"window {width:.3g} × {height:.3g}"
 
 
-def _show_maps(spec: CompareSpec, cells: Sequence[Cell], columns: int, show_progress: Callable[[], None]) -> None:
+def _show_maps(
+    spec: CompareSpec, cells: Sequence[Cell], bounds: np.ndarray, columns: int, show_progress: Callable[[], None]
+) -> None:
     left, right = st.columns([2.2, 1], vertical_alignment="center")
     with left:
         look.heading("Exact regions", "exact", _window_text(spec.view))
@@ -116,7 +120,8 @@ def _show_maps(spec: CompareSpec, cells: Sequence[Cell], columns: int, show_prog
     show_progress()
     began = time.monotonic()
     known = [(cell.title, cell.detail, cell.notice) for cell in cells]
-    figure = _figure(repr((spec.to_json(), known)), cells, columns, "select" if mode == "New window" else "zoom")
+    figure = _figure(repr((spec.to_json(), known)), cells, bounds, columns)
+    figure.update_layout(dragmode="select" if mode == "New window" else "zoom")
     st.session_state.drawing_seconds = time.monotonic() - began
     chart = f"maps-{mode}-{state.generation()}"
     st.plotly_chart(
@@ -125,8 +130,8 @@ def _show_maps(spec: CompareSpec, cells: Sequence[Cell], columns: int, show_prog
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
-def _figure(key: str, _cells: Sequence[Cell], columns: int, drag: str) -> go.Figure:
-    return comparison_map(_cells, columns=columns, side=_SIDES[columns]).update_layout(dragmode=drag)
+def _figure(key: str, _cells: Sequence[Cell], _bounds: np.ndarray, columns: int) -> go.Figure:
+    return comparison_map(_cells, _bounds, columns=columns, side=_SIDES[columns])
 
 
 def _box_drawn(chart: str) -> None:
@@ -156,22 +161,32 @@ def _cell(view: ViewSpec, card: Card, slot: Slot) -> Cell:
 
 
 def _show_failures(cards: Sequence[Card], slots: Sequence[Slot]) -> None:
-    failed = [(card, slot) for card, slot in zip(cards, slots, strict=True) if isinstance(slot, str)]
-    for card, message in failed:
-        st.error(f"k = {card.width}, seed {card.seed}: {message}", icon=":material/error:")
+    """What is not complete, and ways out of it."""
+    failed = [
+        f"k = {card.width}, seed {card.seed}: {slot}"
+        for card, slot in zip(cards, slots, strict=True)
+        if isinstance(slot, str)
+    ]
     partial = [slot.member for slot in slots if isinstance(slot, Found) and not slot.member.is_complete]
+    if failed:
+        st.error("  \n".join(failed), icon=":material/error:")
     if partial:
         st.warning(
-            f"The maps of {', '.join(member.model for member in partial)} cover a part of the window only, so their "
-            "numbers are those of that part. Raise the budget or choose a smaller window.",
+            f"Only a part of the window is covered by {', '.join(member.model for member in partial)}; the measures "
+            "are those of that part, and hollow in the curves. The deviation needs the whole window.",
             icon=":material/warning:",
         )
-    if failed or any(member.summary.status == "cancelled" for member in partial):
-        st.button("Try again", on_click=compare_jobs.try_again)
+    if failed or partial:
+        smaller, again, _ = st.columns([1.4, 1, 3])
+        smaller.button(
+            "Window that suits the widest", type="primary", width="stretch",
+            on_click=lambda: _go_to(compare_jobs.LARGEST), help="The largest one that every network can hold.",
+        )  # fmt: skip
+        again.button("Try again", on_click=compare_jobs.try_again, width="stretch")
 
 
 def _show_measures(members: Sequence[Member]) -> None:
-    curves, table = st.columns([1, 1.4], gap="medium")
+    curves, table = st.columns([1, 1.75], gap="medium")
     with curves:
         st.html('<div class="lr-head"><span class="t">Against width</span></div>')
         st.plotly_chart(width_curves(members), key="curves", theme=None, config={"displayModeBar": False})
@@ -188,21 +203,23 @@ def _show_table(members: Sequence[Member]) -> None:
     )
 
 
-def _number(label: str, form: str, explanation: str) -> Any:
-    return st.column_config.NumberColumn(label, format=form, help=explanation)
+def _number(label: str, width: int, form: str, explanation: str) -> Any:
+    return st.column_config.NumberColumn(label, width=width, format=form, help=explanation)
 
 
 _COLUMNS = {
-    "width": _number("k", "%d", "width"),
-    "seed": _number("seed", "%d", "seed of the training"),
-    "num_regions": _number("regions", "localized", "number of regions in the window"),
-    "density": _number("per area", "localized", "regions per squared unit of L2 distance"),
-    "mean_slope": _number("slope", "%.3g", "mean slope of all logits together, in logits per unit of L2 distance"),
-    "mean_jump": _number("jump", "%.3g", "mean norm of the difference of neighbouring slopes, same unit"),
-    "mean_similarity": _number("similarity", "%.5f", "mean cosine between neighbouring slopes"),
-    "deviation_per_area": _number("deviation", "%.3g", "mean absolute deviation from the interpolation, in logits"),
-    "train_error": _number("train err.", "%.3f", "share of the training images, with the labels it was taught"),
-    "test_error": _number("test err.", "%.3f", "share of the test images that is classified wrongly"),
+    "width": _number("k", 36, "%d", "width"),
+    "seed": _number("seed", 46, "%d", "seed of the training"),
+    "num_regions": _number("regions", 68, "localized", "number of regions in the window"),
+    "density": _number("per area", 72, "localized", "regions per squared unit of L2 distance"),
+    "mean_slope": _number("slope", 52, "%.3g", "mean slope of all logits together, in logits per unit of L2 distance"),
+    "mean_jump": _number("jump", 66, "%.3g", "mean norm of the difference of neighbouring slopes, in the same unit"),
+    "mean_similarity": _number("similarity", 70, "%.5f", "mean cosine of the angle between neighbouring slopes"),
+    "deviation_per_area": _number("deviation", 74, "%.3g", "mean absolute deviation from the interpolation, in logits"),
+    "train_error": _number(
+        "train", 50, "%.3f", "train error: share of the training images, by the labels it was taught"
+    ),
+    "test_error": _number("test", 50, "%.3f", "test error: share of the test images that is classified wrongly"),
 }
 
 

@@ -1,0 +1,210 @@
+"""The controls of the Paths page: path, models, class, and the part that is drawn."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from lrviz.curve import Curve
+from lrviz.errors import LrvizError
+from lrviz.images import ImageRecord, load_image
+from lrviz.path_view import ALL, MAX_ANCHORS, MAX_MODELS, NUM_IMAGES, PREDICTED, PathView
+from lrviz.paths import FEW_ANCHORS, NUM_ANCHORS
+from lrviz.ui import look, path_state, resources, triplet
+from lrviz.ui.gallery import choose_image
+
+_KINDS = {
+    "closed": "closed: an image moved on a circle",
+    "open": "open: an image moved down",
+    "triplet": "edges of a triplet",
+    "images": "list of images",
+}
+_BASELINES = {"zero": "f", "chord": "f − chord", "view": "f − view"}
+
+
+def choose_path() -> None:
+    """The kind of path, its images, and how far an image is moved."""
+    view = path_state.current()
+    _put("p-kind", view.kind)
+    st.selectbox(
+        "Path", list(_KINDS), key="p-kind", format_func=lambda kind: _KINDS[kind],
+        on_change=lambda: path_state.set_kind(st.session_state["p-kind"]),
+    )  # fmt: skip
+    _show_images(view)
+    if view.kind in ("closed", "open"):
+        _choose_translations(view)
+
+
+def _show_images(view: PathView) -> None:
+    fewest, most = NUM_IMAGES[view.kind]
+    for index, reference in enumerate(view.images):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            _show_image(index, reference)
+            _offer(f"p-change-{index}", "Change", index)
+            if len(view.images) > fewest:
+                st.button(
+                    "", icon=":material/close:", key=f"p-remove-{index}", help="Leave this image out",
+                    on_click=path_state.remove_image, args=(index,),
+                )  # fmt: skip
+    if len(view.images) < most:
+        _offer("p-add", "Add an image", len(view.images))
+
+
+def _show_image(index: int, reference: str) -> None:
+    record = readable(reference)
+    letter = str(index)
+    if record is None:
+        st.markdown(f"**{letter}** not readable")
+    else:
+        look.image_card(letter, record.image, record.label or triplet.origin(reference), reference[-24:])
+
+
+def readable(reference: str) -> ImageRecord | None:
+    """An image; None if it cannot be loaded."""
+    try:
+        return load_image(reference)
+    except LrvizError:
+        return None
+
+
+def _offer(key: str, label: str, index: int) -> None:
+    if st.button(label, key=key):
+        choose_image(f"image {index} of the path", lambda reference: path_state.set_image(index, reference))
+
+
+def _choose_translations(view: PathView) -> None:
+    left, right = st.columns(2, gap="small")
+    _put("p-anchors", view.num_anchors)
+    left.number_input(
+        "anchors", 2, MAX_ANCHORS, key="p-anchors",
+        help=f"Translations of the image on the path. The paper takes {NUM_ANCHORS}, or {FEW_ANCHORS}.",
+        on_change=lambda: path_state.change_path(num_anchors=st.session_state["p-anchors"]),
+    )  # fmt: skip
+    _put("p-radius", view.radius)
+    right.number_input(
+        "radius (pixels)", 0.5, 31.0, key="p-radius", step=0.5, format="%.1f",
+        help="How far the image is moved. The paper takes 4; offsets are rounded to whole pixels.",
+        on_change=lambda: path_state.change_path(radius=st.session_state["p-radius"]),
+    )  # fmt: skip
+
+
+def choose_models() -> None:
+    """One or more models, and the one whose deviation and breakpoints are drawn."""
+    view = path_state.current()
+    names = [card.name for card in resources.cards()]
+    _put("p-models", list(in_order(view.models)))
+    st.multiselect(
+        "Models", [*names, *(name for name in view.models if name not in names)], key="p-models",
+        max_selections=MAX_MODELS, on_change=_models_changed,
+    )  # fmt: skip
+    if len(view.models) > 1:
+        _put("p-focus", view.models[0])
+        st.selectbox(
+            "Deviation and breakpoints of", in_order(view.models), key="p-focus",
+            on_change=lambda: _focus(st.session_state["p-focus"]),
+        )  # fmt: skip
+
+
+def _models_changed() -> None:
+    chosen, view = st.session_state["p-models"], path_state.current()
+    if not chosen:
+        st.session_state.notice = "A path needs at least one model, so the last one was kept."
+        return
+    kept = [name for name in view.models if name in chosen]
+    path_state.change(models=(*kept, *(name for name in chosen if name not in kept)))
+
+
+def _focus(name: str) -> None:
+    models = path_state.current().models
+    path_state.change(models=(name, *(other for other in models if other != name)))
+
+
+def in_order(models: Sequence[str]) -> tuple[str, ...]:
+    """Models in the order of the list of all models, whichever is chosen first: so each keeps its colour."""
+    place = {card.name: k for k, card in enumerate(resources.cards())}
+    return tuple(sorted(models, key=lambda name: (place.get(name, len(place)), name)))
+
+
+def choose_output(classes: tuple[str, ...], predicted: int | None) -> None:
+    """Which output is drawn, and what is subtracted from it."""
+    view = path_state.current()
+    names = {PREDICTED: "predicted class", ALL: "all classes"} | {str(k): name for k, name in enumerate(classes)}
+    if predicted is not None:
+        names[PREDICTED] += f" ({classes[predicted]})"
+    _put("p-output", view.output if view.output in names else PREDICTED)
+    st.selectbox(
+        "Class", list(names), key="p-output", format_func=lambda key: names[key],
+        on_change=lambda: path_state.change(output=st.session_state["p-output"]),
+        help="The predicted class is that of the first image, by the first model. All classes are those of one model.",
+    )  # fmt: skip
+    _put("p-baseline", view.baseline)
+    st.segmented_control(
+        "Draw", list(_BASELINES), key="p-baseline", format_func=lambda key: _BASELINES[key], required=True,
+        on_change=lambda: path_state.change(baseline=st.session_state["p-baseline"]), width="stretch",
+        help="f itself; f minus its chord, whose area is the deviation; or f minus the line through its values at both "
+        "ends of the view, which makes single pieces visible.",
+    )  # fmt: skip
+
+
+def choose_device() -> str:
+    """Where the engine works."""
+    return st.selectbox("Device", resources.devices(), key="w-device", format_func=str.upper)
+
+
+def choose_part(curve: Curve) -> None:
+    """The part of the path that is drawn: a segment, numbers, and steps from there."""
+    view = path_state.current()
+    stretch = path_state.stretch_of(view, curve.length)
+    columns = st.columns([1.5, 1.25, 1.25, 0.5, 0.5, 0.9, 1.25], gap="small", vertical_alignment="bottom")
+    with columns[0]:
+        _choose_segment(curve, (stretch.low, stretch.high))
+    _put("p-start", stretch.low)
+    _put("p-end", stretch.high)
+    step = (stretch.high - stretch.low) / 4
+    for column, key, label in ((columns[1], "p-start", "from"), (columns[2], "p-end", "to")):
+        column.number_input(
+            label, 0.0, curve.length, key=key, step=step, format="%.8g",
+            on_change=lambda: path_state.show_part(
+                st.session_state["p-start"], st.session_state["p-end"], curve.length
+            ),
+        )  # fmt: skip
+    size, middle = stretch.high - stretch.low, (stretch.low + stretch.high) / 2
+    whole = size >= curve.length
+    moves: tuple[tuple[Any, str, str, str, Callable[[], None], bool], ...] = (
+        (columns[3], "", ":material/chevron_left:", "Move back", _move(curve, stretch.low - size / 2, size), whole),
+        (columns[4], "", ":material/chevron_right:", "Move on", _move(curve, stretch.low + size / 2, size), whole),
+        (columns[5], "Zoom out", "", "Three times as much", _move(curve, middle - 1.5 * size, 3 * size), whole),
+        (
+            columns[6], "Single pieces", "", f"Show {path_state.FEW_PIECES} pieces around the middle of the view",
+            lambda: path_state.show_few_pieces(curve), not curve.is_exact,
+        ),
+    )  # fmt: skip
+    for column, label, icon, explanation, move, disabled in moves:
+        column.button(
+            label, icon=icon or None, help=explanation, on_click=move, disabled=disabled, width="stretch",
+            key=f"p-move-{explanation}",
+        )  # fmt: skip
+
+
+def _choose_segment(curve: Curve, shown: tuple[float, float]) -> None:
+    ends = curve.position[curve.anchors]
+    parts = {"whole path": (0.0, curve.length)} | {
+        f"segment {k + 1}": (float(ends[k]), float(ends[k + 1])) for k in range(curve.num_segments)
+    }
+    near = [name for name, part in parts.items() if max(abs(a - b) for a, b in zip(part, shown, strict=True)) < 1e-9]
+    _put("p-part", near[0] if near else None)
+    st.selectbox(
+        "Part", list(parts), key="p-part", index=None, placeholder="a part",
+        on_change=lambda: path_state.show_part(*parts[st.session_state["p-part"]], curve.length),
+    )  # fmt: skip
+
+
+def _move(curve: Curve, low: float, size: float) -> Callable[[], None]:
+    """A step that keeps its size at the ends of the path."""
+    low = min(max(low, 0.0), max(curve.length - size, 0.0))
+    return lambda: path_state.show_part(low, low + size, curve.length)
+
+
+def _put(key: str, value: Any) -> None:
+    """Let a widget show what the view says."""
+    st.session_state[key] = value

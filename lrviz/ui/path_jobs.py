@@ -1,0 +1,175 @@
+"""The background work of the Paths page: models, a first look at f, and the exact pieces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+
+from lrviz.curve import Curve, exact_curve, sample_curve
+from lrviz.paths import Path
+from lrviz.piecewise import measure_path
+from lrviz.pipeline import PathRequest, request_key
+from lrviz.program import Program
+from lrviz.regions import PathMeasures, PathPieces
+from lrviz.ui import maps, resources
+from lrviz.ui.jobs import Job
+from lrviz.zoo import Model
+
+_POLL_SECONDS = 0.4
+_PATIENCE = 0.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """A model on the path, as far as it has got.
+
+    Attributes:
+        name: the model's name.
+        job: what is being done for it, or was.
+        failure: what went wrong; empty if nothing did.
+        model: the model, once it is loaded.
+        program: its network.
+        curve: its outputs along the path: exact, or sampled while the pieces are being found.
+        pieces: its pieces, once they are found.
+        measures: their measures.
+        stored: whether they came from the store.
+    """
+
+    name: str
+    job: Job
+    failure: str = ""
+    model: Model | None = None
+    program: Program | None = None
+    curve: Curve | None = None
+    pieces: PathPieces | None = None
+    measures: PathMeasures | None = None
+    stored: bool = False
+
+    @property
+    def running(self) -> bool:
+        """Whether more will come."""
+        return not self.failure and self.pieces is None
+
+
+def follow_models(names: Sequence[str], path: Path, device: str | None) -> tuple[Track, ...]:
+    """What is known of each model; starts what is missing, first looks before pieces."""
+    loading = [resources.model_job(name) for name in names]
+    loading[0].wait(_PATIENCE)
+    loaded = {job.key: job.result for job in loading if job.done and not job.error}
+    first: Model | None = next((model for model, _ in loaded.values()), None)
+    works = {}
+    for job in loading:
+        if job.key in loaded and _same_inputs(loaded[job.key][0], first):
+            model, program = loaded[job.key]
+            request = PathRequest(program=program, points=model.normalise(path.points))
+            works[job.key] = model, program, request, _first_look(request)
+    jobs = {key: resources.request_job(work[2], device) for key, work in works.items()}
+    for job in list(jobs.values())[:1]:
+        job.wait(_PATIENCE)
+    return tuple(
+        _found(name, jobs[job.key], *works[job.key]) if job.key in jobs else _not_started(name, job, first)
+        for name, job in zip(names, loading, strict=True)
+    )
+
+
+def _same_inputs(model: Model, first: Model | None) -> bool:
+    names = ("classes", "mean", "std", "input_shape")
+    return first is not None and all(getattr(model, name) == getattr(first, name) for name in names)
+
+
+def _first_look(request: PathRequest) -> Job:
+    def work(report, cancelled) -> Curve:  # type: ignore[no-untyped-def]
+        return sample_curve(request.program, request.points)
+
+    return resources.pool().submit(f"first look {request_key(request)}", work)
+
+
+def _not_started(name: str, job: Job, first: Model | None) -> Track:
+    if not job.done:
+        return Track(name=name, job=job)
+    failure = job.error or (
+        f"{name} has other classes, or normalises its inputs otherwise, than {first.name if first else 'the first'}, "
+        "so that their paths differ. Show it alone."
+    )
+    return Track(name=name, job=job, failure=failure)
+
+
+def _found(name: str, job: Job, model: Model, program: Program, request: PathRequest, look_job: Job) -> Track:
+    made = partial(Track, name=name, job=job, model=model, program=program)
+    if job.error:
+        return made(failure=job.error)
+    if not job.done:
+        return made(curve=look_job.result if look_job.done and not look_job.error else None)
+    pieces: PathPieces = job.result.result
+    if len(pieces) == 0:
+        return made(failure="Cancelled before the first segment was finished.")
+    key = f"{request_key(request)} {pieces.status}"
+    curve, measures = curve_of(key, pieces), measures_of(key, pieces)
+    return made(curve=curve, pieces=pieces, measures=measures, stored=job.result.stored)
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)
+def curve_of(key: str, _pieces: PathPieces) -> Curve:
+    """The curve of the pieces of a finished job."""
+    return exact_curve(_pieces)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def measures_of(key: str, _pieces: PathPieces) -> PathMeasures:
+    """Measures of the pieces of a finished job."""
+    return measure_path(_pieces)
+
+
+def show_progress(tracks: Sequence[Track]) -> None:
+    """A bar for every running job; the page runs again whenever one ends."""
+    running = [(track, track.job) for track in tracks if track.running]
+    without_look = [track for track in tracks if track.running and track.curve is None]
+
+    @st.fragment(run_every=_POLL_SECONDS)
+    def follow() -> None:
+        if any(job.done for _, job in running):
+            st.rerun()
+        if any(_look_is_there(track) for track in without_look):
+            st.rerun()
+        for track, job in running:
+            _show_bar(track, job)
+
+    if running:
+        with st.container(border=True):
+            follow()
+
+
+def _look_is_there(track: Track) -> bool:
+    look_job = resources.pool().find(f"first look {track.job.key}")
+    return look_job is not None and look_job.done and not look_job.error
+
+
+def _show_bar(track: Track, job: Job) -> None:
+    bar, button = st.columns([6, 1], vertical_alignment="center")
+    text = "waiting for other work" if job.waiting else job.text or "starting"
+    bar.progress(job.fraction, text=f"{track.name}: {text}{maps.remaining(job)}")
+    if track.program is not None and button.button(
+        "Cancel", key=f"cancel-{track.name}", icon=":material/stop_circle:", width="stretch"
+    ):
+        job.cancel()
+
+
+def show_failures(tracks: Sequence[Track]) -> None:
+    """What went wrong, or was cancelled, with a button to try again."""
+    for track in tracks:
+        if track.failure:
+            st.error(f"{track.name}: {track.failure}", icon=":material/error:")
+        elif track.pieces is not None and track.pieces.status != "complete":
+            st.warning(
+                f"{track.name}: cancelled after {len(track.pieces)} segments; figure and numbers are those of these.",
+                icon=":material/stop_circle:",
+            )
+    again = [track for track in tracks if track.failure or (track.pieces and track.pieces.status != "complete")]
+    if again:
+        st.button("Try again", on_click=_forget, args=(again,))
+
+
+def _forget(tracks: Sequence[Track]) -> None:
+    for track in tracks:
+        resources.pool().drop(track.job.key)

@@ -1,0 +1,139 @@
+"""The Paths page: f along a path of images, its pieces, and how far it is from its chords."""
+
+import streamlit as st
+
+from lrviz.errors import LrvizError
+from lrviz.figures.paths import MODEL_COLOURS, Line, PathDrawing, Stretch, class_lines, path_figure
+from lrviz.images import load_image
+from lrviz.path_view import ALL, PREDICTED, PathView
+from lrviz.paths import Path
+from lrviz.ui import explore, look, path_controls, path_files, path_jobs, path_state, path_tables
+from lrviz.ui.path_jobs import Track
+
+_CONFIG = {"displaylogo": False, "doubleClick": False, "scrollZoom": False,
+           "modeBarButtonsToRemove": ["toImage", "autoScale2d", "lasso2d", "zoom2d", "pan2d", "resetScale2d",
+                                      "zoomIn2d", "zoomOut2d", "select2d"]}  # fmt: skip
+_TEXT = (
+    "f is linear on each piece of the path; the lanes show, layer by layer, where a unit switches and a piece begins. "
+    "The shaded area between f and its chord, the straight line between a segment's ends, is the deviation: many "
+    "breakpoints around a small area mean many nearly equal pieces."
+)
+
+
+def paths() -> None:
+    """The whole page."""
+    look.apply_look()
+    with st.sidebar:
+        look.brand("lrviz", "f along a path of images, piece by piece")
+        path_controls.choose_path()
+        path_controls.choose_models()
+        outputs = st.container()
+        device = path_controls.choose_device()
+        downloads = st.container()
+    explore.show_notice()
+    view = path_state.current()
+    path_state.write_link()
+    path = _make_path(view)
+    if path is None:
+        return
+    tracks = path_jobs.follow_models(view.models, path, device)
+    with outputs:
+        _choose_output(tracks)
+    drawn = [track for track in tracks if track.curve is not None]
+    drawing = _make_drawing(path_state.current(), path, drawn) if drawn else None
+    if drawing is not None:
+        _show_path(drawing, drawn)
+    path_jobs.show_progress(tracks)
+    path_jobs.show_failures(tracks)
+    st.caption(_TEXT)
+    path_tables.show_tables(drawn)
+    with downloads:
+        path_files.show_downloads(path_state.current(), drawing, drawn)
+
+
+def _make_path(view: PathView) -> Path | None:
+    try:
+        return view.make_path([load_image(reference).image for reference in view.images])
+    except LrvizError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+def _choose_output(tracks: tuple[Track, ...]) -> None:
+    models = [track.model for track in tracks if track.model is not None]
+    if models:
+        path_controls.choose_output(models[0].classes, _predicted(tracks))
+
+
+def _predicted(tracks: tuple[Track, ...]) -> int | None:
+    """The class of the first image, by the first model that is there."""
+    curve = next((track.curve for track in tracks if track.curve is not None), None)
+    return None if curve is None else int(curve.values[0].argmax())
+
+
+def _show_path(drawing: PathDrawing, tracks: list[Track]) -> None:
+    """Numbers, controls and figure."""
+    path_tables.show_numbers(tracks[0])
+    _show_heading(tracks[0], drawing.stretch)
+    path_controls.choose_part(drawing.lines[0].curve)
+    view = path_state.current()
+    chart = f"path-{path_state.generation()}-{view.to_json()}-{[track.running for track in tracks]}"
+    st.plotly_chart(
+        path_figure(drawing), key=chart, theme=None, config=_CONFIG, selection_mode="box",
+        on_select=lambda: _box_drawn(chart, drawing.lines[0].curve.length),
+    )  # fmt: skip
+
+
+def _show_heading(track: Track, stretch: Stretch) -> None:
+    curve = track.curve
+    assert curve is not None
+    if not curve.is_exact:
+        look.heading(track.name, "sampled", f"{len(curve.position):,} samples; the exact pieces are being found")
+        return
+    inside = curve.knots_between(stretch.low, stretch.high)
+    number = int((curve.layer[inside] >= 0).sum())
+    look.heading(
+        track.name, "exact",
+        f"{number:,} breakpoints in view, {look.digits(stretch.high - stretch.low)} of {look.digits(curve.length)}",
+    )  # fmt: skip
+
+
+def _make_drawing(view: PathView, path: Path, tracks: list[Track]) -> PathDrawing:
+    """What the figure of a view shows."""
+    program, lines = tracks[0].program, _lines_of(view, tracks)
+    assert program is not None
+    return PathDrawing(
+        lines=lines,
+        stretch=path_state.stretch_of(view, lines[0].curve.length),
+        images=path.points,
+        layer_names=tuple(layer.name for layer in program.layers),
+        unit_name=program.unit_name,
+        all_chords=view.output == ALL,
+    )
+
+
+def _lines_of(view: PathView, tracks: list[Track]) -> tuple[Line, ...]:
+    """What the figure of a view draws: one class of all models, or all classes of the first one."""
+    track = tracks[0]
+    assert track.curve is not None and track.model is not None
+    if view.output == ALL:
+        return class_lines(track.curve, track.model.classes)
+    predicted = _predicted(tuple(tracks)) or 0
+    number = predicted if view.output == PREDICTED else int(view.output)
+    number = number if number < len(track.model.classes) else predicted
+    colours = dict(zip(path_controls.in_order(view.models), MODEL_COLOURS, strict=False))
+    return tuple(
+        Line(
+            name=f"{track.name}, {track.model.classes[number]}", colour=colours[track.name], curve=track.curve,
+            output=number,
+        )
+        for track in tracks
+        if track.curve is not None and track.model is not None
+    )  # fmt: skip
+
+
+def _box_drawn(chart: str, length: float) -> None:
+    boxes = st.session_state[chart].selection.box
+    if boxes:
+        low, high = sorted(boxes[0]["x"])
+        path_state.show_part(float(low), float(high), length)
