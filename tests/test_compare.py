@@ -12,6 +12,7 @@ from test_comparison import member
 
 from lrviz.figures import compare as compare_module
 from lrviz.figures.compare import Cell, comparison_map, make_panel, panel_picture, share_scale, vector_panels
+from lrviz.figures.maps import window_bounds
 from lrviz.figures.width_curves import STRIPS, width_curves
 from lrviz.plane import Window
 from lrviz.polygon import find_regions
@@ -23,9 +24,12 @@ ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 
+BOUNDS = window_bounds(regions())
+
+
 def other_regions():
-    """More regions of the same network, somewhere else."""
-    return find_regions(network(), plane(), Window.rectangle((-1.0, 2.0), 1.5, 1.0))
+    """The regions of a network of another width in the same window."""
+    return find_regions(network(10), plane(), Window.rectangle((2.4, 0.6), 1.5, 1.0))
 
 
 def cells(quantity="slope", **values):
@@ -36,6 +40,10 @@ def cells(quantity="slope", **values):
     ]
 
 
+def draw(shown):
+    return comparison_map(shown, BOUNDS, columns=2)
+
+
 def bars(figure):
     return [trace.marker for trace in figure.data if trace.marker and trace.marker.showscale]
 
@@ -43,7 +51,7 @@ def bars(figure):
 def test_all_panels_share_one_scale_and_one_bar_with_its_unit():
     panels = share_scale([cell.panel for cell in cells()])
     assert panels[0].colouring.scale == panels[1].colouring.scale
-    (bar,) = bars(comparison_map(cells(), columns=2))
+    (bar,) = bars(draw(cells()))
     assert (bar.cmin, bar.cmax) == (panels[0].colouring.scale.low, panels[0].colouring.scale.high)
     assert bar.colorbar.title.text == "slope (logit per unit of L2 distance)"
 
@@ -58,7 +66,7 @@ def test_the_scale_counts_area_and_not_regions():
 
 
 def test_panels_zoom_together_and_have_equal_scales():
-    layout = comparison_map(cells(), columns=2).layout
+    layout = draw(cells()).layout
     assert (layout.xaxis2.matches, layout.yaxis2.matches) == ("x", "y")
     assert layout.yaxis.scaleanchor == "x"
     assert layout.xaxis.title.text == "u (L2 distance)"
@@ -67,7 +75,7 @@ def test_panels_zoom_together_and_have_equal_scales():
 
 
 def test_every_panel_is_named_and_linked_in_its_place():
-    notes = comparison_map(cells(link="./?model=x", notice="budget hit"), columns=2).layout.annotations
+    notes = draw(cells(link="./?model=x", notice="budget hit")).layout.annotations
     assert [note.xref for note in notes] == ["x domain", "x2 domain"]
     for note, k, found in zip(notes, (2, 8), (regions(), other_regions()), strict=True):
         assert f"k = {k}" in note.text
@@ -78,16 +86,19 @@ def test_every_panel_is_named_and_linked_in_its_place():
 
 def test_a_missing_panel_says_why():
     waiting = Cell(title="k = 24", notice="not there yet")
-    figure = comparison_map([*cells(), waiting], columns=2)
+    figure = draw([*cells(), waiting])
     assert figure.layout.annotations[-1].text == "not there yet"
     assert figure.layout.annotations[-1].xref == "x3 domain"
-    assert figure.layout.xaxis4.visible is False
-    assert comparison_map([waiting], columns=1).layout.annotations[-1].text == "not there yet"
+    assert {trace.xaxis for trace in figure.data} >= {"x", "x2", "x3"}
+    assert "x4" not in {trace.xaxis for trace in figure.data}
+    alone = draw([waiting])
+    assert alone.layout.annotations[-1].text == "not there yet"
+    assert alone.layout.xaxis.range == tuple(BOUNDS[:, 0])
 
 
 def test_large_panels_are_pixels_in_the_colours_of_the_scale(monkeypatch):
     monkeypatch.setattr(compare_module, "MAX_VECTOR_REGIONS", 3)
-    figure = comparison_map(cells(), columns=2)
+    figure = draw(cells())
     assert [image.xref for image in figure.layout.images] == ["x", "x2"]
     assert not [trace for trace in figure.data if trace.name == "fill"]
     panel = share_scale([cell.panel for cell in cells()])[1]
@@ -107,7 +118,7 @@ def test_the_smallest_panels_become_polygons_first():
 
 
 def test_classes_of_all_panels_are_in_one_legend():
-    figure = comparison_map(cells("class"), columns=2)
+    figure = draw(cells("class"))
     names = [trace.name for trace in figure.data if trace.marker.symbol == "square"]
     present = {NAMES[k] for found in (regions(), other_regions()) for k in found.predicted}
     assert sorted(names) == sorted(present)
@@ -127,8 +138,9 @@ def test_curves_share_the_width_axis_with_the_test_error_on_top():
     assert all(axis.type == "log" and axis.ticktext == ("2", "8") for axis in axes)
     assert sum(axis.matches is not None for axis in axes) == len(STRIPS) - 1
     dots = [trace for trace in figure.data if trace.mode == "markers"]
-    assert dots[0].marker.color[2] == "white"
-    assert dots[0].marker.color[0] != "white"
+    hollow = {trace.name: [colour == "white" for colour in trace.marker.color] for trace in dots}
+    assert hollow["mean_slope"] == [False, False, True]
+    assert hollow["test_error"] == [False, False, False]
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
@@ -222,9 +234,13 @@ def test_a_link_that_cannot_be_read_opens_the_default_comparison():
 
 
 def test_a_partial_map_says_so():
-    page = open_page(**{**LINK, "half_width": "0.3", "max_regions": "60"})
-    assert any("part of the window" in warning.value for warning in page.warning)
+    page = open_page(**{**LINK, "half_width": "0.7", "max_regions": "600"})
+    assert any("a part of the window" in warning.value for warning in page.warning)
     assert not page.error
+    next(button for button in page.button if "suits the widest" in button.label).click().run()
+    settle(page)
+    assert not page.warning
+    assert page.session_state["view"].half_width < 1.2
 
 
 def test_a_preset_suits_the_widest_network():
@@ -232,7 +248,7 @@ def test_a_preset_suits_the_widest_network():
     page.selectbox(key="w-preset").set_value(compare_jobs.LARGEST).run()
     settle(page)
     numbers = page.dataframe[0].value["num_regions"]
-    assert 800 < numbers[1] < 2000
+    assert 500 < numbers[1] < 2000
     assert page.session_state["view"].center == (35.0, 18.0)
 
 

@@ -24,8 +24,8 @@ LARGEST = "largest within the budget"
 PRESETS = (*state.PRESETS, LARGEST)
 _NOTHING = "Cancelled before a region was found."
 _POLL_SECONDS = 0.4
-_MARGIN = 0.75
-"""Share of the budget that an estimate may promise; estimates are off by some ten per cent."""
+_MARGIN = 0.5
+"""Share of the budget that an estimate may promise; those of narrow networks can be off by a third."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
