@@ -20,6 +20,9 @@ st.navigation(
         st.Page(explore_page, title="Explore", icon=":material/hexagon:", default=True),
         st.Page("pages/1_Compare_widths.py", title="Compare widths", icon=":material/compare:", url_path="compare"),
         st.Page("pages/2_Paths.py", title="Paths", icon=":material/timeline:", url_path="paths"),
+        st.Page(
+            "pages/3_Double_descent.py", title="Double descent", icon=":material/show_chart:", url_path="double-descent"
+        ),
         st.Page("pages/4_Models.py", title="Models", icon=":material/table_rows:", url_path="models"),
     ],
     position="top",

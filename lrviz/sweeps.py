@@ -14,6 +14,7 @@ Beside each stands `<name>_sd`, the standard deviation over the segments (of the
 
 import os
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -91,11 +92,12 @@ def write_results(table: pd.DataFrame, path: Path | str | os.PathLike[str]) -> N
         table.to_parquet(path, index=False)
 
 
-def read_results(path: Path | str | os.PathLike[str]) -> pd.DataFrame:
+def read_results(source: Path | str | os.PathLike[str] | BinaryIO, name: str | None = None) -> pd.DataFrame:
     """Read a table that `lrviz measure` wrote.
 
     Args:
-        path: A .csv or .parquet file.
+        source: A .csv or .parquet file, or an open one.
+        name: The file's name; that of `source` if it is a path.
 
     Returns:
         The table with the columns and types of `COLUMNS`, in this order.
@@ -103,22 +105,23 @@ def read_results(path: Path | str | os.PathLike[str]) -> pd.DataFrame:
     Raises:
         InvalidData: There is no such file, or it is no such table.
     """
-    path = Path(path)
+    if name is None:
+        name = Path(str(source)).name
     try:
-        table = _read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
+        table = _read_csv(source) if Path(name).suffix.lower() == ".csv" else pd.read_parquet(source)
     except FileNotFoundError as error:
-        raise InvalidData(f"Expected measured results at {path}, found no file: check the path.") from error
+        raise InvalidData(f"Expected measured results at {source}, found no file: check the path.") from error
     except (OSError, ValueError) as error:
         raise InvalidData(
-            f"Expected a .csv or .parquet table of lrviz measure in {path.name}, got a file that cannot be read: "
+            f"Expected a .csv or .parquet table of lrviz measure in {name}, got a file that cannot be read: "
             "measure again."
         ) from error
-    return _checked(table, path.name)
+    return _checked(table, name)
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(source: Any) -> pd.DataFrame:
     # Numbers with a fraction are read as text first: pandas rounds the last digit of some, Python does not.
-    return pd.read_csv(path, dtype={name: str for name, kind in COLUMNS.items() if kind in (str, float)})
+    return pd.read_csv(source, dtype={name: str for name, kind in COLUMNS.items() if kind in (str, float)})
 
 
 def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -211,6 +214,43 @@ def find_threshold(curve: pd.DataFrame) -> int | None:
     unfitted = np.flatnonzero(curve["train_error"].to_numpy() > FITTED)
     first = unfitted[-1] + 1 if len(unfitted) else 0
     return int(curve["width"].iloc[first]) if first < len(curve) else None
+
+
+def describe(curve: pd.DataFrame) -> str:
+    """What one series shows, in two sentences.
+
+    Args:
+        curve: The rows of one series of `aggregate`.
+    """
+    return f"{_describe_error(curve)} {_describe_measures(curve)}"
+
+
+def _describe_error(curve: pd.DataFrame) -> str:
+    peak, threshold = find_peak(curve), find_threshold(curve)
+    error = curve.set_index("width")["test_error"]
+    last = f"{error.iloc[-1]:.3f} at width {error.index[-1]}"
+    fitted = "no width fits" if threshold is None else f"from width {threshold} on the networks fit"
+    labels = f"{fitted} their training labels, noise included"
+    if peak is None:
+        start = f"{error.iloc[0]:.3f} at width {error.index[0]}"
+        return f"The test error goes from {start} to {last} without a peak (second descent only); {labels}."
+    return f"The test error peaks at width {peak} ({error[peak]:.3f}) and falls to {last}; {labels}."
+
+
+def _describe_measures(curve: pd.DataFrame) -> str:
+    values = curve.set_index("width")
+    density, deviation = values["density"], values["deviation"]
+    factor = density.iloc[-1] / density.iloc[0]
+    trend = "grows at every step" if (density.diff().dropna() > 0).all() else "changes"
+    top = deviation.idxmax()
+    if top == deviation.index[-1]:
+        shape = "and the deviation is largest at the widest network"
+    elif top == deviation.index[0]:
+        shape = "while the deviation is largest at the narrowest network and then falls"
+    else:
+        fall = 1 - deviation.iloc[-1] / deviation[top]
+        shape = f"while the deviation is largest at width {top} and {fall:.0%} lower at the widest network"
+    return f"The density {trend}, {factor:.3g}-fold in all, {shape}."
 
 
 def _ranges(curve: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

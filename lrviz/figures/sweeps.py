@@ -1,0 +1,118 @@
+"""What was measured along paths against width: the test error on top, density, deviation and variation under it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from lrviz.figures.style import ACCENT, FAINT, INK, template
+
+COLOURS = {"test_error": ACCENT, "density": "#0b3954", "deviation": "#00798c", "variation": "#8f5da8"}
+"""What is drawn, from the top, and in which colour."""
+
+TITLES = {
+    "test_error": "test error (train error dotted)",
+    "density": "density (pieces per unit of L2 distance)",
+    "deviation": "deviation per segment (logit × L2 distance)",
+    "variation": "variation per segment (logit)",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """Widths that the figure points out; None for what is not there.
+
+    Attributes:
+        peak: where the test error peaks.
+        threshold: from where on the training labels are fitted.
+        chosen: the width that was clicked.
+    """
+
+    peak: int | None = None
+    threshold: int | None = None
+    chosen: int | None = None
+
+
+def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 760) -> go.Figure:
+    """Draw one series against width; bars show one standard deviation over seeds.
+
+    Args:
+        curve: the rows of one series of `lrviz.sweeps.aggregate`, by width.
+        marks: widths to point out.
+        height: height of the figure in pixels.
+    """
+    figure = make_subplots(len(COLOURS), 1, shared_xaxes=True, vertical_spacing=0.06)
+    for row, (name, colour) in enumerate(COLOURS.items(), 1):
+        if name == "test_error":
+            _add_curve(figure, curve, "train_error", row, colour, dash="dot")
+        _add_curve(figure, curve, name, row, colour)
+        _add_title(figure, TITLES[name], row)
+        figure.update_yaxes(row=row, rangemode="tozero", nticks=5)
+    _add_marks(figure, marks)
+    widths = curve["width"].tolist()
+    figure.update_xaxes(
+        type="log", tickvals=widths, ticktext=[str(k) for k in widths], range=_log_range(widths), showgrid=True,
+        gridcolor=FAINT, griddash="dot", gridwidth=0.5, showticklabels=False,
+    )  # fmt: skip
+    figure.update_xaxes(row=len(COLOURS), showticklabels=True, title="width k (log scale)")
+    figure.update_layout(
+        template=template(), height=height, showlegend=False, hovermode="closest", clickmode="event+select",
+        dragmode=False, margin={"t": 40, "r": 16, "b": 46, "l": 64},
+    )  # fmt: skip
+    return figure
+
+
+def _add_curve(figure: go.Figure, curve: pd.DataFrame, name: str, row: int, colour: str, dash: str = "solid") -> None:
+    label = name.replace("_", " ")
+    texts = [_hover(values, name, label) for values in curve.to_dict("records")]
+    figure.add_trace(
+        go.Scatter(
+            x=curve["width"], y=curve[name], mode="lines+markers", name=label, customdata=curve["width"],
+            line={"color": colour, "width": 1.8, "dash": dash}, marker={"size": 5 if dash == "dot" else 8},
+            error_y={"array": curve[f"{name}_sd"], "color": colour, "thickness": 1, "width": 3},
+            text=texts, hovertemplate="%{text}<extra></extra>", selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+        ),
+        row, 1,
+    )  # fmt: skip
+
+
+def _hover(values: Mapping, name: str, label: str) -> str:
+    spread = f" ± {values[f'{name}_sd']:.3g}" if np.isfinite(values[f"{name}_sd"]) else ""
+    seeds = f"{values['num_models']} seed{'s' * (values['num_models'] > 1)}"
+    return f"<b>k = {values['width']}</b><br>{label} {values[name]:.4g}{spread}<br>{seeds}"
+
+
+def _add_title(figure: go.Figure, title: str, row: int) -> None:
+    number = "" if row == 1 else str(row)
+    figure.add_annotation(
+        text=title, xref="x domain", yref=f"y{number} domain", x=0, y=1.02, xanchor="left", yanchor="bottom",
+        showarrow=False, font={"size": 12, "color": INK},
+    )  # fmt: skip
+
+
+def _add_marks(figure: go.Figure, marks: Marks) -> None:
+    if marks.peak is not None:
+        figure.add_vline(x=marks.peak, line={"color": ACCENT, "width": 1, "dash": "dash"})
+        _add_label(figure, marks.peak, "peak of the test error ", "right", ACCENT)
+    if marks.threshold is not None:
+        figure.add_vline(x=marks.threshold, line={"color": INK, "width": 1, "dash": "dot"})
+        _add_label(figure, marks.threshold, " train labels fitted", "left", INK)
+    if marks.chosen is not None:
+        figure.add_vline(x=marks.chosen, line={"color": FAINT, "width": 9}, layer="below")
+
+
+def _add_label(figure: go.Figure, width: int, text: str, anchor: str, colour: str) -> None:
+    figure.add_annotation(
+        text=text, xref="x", yref="y domain", x=np.log10(width), y=1.02, xanchor=anchor, yanchor="bottom",
+        showarrow=False, font={"size": 11, "color": colour}, yshift=14,
+    )  # fmt: skip
+
+
+def _log_range(widths: list[int]) -> list[float]:
+    low, high = np.log10(widths[0]), np.log10(widths[-1])
+    room = max(0.06 * (high - low), 0.05)
+    return [float(low - room), float(high + room)]
