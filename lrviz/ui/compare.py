@@ -234,6 +234,6 @@ def _show_downloads(spec: CompareSpec, cells: Sequence[Cell], members: Sequence[
             )
     with st.popover("Share", icon=":material/link:", width="stretch"):
         st.caption("Link to this comparison: add it to the address of this server.")
-        st.code(f"/compare?{urlencode(spec.to_query())}", language=None, wrap_lines=True)
+        st.code(f"/Compare_widths?{urlencode(spec.to_query())}", language=None, wrap_lines=True)
         st.caption("Command lines, one for each map")
         st.code("\n".join(view.command_line() for view in spec.views), language="bash", wrap_lines=True)
