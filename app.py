@@ -15,15 +15,14 @@ def explore_page() -> None:
     guarded(explore)
 
 
+# The addresses are those of the files: Streamlit says 'not found' to the first visitor of any other.
 st.navigation(
     [
         st.Page(explore_page, title="Explore", icon=":material/hexagon:", default=True),
-        st.Page("pages/1_Compare_widths.py", title="Compare widths", icon=":material/compare:", url_path="compare"),
-        st.Page("pages/2_Paths.py", title="Paths", icon=":material/timeline:", url_path="paths"),
-        st.Page(
-            "pages/3_Double_descent.py", title="Double descent", icon=":material/show_chart:", url_path="double-descent"
-        ),
-        st.Page("pages/4_Models.py", title="Models", icon=":material/table_rows:", url_path="models"),
+        st.Page("pages/1_Compare_widths.py", title="Compare widths", icon=":material/compare:"),
+        st.Page("pages/2_Paths.py", title="Paths", icon=":material/timeline:"),
+        st.Page("pages/3_Double_descent.py", title="Double descent", icon=":material/show_chart:"),
+        st.Page("pages/4_Models.py", title="Models", icon=":material/table_rows:"),
     ],
     position="top",
 ).run()

@@ -12,9 +12,10 @@ segment are integrals and sums along it, and a row has their mean over the class
 Beside each stands `<name>_sd`, the standard deviation over the segments (of their means over the classes).
 """
 
+import io
 import os
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,7 +93,7 @@ def write_results(table: pd.DataFrame, path: Path | str | os.PathLike[str]) -> N
         table.to_parquet(path, index=False)
 
 
-def read_results(source: Path | str | os.PathLike[str] | BinaryIO, name: str | None = None) -> pd.DataFrame:
+def read_results(source: Path | str | os.PathLike[str] | io.BytesIO, name: str | None = None) -> pd.DataFrame:
     """Read a table that `lrviz measure` wrote.
 
     Args:

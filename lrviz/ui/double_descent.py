@@ -140,17 +140,14 @@ def _show_curves(curve: pd.DataFrame) -> int | None:
 def _show_correlations(curve: pd.DataFrame) -> None:
     st.html('<div class="lr-head"><span class="t">Rank correlation with the test error</span></div>')
     found = correlations(curve)
-    found["over"] = found["widths"] + " (n = " + found["num_widths"].astype(str) + ")"
-    found["measure"] = found["measure"].str.replace("_", " ")
-    shown = found[["measure", "over", "correlation", "p_value"]]
-    st.dataframe(
-        shown, hide_index=True, key="correlations", height=35 * (len(found) + 1) + 3,
-        column_config={
-            "over": st.column_config.TextColumn("over widths"),
-            "correlation": st.column_config.NumberColumn("Spearman ρ", format="%.2f"),
-            "p_value": st.column_config.NumberColumn("p", format="%.3f", help="two-sided, of no correlation"),
-        },
-    )  # fmt: skip
+    columns = {"measure": [name.replace("_", " ") for name in MEASURES]}
+    for widths, part in found.groupby("widths"):
+        rows = part.set_index("measure").loc[list(MEASURES)]
+        title = f"{widths} (n = {rows['num_widths'].iloc[0]})"
+        columns[title] = [
+            f"{rho:+.2f} (p = {p:.3f})" for rho, p in zip(rows["correlation"], rows["p_value"], strict=True)
+        ]
+    st.table(columns)
 
 
 def _show_links(table: pd.DataFrame, curve: pd.DataFrame, chosen: int | None) -> None:
@@ -170,7 +167,7 @@ def _show_links(table: pd.DataFrame, curve: pd.DataFrame, chosen: int | None) ->
     triplet = {"a": a, "b": b, "c": c}
     window = {"u": "34.909", "v": "18.057", "half_width": "0.2"}
     look_inside = f"./?{urlencode({'model': names[chosen], **triplet, **window})}"
-    compare = f"./compare?{urlencode({'models': ','.join(neighbours), **triplet, **window})}"
+    compare = f"./Compare_widths?{urlencode({'models': ','.join(neighbours), **triplet, **window})}"
     st.markdown(
         f"Width {chosen}: [open in Explore]({look_inside}) · [compare with its neighbours]({compare})",
     )

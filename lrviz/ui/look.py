@@ -90,7 +90,7 @@ def image_card(letter: str, image: UInt8[np.ndarray, "3 h w"], name: str, detail
     )
 
 
-def count(value: float) -> str:
+def count(value: float | int) -> str:
     """A count as a reader wants it: exact below a million."""
     return f"{value:,.0f}" if value < 1e6 else f"{value / 1e6:,.2f} M"
 

@@ -31,7 +31,7 @@ def show_downloads(view: PathView, drawing: PathDrawing | None, tracks: list[Tra
             _show_files(view, drawing, tracks)
     with st.popover("Reproduce and share", icon=":material/link:", width="stretch"):
         st.caption("Link to this view: add it to the address of this server.")
-        st.code(f"/paths?{urlencode(view.to_query())}", language=None, wrap_lines=True)
+        st.code(f"/Paths?{urlencode(view.to_query())}", language=None, wrap_lines=True)
         st.caption("Python")
         st.code(view.python(), language="python")
 

@@ -1,0 +1,113 @@
+"""The Double descent page and its figures, without a browser."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+from test_sweeps import curve, sweep
+
+from lrviz.assets import assets_folder
+from lrviz.errors import InvalidRequest
+from lrviz.export.sweeps import SWEEP_SUFFIXES, render_sweep
+from lrviz.figures.sweeps import COLOURS, Marks, sweep_curves
+from lrviz.sweeps import SERIES, aggregate, describe, read_results
+from lrviz.zoo import list_models
+
+ROOT = Path(__file__).resolve().parent.parent
+PEAKED = {"density": [1.0, 2, 3, 4], "deviation": [1.0, 4, 3, 2]}
+
+
+def open_page(**query):
+    page = AppTest.from_file(str(ROOT / "pages" / "3_Double_descent.py"), default_timeout=60)
+    page.query_params.update(query)
+    return page.run()
+
+
+def test_every_curve_holds_the_means_and_the_spread_over_seeds():
+    data = aggregate(sweep())
+    figure = sweep_curves(data, Marks(peak=2))
+    traces = {trace.name: trace for trace in figure.data}
+    assert set(traces) == {"train error", *(name.replace("_", " ") for name in COLOURS)}
+    assert list(traces["density"].x) == [1, 2, 4]
+    assert list(traces["density"].y) == data["density"].tolist()
+    assert list(traces["density"].error_y.array) == pytest.approx(data["density_sd"].tolist())
+    assert "k = 2" in traces["density"].text[1]
+    assert any(shape.x0 == 2 for shape in figure.layout.shapes)
+    assert not sweep_curves(data, Marks()).layout.shapes
+
+
+def test_the_words_follow_the_numbers():
+    peaked = describe(curve([0.6, 0.7, 0.6, 0.5], [0.5, 0.1, 0.0, 0.0], **PEAKED))
+    assert "peaks at width 2" in peaked
+    assert "from width 3 on" in peaked
+    assert "grows at every step, 4-fold" in peaked
+    assert "largest at width 2 and 50% lower" in peaked
+    falling = describe(curve([0.7, 0.6, 0.5, 0.4], density=[1.0, 3, 2, 4], deviation=[1.0, 2, 3, 4]))
+    assert "second descent only" in falling
+    assert "no width fits" in falling
+    assert "The density changes" in falling
+    assert "largest at the widest network" in falling
+
+
+MAGIC = dict(zip(SWEEP_SUFFIXES, (b"%PDF", b"<?xml", b"\x89PNG", b"<!doc", b"# {"), strict=True))
+
+
+@pytest.mark.parametrize(("suffix", "magic"), list(MAGIC.items()))
+def test_files_are_what_they_say_and_name_the_series(suffix, magic):
+    contents = render_sweep(suffix, aggregate(sweep()))
+    assert contents.startswith(magic)
+    if suffix == ".csv":
+        table = pd.read_csv(io.BytesIO(contents), comment="#")
+        assert table["width"].tolist() == [1, 2, 4]
+        assert set(SERIES) <= set(table.columns)
+
+
+def test_an_unknown_kind_of_file_is_refused():
+    with pytest.raises(InvalidRequest, match="Rename it"):
+        render_sweep(".doc", aggregate(sweep()))
+
+
+def test_the_shipped_results_are_those_of_the_shipped_models():
+    table = read_results(assets_folder() / "measured.csv")
+    cards = {card.name: card for card in list_models()}
+    assert set(table["model"]) <= set(cards)
+    expected = [cards[name].test_error for name in table["model"]]
+    assert np.allclose(table["test_error"], expected)
+    assert (table["status"] == "complete").all()
+    assert {"cnn5", "vgg11", "resnet18"} == set(table["family"])
+
+
+def test_the_page_shows_the_shipped_results():
+    page = open_page()
+    assert not page.exception and not page.error
+    assert page.get("plotly_chart")
+    assert "test error peaks at width 4" in page.markdown[0].value
+    assert any("lrviz measure" in code.value for code in page.code)
+    page.radio(key="d-images").set_value("train-noisy").run()
+    assert page.query_params["images"] in ("train-noisy", ["train-noisy"])
+
+
+def test_a_link_chooses_family_and_images():
+    page = open_page(family="resnet18", images="train-clean")
+    assert page.radio(key="d-images").value == "train-clean"
+    assert "second descent only" in page.markdown[0].value
+
+
+def test_a_file_that_is_no_table_is_refused_in_a_sentence():
+    page = open_page()
+    page.file_uploader(key="d-file").upload("results.csv", b"a,b\n1,2\n", "text/csv").run()
+    assert ["Expected the columns of lrviz measure in results.csv" in error.value for error in page.error] == [True]
+    assert not page.exception
+
+
+def test_a_click_offers_links():
+    page = open_page(family="vgg11")
+    chart = "sweep-vgg11-samples"
+    page.session_state[chart] = {"selection": {"points": [{"customdata": 4}]}}
+    page.run()
+    links = " ".join(text.value for text in page.markdown)
+    assert "model=vgg11-w4-noise20&" in links
+    assert "vgg11-w3-noise20%2Cvgg11-w4-noise20%2Cvgg11-w6-noise20" in links
