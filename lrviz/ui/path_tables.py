@@ -22,7 +22,7 @@ def show_numbers(track: Track) -> None:
     where = "stored" if track.stored else "computed"
     look.numbers(
         [
-            ("pieces", look.count(measures.num_pieces.sum())),
+            ("pieces", look.count(int(measures.num_pieces.sum()))),
             ("pieces per unit length", look.digits(measures.num_pieces.sum() / measures.length.sum())),
             ("deviation (logit × L2)", look.digits(measures.deviation.mean())),
             ("mean |f − chord| (logit)", look.digits(measures.deviation.mean(1).sum() / measures.length.sum())),
