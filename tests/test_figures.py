@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from pictures import NAMES, network, plane, regions, samples
@@ -206,3 +209,9 @@ def test_slope_image_has_zero_in_the_middle_of_its_scale():
 
 def test_the_networks_outputs_have_names():
     assert network().num_outputs == len(NAMES)
+
+
+def test_pandas_is_whole_before_a_figure_is_drawn():
+    # Plotly looks for pandas among the loaded modules, where another thread may still be importing it.
+    code = "import lrviz.figures.style, sys; assert hasattr(sys.modules.get('pandas'), 'Series')"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pandas  # noqa: F401  plotly uses it as soon as another thread has begun to import it, so it is whole before
 import plotly.graph_objects as go
 from jaxtyping import Float, Int, UInt8, UInt64
 
