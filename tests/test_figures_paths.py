@@ -1,23 +1,28 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from pictures import NAMES, network
 
+from lrviz.architectures import build
 from lrviz.curve import exact_curve, sample_curve
 from lrviz.figures import breakpoints
 from lrviz.figures.breakpoints import count_breakpoints, layer_colour
 from lrviz.figures.paths import (
+    MODEL_COLOURS,
+    Line,
     PathDrawing,
     Stretch,
     class_lines,
     hover_trace,
     image_at,
     line_points,
-    model_lines,
     path_figure,
 )
 from lrviz.line import find_path_pieces
 from lrviz.piecewise import deviation
+from lrviz.program import Program
 
 LAYERS = ("1", "3")
 
@@ -36,10 +41,15 @@ WHOLE = Stretch(low=0.0, high=CURVE.length)
 IMAGES = [np.full((3, 4, 4), shade, np.uint8) for shade in (0, 100, 200, 250)]
 
 
+def model_lines(curves, output):
+    return tuple(
+        Line(name=name, colour=colour, curve=curve, output=output, layer_names=LAYERS, unit_name=network().unit_name)
+        for (name, curve), colour in zip(curves, MODEL_COLOURS, strict=False)
+    )
+
+
 def drawing(stretch=WHOLE, curves=(("one", CURVE),), output=1, **options):
-    lines = model_lines(curves, output)
-    options = {"lines": lines, "layer_names": LAYERS, "unit_name": network().unit_name, "images": IMAGES, **options}
-    return PathDrawing(stretch=stretch, **options)
+    return PathDrawing(stretch=stretch, **{"lines": model_lines(curves, output), "images": IMAGES, **options})
 
 
 def draw(*arguments, **options):
@@ -104,8 +114,21 @@ def test_several_models_have_one_line_each_and_one_shaded_deviation():
     assert len([trace for trace in figure.data if trace.name == "chord"]) == 1
 
 
+def test_models_of_different_sizes_name_their_own_units():
+    wide = build("cnn5", 2, 10, seed=0)
+    program = Program.from_module(wide, torch.zeros(1, 3, 32, 32, device="cpu"))
+    ends = torch.rand(2, 3, 32, 32, generator=torch.Generator("cpu").manual_seed(0), device="cpu").double()
+    curve = exact_curve(find_path_pieces(program, ends))
+    (line,) = model_lines([("wide", curve)], 1)
+    line = replace(line, layer_names=tuple(layer.name for layer in program.layers), unit_name=program.unit_name)
+    figure = draw(lines=(*model_lines([("one", CURVE)], 1), line))
+    hovers = {trace.name: trace for trace in figure.data if trace.hoverinfo == "text" and trace.mode == "markers"}
+    assert program.unit_name(int(curve.unit[1])) in hovers["wide"].hovertext[0]
+    assert len([t for t in figure.data if t.name.startswith("layer")]) == len(LAYERS)
+
+
 def test_all_classes_have_a_line_and_a_chord_each():
-    figure = draw(lines=class_lines(CURVE, NAMES), all_chords=True)
+    figure = draw(lines=class_lines(model_lines([("one", CURVE)], 0)[0], NAMES), all_chords=True)
     for output, name in enumerate(NAMES):
         np.testing.assert_array_equal(named(figure, name).y, CURVE.values[:, output])
         assert named(figure, name).fill == "none"
@@ -115,7 +138,7 @@ def test_all_classes_have_a_line_and_a_chord_each():
 def test_hover_tells_every_pieces_number_length_and_switching_units():
     stretch = Stretch(low=0.4, high=0.9)
     (line,) = model_lines([("one", CURVE)], 1)
-    points_ = hover_trace(line, stretch, network().unit_name)
+    points_ = hover_trace(line, stretch)
     told = {int(text.split("piece ")[1].split(" of")[0].replace(",", "")) for text in points_.hovertext}
     low, high = CURVE.piece_at(np.array(stretch.range))
     assert told == set(range(max(low, 0) + 1, high + 2))

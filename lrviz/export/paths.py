@@ -21,7 +21,7 @@ from lrviz.figures.paths import (
     value_range,
     value_title,
 )
-from lrviz.figures.style import FAINT, INK, to_rgb
+from lrviz.figures.style import FAINT, to_rgb
 from lrviz.path_view import PathView
 from lrviz.regions import PathMeasures, PathPieces
 from lrviz.tables import Columns, measure_segments
@@ -114,8 +114,7 @@ def _draw_lines(axes: Axes, drawing: PathDrawing, num_columns: int) -> None:
         position, values = thin(every_position, every_value, num_columns)
         chord = chord_values(line, stretch, position)
         if drawing.has_chord(index):
-            colour = INK if index == 0 else line.colour
-            axes.plot(position, chord, color=colour, linewidth=0.6, linestyle=(0, (4, 3)))
+            axes.plot(position, chord, color=drawing.chord_colour(line), linewidth=0.6, linestyle=(0, (4, 3)))
         if drawing.is_shaded and index == 0:
             axes.fill_between(position, values, chord, color=line.colour, alpha=0.22, linewidth=0)
         axes.plot(position, values, color=line.colour, linewidth=0.9, label=line.name)

@@ -1,7 +1,7 @@
 """f along a path as a Plotly figure: curves, chords, the shaded deviation, images, and breakpoints by layer."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -40,12 +40,16 @@ class Line:
         colour: its colour.
         curve: the model's outputs.
         output: which of them.
+        layer_names: names of the layers of the model's network.
+        unit_name: names a unit of that network.
     """
 
     name: str
     colour: str
     curve: Curve
     output: int
+    layer_names: tuple[str, ...] = ()
+    unit_name: UnitName = str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +85,18 @@ class PathDrawing:
         lines: what to draw; the deviation of the first one is shaded, and the breakpoints are those of its curve.
         stretch: which part of the path.
         images: the image at every anchor of the path, to show above it.
-        layer_names: names of the layers of the first line's network.
-        unit_name: names a unit of that network.
         all_chords: whether every line has its chord, and none is shaded, as fits the classes of one model.
     """
 
     lines: Sequence[Line]
     stretch: Stretch
     images: Sequence[UInt8[np.ndarray, "3 h w"]] | UInt8[np.ndarray, "n 3 h w"] = ()
-    layer_names: tuple[str, ...] = ()
-    unit_name: UnitName = str
     all_chords: bool = False
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the layers whose breakpoints are shown."""
+        return self.lines[0].layer_names if self.lines else ()
 
     @property
     def is_shaded(self) -> bool:
@@ -102,20 +107,16 @@ class PathDrawing:
         """Whether the chord of a line is drawn."""
         return self.stretch.baseline != "view" and (index == 0 or self.all_chords)
 
+    def chord_colour(self, line: Line) -> str:
+        """The colour of a line's chord: the line's own where there are several."""
+        return line.colour if self.all_chords else INK
 
-def model_lines(curves: Sequence[tuple[str, Curve]], output: int) -> tuple[Line, ...]:
-    """One output of several models, each in its colour."""
+
+def class_lines(line: Line, class_names: tuple[str, ...]) -> tuple[Line, ...]:
+    """All outputs of a line's model, each in the colour of its class."""
     return tuple(
-        Line(name=name, colour=MODEL_COLOURS[k % len(MODEL_COLOURS)], curve=curve, output=output)
-        for k, (name, curve) in enumerate(curves)
-    )
-
-
-def class_lines(curve: Curve, class_names: tuple[str, ...]) -> tuple[Line, ...]:
-    """All outputs of one model, each in the colour of its class."""
-    return tuple(
-        Line(name=class_names[k], colour=CLASS_COLOURS[k % len(CLASS_COLOURS)], curve=curve, output=k)
-        for k in range(curve.values.shape[1])
+        replace(line, name=class_names[k], colour=CLASS_COLOURS[k % len(CLASS_COLOURS)], output=k)
+        for k in range(line.curve.values.shape[1])
     )
 
 
@@ -150,14 +151,14 @@ def path_figure(drawing: PathDrawing) -> go.Figure:
     figure = _frame(stretch, rug_height(len(drawing.layer_names)))
     for index, line in reversed(list(enumerate(lines))):
         if drawing.has_chord(index):
-            figure.add_trace(_chord(line, stretch, first=index == 0), 2, 1)
+            figure.add_trace(_chord(line, drawing, first=index == 0), 2, 1)
         figure.add_trace(_curve(line, stretch, shaded=drawing.is_shaded and index == 0), 2, 1)
     for line in lines[:1] if drawing.all_chords else lines:
-        figure.add_trace(hover_trace(line, stretch, drawing.unit_name), 2, 1)
+        figure.add_trace(hover_trace(line, stretch), 2, 1)
     if lines:
         _mark_anchors(figure, drawing)
         figure.update_yaxes(row=2, range=value_range(drawing))
-        add_breakpoints(figure, 3, lines[0].curve, stretch.range, drawing.layer_names, drawing.unit_name)
+        add_breakpoints(figure, 3, lines[0].curve, stretch.range, lines[0].layer_names, lines[0].unit_name)
     figure.update_yaxes(row=2, title=value_title(stretch), exponentformat="power")
     return figure
 
@@ -196,14 +197,15 @@ def _curve(line: Line, stretch: Stretch, *, shaded: bool) -> go.Scatter:
     )  # fmt: skip
 
 
-def _chord(line: Line, stretch: Stretch, *, first: bool) -> go.Scatter:
+def _chord(line: Line, drawing: PathDrawing, *, first: bool) -> go.Scatter:
     """The chord at the positions at which the line is drawn."""
+    stretch = drawing.stretch
     every_position, every_value = line_points(line, stretch)
     position, _ = thin(every_position, every_value, NUM_COLUMNS)
     return go.Scatter(
         x=position, y=chord_values(line, stretch, position), mode="lines", hoverinfo="skip", name="chord",
-        showlegend=first,
-        line={"color": INK if first else line.colour, "width": 1.2 if first else 0.8, "dash": "4px,3px"},
+        showlegend=first, legendrank=1,
+        line={"color": drawing.chord_colour(line), "width": 0.8 if drawing.all_chords else 1.2, "dash": "4px,3px"},
     )  # fmt: skip
 
 
@@ -212,7 +214,7 @@ def _translucent(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.22)"
 
 
-def hover_trace(line: Line, stretch: Stretch, unit_name: UnitName) -> go.Scatter:
+def hover_trace(line: Line, stretch: Stretch) -> go.Scatter:
     """Unseen points on a line that answer the pointer: one for every column of a few pixels, one in every piece."""
     low, high = max(stretch.range[0], 0.0), min(stretch.range[1], line.curve.length)
     position = np.linspace(low, max(high, low), _HOVER_COLUMNS)
@@ -221,7 +223,7 @@ def hover_trace(line: Line, stretch: Stretch, unit_name: UnitName) -> go.Scatter
         ends = np.concatenate([[low], inner, [high]])
         position = np.sort(np.concatenate([position, (ends[1:] + ends[:-1]) / 2]))
     values = line.curve.at(position, line.output)
-    texts = piece_texts(line.curve, line.curve.piece_at(position), unit_name)
+    texts = piece_texts(line.curve, line.curve.piece_at(position), line.unit_name)
     heads = [f"<b>{line.name}</b> at {x:.8g}: f = {y:.5g}" for x, y in zip(position, values, strict=True)]
     return go.Scatter(
         x=position, y=values - baseline_at(line, stretch, position), mode="markers", name=line.name,

@@ -1,5 +1,7 @@
 """The Paths page: f along a path of images, its pieces, and how far it is from its chords."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from lrviz.errors import LrvizError
@@ -65,7 +67,7 @@ def _choose_output(tracks: tuple[Track, ...]) -> None:
         path_controls.choose_output(models[0].classes, _predicted(tracks))
 
 
-def _predicted(tracks: tuple[Track, ...]) -> int | None:
+def _predicted(tracks: Sequence[Track]) -> int | None:
     """The class of the first image, by the first model that is there."""
     curve = next((track.curve for track in tracks if track.curve is not None), None)
     return None if curve is None else int(curve.values[0].argmax())
@@ -100,35 +102,35 @@ def _show_heading(track: Track, stretch: Stretch) -> None:
 
 def _make_drawing(view: PathView, path: Path, tracks: list[Track]) -> PathDrawing:
     """What the figure of a view shows."""
-    program, lines = tracks[0].program, _lines_of(view, tracks)
-    assert program is not None
+    lines = _lines_of(view, tracks)
     return PathDrawing(
         lines=lines,
         stretch=path_state.stretch_of(view, lines[0].curve.length),
         images=path.points,
-        layer_names=tuple(layer.name for layer in program.layers),
-        unit_name=program.unit_name,
         all_chords=view.output == ALL,
     )
 
 
 def _lines_of(view: PathView, tracks: list[Track]) -> tuple[Line, ...]:
     """What the figure of a view draws: one class of all models, or all classes of the first one."""
-    track = tracks[0]
-    assert track.curve is not None and track.model is not None
+    first = tracks[0].model
+    assert first is not None
+    classes, predicted = first.classes, _predicted(tracks) or 0
     if view.output == ALL:
-        return class_lines(track.curve, track.model.classes)
-    predicted = _predicted(tuple(tracks)) or 0
+        return class_lines(_line(tracks[0], predicted, ""), classes)
     number = predicted if view.output == PREDICTED else int(view.output)
-    number = number if number < len(track.model.classes) else predicted
+    number = number if number < len(classes) else predicted
     colours = dict(zip(path_controls.in_order(view.models), MODEL_COLOURS, strict=False))
-    return tuple(
-        Line(
-            name=f"{track.name}, {track.model.classes[number]}", colour=colours[track.name], curve=track.curve,
-            output=number,
-        )
-        for track in tracks
-        if track.curve is not None and track.model is not None
+    return tuple(_line(track, number, colours[track.name]) for track in tracks)
+
+
+def _line(track: Track, number: int, colour: str) -> Line:
+    """One class of a model."""
+    curve, model, program = track.curve, track.model, track.program
+    assert curve is not None and model is not None and program is not None
+    return Line(
+        name=f"{track.name}, {model.classes[number]}", colour=colour, curve=curve, output=number,
+        layer_names=tuple(layer.name for layer in program.layers), unit_name=program.unit_name,
     )  # fmt: skip
 
 
