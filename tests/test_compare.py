@@ -125,7 +125,7 @@ def test_classes_of_all_panels_are_in_one_legend():
     assert not bars(figure)
 
 
-def test_curves_share_the_width_axis_with_the_test_error_on_top():
+def test_curves_share_the_width_axis_with_the_test_error_first():
     members = [member(2), member(8), member(8, seed=1, status="max_regions")]
     figure = width_curves(members)
     assert STRIPS[0].measure == "test_error"

@@ -1,4 +1,4 @@
-"""The measures of a comparison against width, under each other, the test error on top."""
+"""The measures of a comparison against width, side by side, the test error first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ COLOUR = "#00798c"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """One diagram of the stack.
+    """One diagram of the grid.
 
     Attributes:
         measure: a measure or an error of `lrviz.comparison`.
@@ -37,16 +37,18 @@ _SLOPE_UNIT = QUANTITIES["slope"].unit
 STRIPS = (
     Strip(measure="test_error", title="test error", unit="train error dotted"),
     Strip(measure="density", title="density", unit="regions per squared L2 distance", logarithmic=True),
+    Strip(measure="deviation_per_area", title="mean absolute deviation", unit="logit"),
     Strip(measure="mean_slope", title="mean slope", unit=_SLOPE_UNIT),
     Strip(measure="mean_jump", title="mean jump", unit=_SLOPE_UNIT),
     Strip(measure="mean_similarity", title="similarity of neighbours", unit="cosine"),
-    Strip(measure="deviation_per_area", title="mean absolute deviation", unit="logit"),
 )
-"""What is drawn against width, from the top."""
+"""What is drawn against width, row by row."""
+
+COLUMNS = 3
 
 
-def width_curves(members: Sequence[Member], *, height: int = 780) -> go.Figure:
-    """Draw every measure against width on one shared axis.
+def width_curves(members: Sequence[Member], *, height: int = 430) -> go.Figure:
+    """Draw every measure against width, all on one scale of widths.
 
     A line joins the means over seeds, bars show one standard deviation, and every model is a dot; it is hollow where
     only part of the window was covered.
@@ -55,23 +57,25 @@ def width_curves(members: Sequence[Member], *, height: int = 780) -> go.Figure:
         members: the models.
         height: height of the figure in pixels.
     """
-    figure = make_subplots(len(STRIPS), 1, shared_xaxes=True, vertical_spacing=0.045)
-    for row, strip in enumerate(STRIPS, 1):
+    rows = -(-len(STRIPS) // COLUMNS)
+    figure = make_subplots(rows, COLUMNS, shared_xaxes="all", vertical_spacing=0.14, horizontal_spacing=0.06)
+    for index, strip in enumerate(STRIPS):
+        place = (1 + index // COLUMNS, 1 + index % COLUMNS)
         if strip.measure == "test_error":
-            _add_curve(figure, members, "train_error", row, colour=ERROR_COLOUR, dash="dot")
+            _add_curve(figure, members, "train_error", place, colour=ERROR_COLOUR, dash="dot")
         colour = ERROR_COLOUR if strip.measure == "test_error" else COLOUR
-        _add_curve(figure, members, strip.measure, row, colour=colour)
-        _add_title(figure, f"{strip.title} ({strip.unit})", row)
-        figure.update_yaxes(row=row, nticks=4, exponentformat="power")
+        _add_curve(figure, members, strip.measure, place, colour=colour)
+        _add_title(figure, f"{strip.title} ({strip.unit})", index)
+        figure.update_yaxes(row=place[0], col=place[1], nticks=5, exponentformat="power")
         if strip.logarithmic:
-            figure.update_yaxes(
-                row=row, type="log", **_decades([value_of(member, strip.measure) for member in members])
-            )
+            decades = _decades([value_of(member, strip.measure) for member in members])
+            figure.update_yaxes(row=place[0], col=place[1], type="log", **decades)
     widths = sorted({member.width for member in members})
     figure.update_xaxes(
-        type="log", tickvals=widths, ticktext=[str(k) for k in widths], range=_log_range(widths), showticklabels=False
-    )
-    figure.update_xaxes(row=len(STRIPS), showticklabels=True, title="width k (log scale)")
+        type="log", tickvals=widths, ticktext=[str(k) for k in widths], range=_log_range(widths), showticklabels=False,
+        showgrid=True, gridcolor=FAINT, griddash="dot", gridwidth=0.5,
+    )  # fmt: skip
+    figure.update_xaxes(row=rows, showticklabels=True, title="width k (log scale)")
     figure.update_layout(
         template=template(), height=height, showlegend=False, hovermode="closest", margin={"t": 22, "r": 12, "b": 46}
     )
@@ -79,7 +83,13 @@ def width_curves(members: Sequence[Member], *, height: int = 780) -> go.Figure:
 
 
 def _add_curve(
-    figure: go.Figure, members: Sequence[Member], name: str, row: int, *, colour: str, dash: str = "solid"
+    figure: go.Figure,
+    members: Sequence[Member],
+    name: str,
+    place: tuple[int, int],
+    *,
+    colour: str,
+    dash: str = "solid",
 ) -> None:
     mean = spread_over_seeds(members, name)
     figure.add_trace(
@@ -87,7 +97,7 @@ def _add_curve(
             x=mean.widths, y=mean.mean, mode="lines", line={"color": colour, "width": 1.6, "dash": dash}, name=name,
             error_y={"array": mean.sd, "color": colour, "thickness": 1, "width": 3}, hoverinfo="skip",
         ),
-        row, 1,
+        *place,
     )  # fmt: skip
     dots = [member for member in members if np.isfinite(value_of(member, name))]
     figure.add_trace(
@@ -99,7 +109,7 @@ def _add_curve(
             },
             text=[member.model for member in dots], hovertemplate="%{text}<br>%{y:.4~g}<extra></extra>", name=name,
         ),
-        row, 1,
+        *place,
     )  # fmt: skip
 
 
@@ -108,13 +118,12 @@ def is_known(member: Member, name: str) -> bool:
     return member.is_complete or name in ERRORS
 
 
-def _add_title(figure: go.Figure, title: str, row: int) -> None:
-    number = "" if row == 1 else str(row)
+def _add_title(figure: go.Figure, title: str, index: int) -> None:
+    number = str(index + 1) if index else ""
     figure.add_annotation(
-        text=title, xref="x domain", yref=f"y{number} domain", x=0, y=1, xanchor="left", yanchor="bottom",
+        text=title, xref=f"x{number} domain", yref=f"y{number} domain", x=0, y=1, xanchor="left", yanchor="bottom",
         showarrow=False, font={"size": 11.5, "color": INK},
     )  # fmt: skip
-    figure.update_xaxes(row=row, showgrid=True, gridcolor=FAINT, griddash="dot", gridwidth=0.5)
 
 
 def _log_range(widths: Sequence[int]) -> list[float]:

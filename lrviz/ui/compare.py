@@ -28,7 +28,7 @@ _NOTICES = {"complete": "", "max_regions": "budget hit", "cancelled": "cancelled
 _TEXT = (
     "Every map shows the same window of the same plane on one colour scale: with width the number of regions grows "
     "steeply, while neighbouring regions hardly differ in slope where their similarity is close to 1. "
-    "Below, read a curve from left to right and compare its shape with the test error's on top."
+    "Below, compare the shapes of the curves with that of the test error."
 )
 
 
@@ -186,13 +186,10 @@ def _show_failures(cards: Sequence[Card], slots: Sequence[Slot]) -> None:
 
 
 def _show_measures(members: Sequence[Member]) -> None:
-    curves, table = st.columns([1, 1.75], gap="medium")
-    with curves:
-        st.html('<div class="lr-head"><span class="t">Against width</span></div>')
-        st.plotly_chart(width_curves(members), key="curves", theme=None, config={"displayModeBar": False})
-    with table:
-        st.html('<div class="lr-head"><span class="t">Measures</span></div>')
-        _show_table(members)
+    st.html('<div class="lr-head"><span class="t">Against width</span></div>')
+    st.plotly_chart(width_curves(members), key="curves", theme=None, config={"displayModeBar": False})
+    st.html('<div class="lr-head"><span class="t">Measures</span></div>')
+    _show_table(members)
 
 
 def _show_table(members: Sequence[Member]) -> None:
@@ -203,23 +200,21 @@ def _show_table(members: Sequence[Member]) -> None:
     )
 
 
-def _number(label: str, width: int, form: str, explanation: str) -> Any:
-    return st.column_config.NumberColumn(label, width=width, format=form, help=explanation)
+def _number(label: str, form: str, explanation: str) -> Any:
+    return st.column_config.NumberColumn(label, format=form, help=explanation)
 
 
 _COLUMNS = {
-    "width": _number("k", 36, "%d", "width"),
-    "seed": _number("seed", 46, "%d", "seed of the training"),
-    "num_regions": _number("regions", 68, "localized", "number of regions in the window"),
-    "density": _number("per area", 72, "localized", "regions per squared unit of L2 distance"),
-    "mean_slope": _number("slope", 52, "%.3g", "mean slope of all logits together, in logits per unit of L2 distance"),
-    "mean_jump": _number("jump", 66, "%.3g", "mean norm of the difference of neighbouring slopes, in the same unit"),
-    "mean_similarity": _number("similarity", 70, "%.5f", "mean cosine of the angle between neighbouring slopes"),
-    "deviation_per_area": _number("deviation", 74, "%.3g", "mean absolute deviation from the interpolation, in logits"),
-    "train_error": _number(
-        "train", 50, "%.3f", "train error: share of the training images, by the labels it was taught"
-    ),
-    "test_error": _number("test", 50, "%.3f", "test error: share of the test images that is classified wrongly"),
+    "width": _number("k", "%d", "width"),
+    "seed": _number("seed", "%d", "seed of the training"),
+    "num_regions": _number("regions", "localized", "number of regions in the window"),
+    "density": _number("regions per area", "localized", "regions per squared unit of L2 distance"),
+    "mean_slope": _number("slope", "%.3g", "mean slope of all logits together, in logits per unit of L2 distance"),
+    "mean_jump": _number("jump", "%.3g", "mean norm of the difference of neighbouring slopes, in the same unit"),
+    "mean_similarity": _number("similarity", "%.5f", "mean cosine of the angle between neighbouring slopes"),
+    "deviation_per_area": _number("deviation", "%.3g", "mean absolute deviation from the interpolation, in logits"),
+    "train_error": _number("train error", "%.3f", "share of the training images, by the labels it was taught"),
+    "test_error": _number("test error", "%.3f", "share of the test images that is classified wrongly"),
 }
 
 
