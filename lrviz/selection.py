@@ -60,6 +60,11 @@ class PathsSpec:
             raise InvalidRequest(f"Expected {number} in {text!r}; such as {_HELP}.")
         return cls(kind=kind, source=match[1], indices=indices, num_anchors=num_anchors, radius=radius)
 
+    @property
+    def text(self) -> str:
+        """The text that `parse` reads."""
+        return f"{self.kind}:{self.source}:{','.join(map(str, self.indices))}"
+
 
 class NamedPath(NamedTuple):
     """A path with what a table says about it.

@@ -1,6 +1,6 @@
 """One window in networks of several widths, side by side."""
 
 from lrviz.ui.compare import compare_widths
-from lrviz.ui.explore import guarded
+from lrviz.ui.navigation import run_page
 
-guarded(compare_widths)
+run_page(compare_widths)

@@ -1,6 +1,6 @@
 """Test error, density and deviation against width, as measured along paths."""
 
 from lrviz.ui.double_descent import double_descent
-from lrviz.ui.explore import guarded
+from lrviz.ui.navigation import run_page
 
-guarded(double_descent)
+run_page(double_descent)

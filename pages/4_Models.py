@@ -1,6 +1,6 @@
 """The shipped models, where the data is, and the cache."""
 
-from lrviz.ui.explore import guarded
 from lrviz.ui.models import models
+from lrviz.ui.navigation import run_page
 
-guarded(models)
+run_page(models)

@@ -13,7 +13,9 @@ from lrviz.assets import assets_folder
 from lrviz.errors import InvalidRequest
 from lrviz.export.sweeps import SWEEP_SUFFIXES, render_sweep
 from lrviz.figures.sweeps import COLOURS, Marks, sweep_curves
+from lrviz.selection import PathsSpec
 from lrviz.sweeps import SERIES, aggregate, describe, read_results
+from lrviz.ui import resources, sweep_jobs
 from lrviz.zoo import list_models
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,6 +96,81 @@ def test_a_link_chooses_family_and_images():
     page = open_page(family="resnet18", images="train-clean")
     assert page.radio(key="d-images").value == "train-clean"
     assert "second descent only" in page.markdown[0].value
+
+
+def settled(page):
+    for _ in range(60):
+        jobs = [job for job in resources.pool()._jobs.values() if not job.done]
+        if not jobs:
+            return page.run()
+        jobs[0].wait(30)
+        page.run()
+    raise AssertionError("the page does not come to rest")
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LRVIZ_CACHE_DIR", str(tmp_path))
+    resources.store.clear()
+    yield
+    resources.store.clear()
+
+
+def a_plan(models):
+    spec = PathsSpec(kind="closed", source="samples", indices=(0,), num_anchors=4)
+    return sweep_jobs.Plan(models=models, spec=spec, device="cpu")
+
+
+def test_measuring_again_shows_what_was_measured_and_goes_back(empty_cache):
+    page = open_page(family="vgg11")
+    page.session_state["d-plan"] = a_plan(("vgg11-w1-noise20", "vgg11-w2-noise20"))
+    page = settled(page.run())
+    assert not page.exception and not page.error
+    assert "Measured here: 2 paths of 2 networks." in page.markdown[0].value
+    table = pd.DataFrame(page.dataframe[0].value)
+    assert table["width"].tolist() == [1, 2]
+    assert (table["density"] > 0).all()
+    assert any("--paths closed:samples:0 --anchors 4" in code.value for code in page.code)
+    page.button(key="d-back").click().run()
+    assert "d-plan" not in page.session_state
+    assert "Measured here" not in page.markdown[0].value
+
+
+def test_a_cancelled_measurement_keeps_what_is_finished(empty_cache):
+    plan = a_plan(("vgg11-w1-noise20", "vgg11-w16-noise20"))
+    page = open_page(family="vgg11")
+    page.session_state["d-plan"] = plan
+    page.run()
+    job = resources.pool().find(sweep_jobs._key(plan))
+    while not job.done and job.fraction < 0.5:
+        job.wait(0.01)
+    job.cancel()
+    page = settled(page)
+    assert "Cancelled: 1 of 2 paths were measured." in page.warning[0].value
+    assert "Measured here: 1 paths of 1 networks." in page.markdown[0].value
+    assert not page.exception and not page.error
+
+
+def test_measuring_again_says_how_long_it_takes():
+    page = open_page(family="vgg11")
+    page.button(key="d-again").click().run()
+    assert "8 networks, 8 paths: about" in " ".join(caption.value for caption in page.caption)
+    assert not page.button(key="d-measure").disabled
+    assert not page.exception
+
+
+def test_an_estimate_scales_with_images_and_anchors():
+    table = read_results(assets_folder() / "measured.csv")
+    times = {
+        (number, anchors): sweep_jobs.estimate(
+            ["cnn5-w1-noise20"],
+            PathsSpec(kind="closed", source="samples", indices=tuple(range(number)), num_anchors=anchors),
+            table,
+        )
+        for number, anchors in ((1, 8), (2, 4), (20, 8))
+    }
+    assert times[1, 8] == times[2, 4] != times[20, 8]
+    assert times[1, 8].endswith((" s", " ms"))
 
 
 def test_a_file_that_is_no_table_is_refused_in_a_sentence():

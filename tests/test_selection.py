@@ -55,6 +55,7 @@ def test_texts_that_select_paths(text, kind, source, indices):
     spec = PathsSpec.parse(text, num_anchors=5, radius=2.5)
     assert (spec.kind, spec.source, spec.indices) == (kind, source, indices)
     assert (spec.num_anchors, spec.radius) == (5, 2.5)
+    assert PathsSpec.parse(spec.text, num_anchors=5, radius=2.5) == spec
 
 
 @pytest.mark.parametrize(

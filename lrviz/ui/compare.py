@@ -195,9 +195,7 @@ def _show_measures(members: Sequence[Member]) -> None:
 def _show_table(members: Sequence[Member]) -> None:
     columns = compare(members)
     shown = {name: columns[name] for name in _COLUMNS} | {"density": columns["density"].round().astype(int)}
-    st.dataframe(
-        shown, hide_index=True, column_config=_COLUMNS, height=min(36 * (len(members) + 1), 560), key="measures"
-    )
+    st.dataframe(shown, hide_index=True, column_config=_COLUMNS, key="measures")
 
 
 def _number(label: str, form: str, explanation: str) -> Any:

@@ -1,8 +1,6 @@
 """The Double descent page: measured results of whole sweeps against width."""
 
 import io
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -13,8 +11,19 @@ from lrviz.errors import LrvizError
 from lrviz.export.paper import Paper
 from lrviz.export.sweeps import SWEEP_SUFFIXES, render_sweep
 from lrviz.figures.sweeps import Marks, sweep_curves
-from lrviz.sweeps import MEASURES, SERIES, aggregate, correlations, describe, find_peak, find_threshold, read_results
-from lrviz.ui import explore, look, panel, resources, state
+from lrviz.sweeps import (
+    ERRORS,
+    MEASURES,
+    SERIES,
+    aggregate,
+    correlations,
+    describe,
+    find_peak,
+    find_threshold,
+    read_results,
+)
+from lrviz.ui import explore, look, panel, resources, state, sweep_jobs
+from lrviz.zoo import Card
 
 _IMAGES = {
     "samples": "test images (shipped)",
@@ -27,6 +36,11 @@ _TEXT = (
     "show one standard deviation over seeds. The deviation is the integral of |f − chord| over a segment, averaged "
     "over classes, segments and paths."
 )
+_SPREAD = {
+    False: "",
+    True: " The networks of a seed share their training images; each seed has others, so that the bars hold the "
+    "difference between images as well.",
+}
 _COMMAND = (
     "lrviz measure --models 'cnn5-w*-noise20*' --models 'vgg11-w*-noise20*' --models 'resnet18-w*-noise20*' "
     "--paths closed:samples:0-1 --paths closed:train:clean:0-1 --paths closed:train:noisy:0-1 "
@@ -39,17 +53,20 @@ def double_descent() -> None:
     look.apply_look()
     with st.sidebar:
         look.brand("lrviz", "Nonlinearity and test error against width")
-        table = _choose_table()
+        choices = st.container()
+        downloads = st.container()
+        again = st.container()
+        table = _read_upload()
     explore.show_notice()
+    command = ""
     if table is None:
-        return
+        table, command = _measured_or_shipped()
     curves = {series: curve for series, curve in aggregate(table).groupby(list(SERIES))}
     if not curves:
         st.info("The table holds no finished path of a trained network. Measure some models first.")
         return
-    with st.sidebar:
+    with choices:
         series = _choose_series(list(curves))
-        downloads = st.container()
     _write_link(series)
     curve = curves[series]
     st.markdown(f"**{describe(curve)}**")
@@ -58,26 +75,44 @@ def double_descent() -> None:
         chosen = _show_curves(curve)
     with right:
         _show_correlations(curve)
-        _show_links(table, curve, chosen)
-        _show_numbers(curve)
-        st.caption(_TEXT)
+        _show_links(curve, chosen)
+        st.caption(_TEXT + _SPREAD[curve["image_kind"].iloc[0].startswith("train")])
+    _show_numbers(curve, command)
     with downloads, st.popover("Export", icon=":material/download:", width="stretch"):
         panel.offer_file(
             SWEEP_SUFFIXES, Paper(width_inches=4.5, height_inches=6.0),
             lambda suffix, paper: render_sweep(suffix, curve, paper=paper), f"double-descent-{series[0]}",
         )  # fmt: skip
+    if again.button("Measure again", icon=":material/refresh:", width="stretch", key="d-again"):
+        sweep_jobs.choose_plan(_cards_of(curve), _shipped())
 
 
-def _choose_table() -> pd.DataFrame | None:
-    """The shipped results, or those of a file."""
+def _read_upload() -> pd.DataFrame | None:
+    """The results in a file, if there is one that can be read."""
     uploaded = st.file_uploader("Your own results (lrviz measure)", type=["csv", "parquet"], key="d-file")
     if uploaded is None:
-        return _shipped()
+        return None
     try:
         return read_results(io.BytesIO(uploaded.getvalue()), name=uploaded.name)
     except LrvizError as error:
         st.error(str(error), icon=":material/error:")
         return None
+
+
+def _measured_or_shipped() -> tuple[pd.DataFrame, str]:
+    """What was measured here, or the shipped results until it is there, and the command that measures the same."""
+    wanted = sweep_jobs.plan()
+    measured = sweep_jobs.follow(wanted) if wanted else None
+    if wanted is None or measured is None:
+        return _shipped(), _COMMAND
+    left, save, back = st.columns([4, 1.2, 1.2], vertical_alignment="center")
+    left.markdown(f"Measured here: {len(measured):,} paths of {measured['model'].nunique()} networks.")
+    save.download_button(
+        "Table (CSV)", lambda: measured.to_csv(index=False).encode(), file_name="measured.csv", on_click="ignore",
+        width="stretch", icon=":material/download:",
+    )  # fmt: skip
+    back.button("Shipped results", on_click=sweep_jobs.forget, width="stretch", key="d-back")
+    return measured, wanted.command_line()
 
 
 @st.cache_data(show_spinner=False)
@@ -138,26 +173,30 @@ def _show_curves(curve: pd.DataFrame) -> int | None:
 
 
 def _show_correlations(curve: pd.DataFrame) -> None:
-    st.html('<div class="lr-head"><span class="t">Rank correlation with the test error</span></div>')
+    st.html('<div class="lr-head"><span class="t">Rank correlation with the test error (Spearman)</span></div>')
     found = correlations(curve)
     columns = {"measure": [name.replace("_", " ") for name in MEASURES]}
     for widths, part in found.groupby("widths"):
         rows = part.set_index("measure").loc[list(MEASURES)]
         title = f"{widths} (n = {rows['num_widths'].iloc[0]})"
         columns[title] = [
-            f"{rho:+.2f} (p = {p:.3f})" for rho, p in zip(rows["correlation"], rows["p_value"], strict=True)
+            f"{rho:+.2f} ({_name_p(p)})" for rho, p in zip(rows["correlation"], rows["p_value"], strict=True)
         ]
     st.table(columns)
 
 
-def _show_links(table: pd.DataFrame, curve: pd.DataFrame, chosen: int | None) -> None:
+def _name_p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _show_links(curve: pd.DataFrame, chosen: int | None) -> None:
     """Ways to the other pages for the width that was clicked."""
     st.html('<div class="lr-head"><span class="t">Look inside</span></div>')
     widths = curve["width"].tolist()
     if chosen not in widths:
         st.caption("Click a width in the figure to open its network.")
         return
-    names = _names_by_width(table, curve)
+    names = _names_by_width(curve)
     index = widths.index(chosen)
     neighbours = [names[k] for k in widths[max(index - 1, 0) : index + 2] if k in names]
     if chosen not in names:
@@ -173,21 +212,43 @@ def _show_links(table: pd.DataFrame, curve: pd.DataFrame, chosen: int | None) ->
     )
 
 
-def _names_by_width(table: pd.DataFrame, curve: pd.DataFrame) -> dict[int, str]:
+def _names_by_width(curve: pd.DataFrame) -> dict[int, str]:
     """One shipped model of every width, that of the lowest seed."""
-    shipped = {card.name for card in resources.cards()}
-    family: Mapping[str, Any] = curve.iloc[0]
-    mine = table[table["model"].isin(shipped) & ~table["is_snapshot"]]
-    for name in ("family", "batch_norm", "data", "num_train_images", "label_noise"):
-        mine = mine[mine[name] == family[name]]
-    mine = mine.sort_values("seed").drop_duplicates("width")
-    return dict(zip(mine["width"].tolist(), mine["model"].tolist(), strict=True))
+    names: dict[int, str] = {}
+    for card in sorted(_cards_of(curve), key=lambda card: card.seed):
+        names.setdefault(card.width, card.name)
+    return names
 
 
-def _show_numbers(curve: pd.DataFrame) -> None:
+def _cards_of(curve: pd.DataFrame) -> list[Card]:
+    """The shipped networks of the family of a series."""
+    first = curve.iloc[0]
+    family = tuple(first[name] for name in ("family", "batch_norm", "data", "num_train_images", "label_noise"))
+    return [
+        card
+        for card in resources.cards()
+        if (card.architecture, card.batch_norm, card.data, card.num_train_images, card.label_noise) == family
+    ]
+
+
+def _show_numbers(curve: pd.DataFrame, command: str) -> None:
     with st.expander("All numbers, and how to measure them again"):
-        names = ["width", "num_models", "num_paths", "train_error", "test_error"]
+        names = ["width", "num_models", "num_paths", *ERRORS]
         names += [column for name in MEASURES for column in (name, f"{name}_sd")]
-        st.dataframe(curve[names], hide_index=True, key="numbers")
-        st.code(_COMMAND, language="bash", wrap_lines=True)
-        st.caption("It shows its progress; a stopped run goes on where it was. Then choose its file in the sidebar.")
+        st.dataframe(curve[names], hide_index=True, key="numbers", column_config=_COLUMNS)
+        if command:
+            st.code(command, language="bash", wrap_lines=True)
+            st.caption("A stopped run goes on where it was. Choose its file in the sidebar to see it here.")
+
+
+_COLUMNS = {
+    "width": st.column_config.NumberColumn("k", format="%d", help="width"),
+    "num_models": st.column_config.NumberColumn("seeds", format="%d"),
+    "num_paths": st.column_config.NumberColumn("paths", format="%d", help="of all seeds"),
+    **{name: st.column_config.NumberColumn(name.replace("_", " "), format="%.3f") for name in ERRORS},
+    **{
+        name + suffix: st.column_config.NumberColumn(label + suffix.replace("_", " "), format="%.4g")
+        for name, label in zip(MEASURES, ("density", "deviation", "variation", "as published"), strict=True)
+        for suffix in ("", "_sd")
+    },
+}

@@ -1,29 +1,12 @@
 """The Explore page: choose a model, three images and a window; see its regions."""
 
-import logging
-from collections.abc import Callable
-
 import streamlit as st
 
 from lrviz.errors import LrvizError
 from lrviz.images import ImageRecord, load_image
 from lrviz.session import Scene, resolve
 from lrviz.ui import look, maps, panel, resources, sidebar, state, triplet
-from lrviz.ui.jobs import CALM
 from lrviz.view import ViewSpec
-
-log = logging.getLogger("lrviz")
-
-
-def guarded(page: Callable[[], None]) -> None:
-    """Run a page; what goes wrong becomes a sentence, and what nobody expected is logged."""
-    try:
-        page()
-    except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
-    except Exception:
-        log.exception("the page failed")
-        st.error(CALM, icon=":material/error:")
 
 
 def explore() -> None:

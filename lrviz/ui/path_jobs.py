@@ -68,7 +68,9 @@ def follow_models(names: Sequence[str], path: Path, device: str | None) -> tuple
     for job in list(jobs.values())[:1]:
         job.wait(_PATIENCE)
     return tuple(
-        _found(name, jobs[job.key], *works[job.key]) if job.key in jobs else _not_started(name, job, first)
+        _found(name, jobs[job.key], *works[job.key])
+        if job.key in jobs
+        else _not_started(name, job, first if job.key in loaded else None)
         for name, job in zip(names, loading, strict=True)
     )
 
@@ -85,13 +87,14 @@ def _first_look(request: PathRequest) -> Job:
     return resources.pool().submit(f"first look {request_key(request)}", work)
 
 
-def _not_started(name: str, job: Job, first: Model | None) -> Track:
-    if not job.done:
-        return Track(name=name, job=job)
-    failure = job.error or (
-        f"{name} has other classes, or normalises its inputs otherwise, than {first.name if first else 'the first'}, "
-        "so that their paths differ. Show it alone."
-    )
+def _not_started(name: str, job: Job, other: Model | None) -> Track:
+    """A model that is not loaded yet, could not be, or was but does not go with another one."""
+    failure = job.error or ""
+    if other is not None:
+        failure = (
+            f"{name} has other classes, or normalises its inputs otherwise, than {other.name}, so that their paths "
+            "differ. Show it alone."
+        )
     return Track(name=name, job=job, failure=failure)
 
 

@@ -74,8 +74,7 @@ def _measure_models(tracks: Sequence[Track]) -> Columns:
 
 def _show(columns: Columns, key: str) -> None:
     shown = {name: values for name, values in columns.items() if name in _COLUMNS}
-    rows = len(next(iter(shown.values())))
-    st.dataframe(shown, hide_index=True, key=f"p-table-{key}", column_config=_COLUMNS, height=36 * (min(rows, 10) + 1))
+    st.dataframe(shown, hide_index=True, key=f"p-table-{key}", column_config=_COLUMNS)
 
 
 def _number(label: str, form: str, explanation: str | None = None) -> Any:

@@ -1,0 +1,120 @@
+"""Measuring the networks of a sweep again, in the background, with settings of the user's own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from lrviz.images import list_samples
+from lrviz.paths import FEW_ANCHORS, NUM_ANCHORS, RADIUS
+from lrviz.selection import PathsSpec
+from lrviz.survey import Survey, make_table
+from lrviz.ui import look, maps, resources
+from lrviz.ui.jobs import Job
+from lrviz.zoo import Card
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to measure.
+
+    Attributes:
+        models: names of shipped models.
+        spec: the paths.
+        device: where to work.
+    """
+
+    models: tuple[str, ...]
+    spec: PathsSpec
+    device: str
+
+    def command_line(self) -> str:
+        """The command that measures the same."""
+        models = " ".join(f"--models {name}" for name in self.models)
+        return f"lrviz measure {models} --paths {self.spec.text} --anchors {self.spec.num_anchors} --out measured.csv"
+
+
+def plan() -> Plan | None:
+    """What this session measures, or measured last."""
+    return st.session_state.get("d-plan")
+
+
+def forget() -> None:
+    """Go back to the shipped results; what was measured stays in the cache."""
+    st.session_state.pop("d-plan", None)
+
+
+@st.dialog("Measure the networks of this family again")
+def choose_plan(cards: Sequence[Card], table: pd.DataFrame) -> None:
+    """Widths, seeds and images to measure, with an estimate, and a button that starts it.
+
+    Args:
+        cards: the shipped networks of the family that is shown.
+        table: results that tell how long such networks take.
+    """
+    widths, seeds = sorted({card.width for card in cards}), sorted({card.seed for card in cards})
+    chosen_widths = st.pills("Widths k", widths, default=widths, selection_mode="multi", key=f"d-widths-{widths}")
+    chosen_seeds = st.pills("Seeds", seeds, default=seeds[:1], selection_mode="multi", key=f"d-seeds-{seeds}")
+    number = st.slider("Shipped test images", 1, len(list_samples("cifar10")), 1, key="d-number")
+    anchors = st.segmented_control(
+        "Anchors of each closed path", [FEW_ANCHORS, NUM_ANCHORS], default=NUM_ANCHORS, required=True, key="d-anchors"
+    )
+    spec = PathsSpec(kind="closed", source="samples", indices=tuple(range(number)), num_anchors=anchors, radius=RADIUS)
+    models = tuple(card.name for card in cards if card.width in chosen_widths and card.seed in chosen_seeds)
+    device = st.selectbox("Device", resources.devices(), key="d-device", format_func=str.upper)
+    if models:
+        st.caption(
+            f"{len(models)} networks, {number * len(models)} paths: about {estimate(models, spec, table)} on the two "
+            "processors that measured the shipped results. What is in the cache is not measured again."
+        )
+    if st.button("Measure", type="primary", width="stretch", disabled=not models, key="d-measure"):
+        st.session_state["d-plan"] = wanted = Plan(models=models, spec=spec, device=device)
+        resources.pool().drop(_key(wanted))
+        st.rerun()
+
+
+def estimate(models: Sequence[str], spec: PathsSpec, table: pd.DataFrame) -> str:
+    """How long closed paths took per segment in a table, for other ones of the same networks."""
+    known = table[table["model"].isin(models) & (table["path"] == spec.kind)].groupby("model")
+    per_segment = known["seconds"].sum() / known["num_segments"].sum()
+    return look.duration(float(per_segment.mean()) * len(models) * len(spec.indices) * spec.num_anchors)
+
+
+def follow(wanted: Plan) -> pd.DataFrame | None:
+    """The table of a plan, as far as it got before it was cancelled; None, and a progress bar, until then."""
+    job = _start(wanted)
+    if not job.wait(0.2):
+        maps.show_progress(job, "Measuring")
+        return None
+    if job.error:
+        st.error(job.error, icon=":material/error:")
+        _offer_again(job)
+        return None
+    table: pd.DataFrame = job.result
+    number = len(wanted.models) * len(wanted.spec.indices)
+    if len(table) < number:
+        st.warning(f"Cancelled: {len(table)} of {number} paths were measured.", icon=":material/stop_circle:")
+        _offer_again(job)
+    return table if len(table) else None
+
+
+def _offer_again(job: Job) -> None:
+    left, right, _ = st.columns([1, 1.3, 3])
+    left.button("Go on", on_click=lambda: resources.pool().drop(job.key), width="stretch", type="primary")
+    right.button("Shipped results", on_click=forget, width="stretch", key="d-give-up")
+
+
+def _start(wanted: Plan) -> Job:
+    store = resources.store()
+    cards = {card.name: card for card in resources.cards()}
+
+    def work(report: Callable[[float, str], None], cancelled: Callable[[], bool]) -> pd.DataFrame:
+        survey = Survey.plan({name: cards[name] for name in wanted.models}, [wanted.spec])
+        return make_table(list(survey.rows(store, device=wanted.device, progress=report, cancelled=cancelled)))
+
+    return resources.pool().submit(_key(wanted), work)
+
+
+def _key(wanted: Plan) -> str:
+    return f"survey {wanted}"
