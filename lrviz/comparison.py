@@ -94,7 +94,7 @@ class Member:
         return self.summary.status == "complete"
 
 
-MEASURES = ("density", "mean_slope", "mean_jump", "mean_similarity", "deviation_per_area")
+MEASURES = ("num_regions", "density", "mean_slope", "mean_jump", "mean_similarity", "deviation_per_area")
 """The measures of a window that can be drawn against width, fields of `lrviz.measures.Summary`."""
 
 ERRORS = ("train_error", "test_error")
@@ -106,8 +106,8 @@ def compare(members: Sequence[Member]) -> Columns:
         "model": np.array([member.model for member in members]),
         "width": np.array([member.width for member in members]),
         "seed": np.array([member.seed for member in members]),
-        "num_regions": np.array([member.summary.num_regions for member in members]),
         **{name: np.array([value_of(member, name) for member in members]) for name in (*MEASURES, *ERRORS)},
+        "num_regions": np.array([member.summary.num_regions for member in members]),
         "status": np.array([member.summary.status for member in members]),
     }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lrviz.pipeline import ENGINE_VERSION, Device, MeasureRequest, run
@@ -66,17 +67,20 @@ class Survey:
         Args:
             store: Where measures are found, or kept as soon as a path is finished.
             device: Where to compute; the GPU if there is one, else the CPU.
-            progress: Called with a fraction of the paths and a short text.
+            progress: Called with a fraction of the work and a short text; a path's work grows with its segments and
+                with the parameters of the network.
             cancelled: Asked often.
 
         Yields:
             The rows of the table, as in `lrviz.sweeps.COLUMNS`.
         """
+        work = np.array([card.num_parameters * (len(path.path.points) - 1) for _, card, path in self.tasks], float)
+        shares = np.concatenate([[0.0], np.cumsum(work / work.sum())])
         for index, (name, card, path) in enumerate(self.tasks):
             text = f"{card.name}, {path.path.kind} {path.images} ({index + 1:,} of {len(self):,} paths)"
 
             def show(fraction: float, _: str, index: int = index, text: str = text) -> None:
-                progress((index + fraction) / len(self), text)
+                progress(float(np.interp(fraction, [0, 1], shares[index : index + 2])), text)
 
             show(0.0, "")
             if cancelled():

@@ -133,7 +133,8 @@ def test_curves_share_the_width_axis_with_the_test_error_first():
     assert "test error" in titles[0]
     lines = [trace for trace in figure.data if trace.mode == "lines"]
     assert all(line.x.tolist() == [2, 8] for line in lines)
-    assert lines[0].error_y.array[1] == pytest.approx(np.std([0, 0.1], ddof=1))
+    (train_error,) = [line for line in lines if line.name == "train_error"]
+    assert train_error.error_y.array[1] == pytest.approx(np.std([0, 0.1], ddof=1))
     axes = [figure.layout[name] for name in figure.layout if name.startswith("xaxis")]
     assert all(axis.type == "log" and axis.ticktext == ("2", "8") for axis in axes)
     assert sum(axis.matches is not None for axis in axes) == len(STRIPS) - 1

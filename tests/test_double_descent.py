@@ -32,7 +32,8 @@ def test_every_curve_holds_the_means_and_the_spread_over_seeds():
     data = aggregate(sweep())
     figure = sweep_curves(data, Marks(peak=2))
     traces = {trace.name: trace for trace in figure.data}
-    assert set(traces) == {"train error", *(name.replace("_", " ") for name in COLOURS)}
+    assert set(traces) == {name.replace("_", " ") for name in COLOURS}
+    assert [figure.layout[f"yaxis{k}"].rangemode for k in ("", "2", "3")] == ["normal", "tozero", "tozero"]
     assert list(traces["density"].x) == [1, 2, 4]
     assert list(traces["density"].y) == data["density"].tolist()
     assert list(traces["density"].error_y.array) == pytest.approx(data["density_sd"].tolist())

@@ -26,12 +26,11 @@ from lrviz.export.paper import (
 )
 from lrviz.figures.compare import Cell, Panel, all_categories, comparison_map, share_scale, vector_panels
 from lrviz.figures.maps import paint_labels
-from lrviz.figures.width_curves import COLOUR, ERROR_COLOUR, STRIPS, is_known, width_curves
+from lrviz.figures.width_curves import COLUMNS, STRIPS, colour_of, is_known, width_curves
 
 COMPARISON_SUFFIXES = (*PRINTED, ".html", ".csv")
 _TITLE = "Linear regions and width"
 _CURVES_INCHES = 2.9
-_CURVE_COLUMNS = 3
 
 
 def render_comparison(
@@ -120,12 +119,10 @@ def _draw_panel(axes: Axes, panel: Panel, *, as_polygons: bool) -> None:
 
 
 def _draw_curves(figure: SubFigure, members: Sequence[Member]) -> None:
-    grid = figure.subplots(-(-len(STRIPS) // _CURVE_COLUMNS), _CURVE_COLUMNS, sharex=True)
+    grid = figure.subplots(-(-len(STRIPS) // COLUMNS), COLUMNS, sharex=True)
     widths = sorted({member.width for member in members})
     for axes, strip in zip(grid.flat, STRIPS, strict=True):
-        if strip.measure == "test_error":
-            _add_curve(axes, members, "train_error", ERROR_COLOUR, "dotted")
-        _add_curve(axes, members, strip.measure, ERROR_COLOUR if strip.measure == "test_error" else COLOUR, "solid")
+        _add_curve(axes, members, strip.measure)
         axes.set_title(f"{strip.title}\n({strip.unit})", fontsize=6.5, loc="left")
         axes.set(xscale="log", yscale="log" if strip.logarithmic else "linear")
         axes.set_xticks(widths, [str(k) for k in widths])
@@ -135,11 +132,10 @@ def _draw_curves(figure: SubFigure, members: Sequence[Member]) -> None:
         axes.set_xlabel("width $k$")
 
 
-def _add_curve(axes: Axes, members: Sequence[Member], name: str, colour: str, style: str) -> None:
-    mean = spread_over_seeds(members, name)
+def _add_curve(axes: Axes, members: Sequence[Member], name: str) -> None:
+    mean, colour = spread_over_seeds(members, name), colour_of(name)
     axes.errorbar(
-        mean.widths, mean.mean, yerr=np.nan_to_num(mean.sd), color=colour, linestyle=style, linewidth=1, capsize=2,
-        elinewidth=0.7,
+        mean.widths, mean.mean, yerr=np.nan_to_num(mean.sd), color=colour, linewidth=1, capsize=2, elinewidth=0.7,
     )  # fmt: skip
     values = np.array([value_of(member, name) for member in members])
     faces = [colour if is_known(member, name) else "white" for member in members]

@@ -10,7 +10,7 @@ from matplotlib.ticker import NullFormatter
 
 from lrviz.errors import InvalidRequest
 from lrviz.export.paper import PRINTED, Paper, print_figure, write_page, write_table
-from lrviz.figures.sweeps import COLOURS, TITLES, Marks, sweep_curves
+from lrviz.figures.sweeps import COLOURS, HEIGHTS, TITLES, Marks, sweep_curves
 from lrviz.sweeps import SERIES, find_peak, find_threshold
 
 SWEEP_SUFFIXES = (*PRINTED, ".html", ".csv")
@@ -42,24 +42,24 @@ def render_sweep(suffix: str, curve: pd.DataFrame, *, paper: Paper | None = None
 
 def _draw(figure: Figure, curve: pd.DataFrame, marks: Marks) -> None:
     widths = curve["width"].tolist()
-    panels = np.atleast_1d(figure.subplots(len(COLOURS), 1, sharex=True))
+    panels = figure.subplots(len(COLOURS), 1, sharex=True, height_ratios=list(HEIGHTS.values()))
     for axes, (name, colour) in zip(panels, COLOURS.items(), strict=True):
-        if name == "test_error":
-            _add_curve(axes, curve, "train_error", colour, "dotted")
-        _add_curve(axes, curve, name, colour, "solid")
+        _add_curve(axes, curve, name, colour)
         for mark, style in ((marks.peak, "dashed"), (marks.threshold, "dotted")):
             if mark is not None:
                 axes.axvline(mark, color="0.6", linewidth=0.6, linestyle=style, zorder=0)
         axes.set_title(TITLES[name], fontsize=7, loc="left")
-        axes.set(xscale="log", ylim=(0, None))
+        axes.set(xscale="log")
+        if name != "test_error":
+            axes.set_ylim(0, None)
         axes.set_xticks(widths, [str(k) for k in widths])
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.tick_params(which="minor", bottom=False)
     panels[-1].set_xlabel("width $k$")
 
 
-def _add_curve(axes: Axes, curve: pd.DataFrame, name: str, colour: str, style: str) -> None:
+def _add_curve(axes: Axes, curve: pd.DataFrame, name: str, colour: str) -> None:
     axes.errorbar(
-        curve["width"], curve[name], yerr=np.nan_to_num(curve[f"{name}_sd"]), color=colour, linestyle=style,
-        linewidth=1, marker="o", markersize=2.5, capsize=2, elinewidth=0.7,
+        curve["width"], curve[name], yerr=np.nan_to_num(curve[f"{name}_sd"]), color=colour, linewidth=1,
+        marker="o", markersize=2.5, capsize=2, elinewidth=0.7,
     )  # fmt: skip

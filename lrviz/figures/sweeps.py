@@ -10,11 +10,18 @@ from plotly.subplots import make_subplots
 
 from lrviz.figures.style import ACCENT, FAINT, INK, template
 
-COLOURS = {"test_error": ACCENT, "density": "#0b3954", "deviation": "#00798c", "variation": "#8f5da8"}
+COLOURS = {
+    "test_error": ACCENT, "train_error": "#8a98a5", "density": "#0b3954", "deviation": "#00798c",
+    "variation": "#8f5da8",
+}  # fmt: skip
 """What is drawn, from the top, and in which colour."""
 
+HEIGHTS = {name: 0.45 if name == "train_error" else 1.0 for name in COLOURS}
+"""How high the diagrams are, relative to each other."""
+
 TITLES = {
-    "test_error": "test error (train error dotted)",
+    "test_error": "test error",
+    "train_error": "train error",
     "density": "density (pieces per unit of L2 distance)",
     "deviation": "deviation per segment (logit × L2 distance)",
     "variation": "variation per segment (logit)",
@@ -36,21 +43,24 @@ class Marks:
     chosen: int | None = None
 
 
-def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 760) -> go.Figure:
+def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.Figure:
     """Draw one series against width; bars show one standard deviation over seeds.
+
+    The scale of the test error is as large as its changes; all others begin at zero.
 
     Args:
         curve: the rows of one series of `lrviz.sweeps.aggregate`, by width.
         marks: widths to point out.
         height: height of the figure in pixels.
     """
-    figure = make_subplots(len(COLOURS), 1, shared_xaxes=True, vertical_spacing=0.06)
+    figure = make_subplots(
+        len(COLOURS), 1, shared_xaxes=True, vertical_spacing=0.05, row_heights=list(HEIGHTS.values())
+    )
     for row, (name, colour) in enumerate(COLOURS.items(), 1):
-        if name == "test_error":
-            _add_curve(figure, curve, "train_error", row, colour, dash="dot")
         _add_curve(figure, curve, name, row, colour)
         _add_title(figure, TITLES[name], row)
-        figure.update_yaxes(row=row, rangemode="tozero", nticks=5)
+        nonnegative = "normal" if name == "test_error" else "tozero"
+        figure.update_yaxes(row=row, rangemode=nonnegative, nticks=5 if HEIGHTS[name] == 1 else 3)
     _add_marks(figure, marks)
     widths = curve["width"].tolist()
     figure.update_xaxes(
@@ -65,13 +75,13 @@ def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 760) -> go.
     return figure
 
 
-def _add_curve(figure: go.Figure, curve: pd.DataFrame, name: str, row: int, colour: str, dash: str = "solid") -> None:
+def _add_curve(figure: go.Figure, curve: pd.DataFrame, name: str, row: int, colour: str) -> None:
     label = name.replace("_", " ")
     texts = [_hover(values, name, label) for values in curve.to_dict("records")]
     figure.add_trace(
         go.Scatter(
             x=curve["width"], y=curve[name], mode="lines+markers", name=label, customdata=curve["width"],
-            line={"color": colour, "width": 1.8, "dash": dash}, marker={"size": 5 if dash == "dot" else 8},
+            line={"color": colour, "width": 1.8}, marker={"size": 8},
             error_y={"array": curve[f"{name}_sd"], "color": colour, "thickness": 1, "width": 3},
             text=texts, hovertemplate="%{text}<extra></extra>", selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},

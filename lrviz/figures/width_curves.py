@@ -35,7 +35,9 @@ class Strip:
 _SLOPE_UNIT = QUANTITIES["slope"].unit
 
 STRIPS = (
-    Strip(measure="test_error", title="test error", unit="train error dotted"),
+    Strip(measure="test_error", title="test error", unit="share of the test images"),
+    Strip(measure="train_error", title="train error", unit="share of the training images"),
+    Strip(measure="num_regions", title="regions", unit="in the window", logarithmic=True),
     Strip(measure="density", title="density", unit="regions per squared L2 distance", logarithmic=True),
     Strip(measure="deviation_per_area", title="mean absolute deviation", unit="logit"),
     Strip(measure="mean_slope", title="mean slope", unit=_SLOPE_UNIT),
@@ -44,10 +46,10 @@ STRIPS = (
 )
 """What is drawn against width, row by row."""
 
-COLUMNS = 3
+COLUMNS = 4
 
 
-def width_curves(members: Sequence[Member], *, height: int = 430) -> go.Figure:
+def width_curves(members: Sequence[Member], *, height: int = 460) -> go.Figure:
     """Draw every measure against width, all on one scale of widths.
 
     A line joins the means over seeds, bars show one standard deviation, and every model is a dot; it is hollow where
@@ -58,14 +60,11 @@ def width_curves(members: Sequence[Member], *, height: int = 430) -> go.Figure:
         height: height of the figure in pixels.
     """
     rows = -(-len(STRIPS) // COLUMNS)
-    figure = make_subplots(rows, COLUMNS, shared_xaxes="all", vertical_spacing=0.14, horizontal_spacing=0.06)
+    figure = make_subplots(rows, COLUMNS, shared_xaxes="all", vertical_spacing=0.2, horizontal_spacing=0.05)
     for index, strip in enumerate(STRIPS):
         place = (1 + index // COLUMNS, 1 + index % COLUMNS)
-        if strip.measure == "test_error":
-            _add_curve(figure, members, "train_error", place, colour=ERROR_COLOUR, dash="dot")
-        colour = ERROR_COLOUR if strip.measure == "test_error" else COLOUR
-        _add_curve(figure, members, strip.measure, place, colour=colour)
-        _add_title(figure, f"{strip.title} ({strip.unit})", index)
+        _add_curve(figure, members, strip.measure, place)
+        _add_title(figure, f"{strip.title}<br><i>{strip.unit}</i>", index)
         figure.update_yaxes(row=place[0], col=place[1], nticks=5, exponentformat="power")
         if strip.logarithmic:
             decades = _decades([value_of(member, strip.measure) for member in members])
@@ -77,24 +76,21 @@ def width_curves(members: Sequence[Member], *, height: int = 430) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(row=rows, showticklabels=True, title="width k (log scale)")
     figure.update_layout(
-        template=template(), height=height, showlegend=False, hovermode="closest", margin={"t": 22, "r": 12, "b": 46}
+        template=template(), height=height, showlegend=False, hovermode="closest", margin={"t": 38, "r": 12, "b": 46}
     )
     return figure
 
 
-def _add_curve(
-    figure: go.Figure,
-    members: Sequence[Member],
-    name: str,
-    place: tuple[int, int],
-    *,
-    colour: str,
-    dash: str = "solid",
-) -> None:
-    mean = spread_over_seeds(members, name)
+def colour_of(name: str) -> str:
+    """The colour of a measure, or of an error."""
+    return ERROR_COLOUR if name in ERRORS else COLOUR
+
+
+def _add_curve(figure: go.Figure, members: Sequence[Member], name: str, place: tuple[int, int]) -> None:
+    mean, colour = spread_over_seeds(members, name), colour_of(name)
     figure.add_trace(
         go.Scatter(
-            x=mean.widths, y=mean.mean, mode="lines", line={"color": colour, "width": 1.6, "dash": dash}, name=name,
+            x=mean.widths, y=mean.mean, mode="lines", line={"color": colour, "width": 1.6}, name=name,
             error_y={"array": mean.sd, "color": colour, "thickness": 1, "width": 3}, hoverinfo="skip",
         ),
         *place,
