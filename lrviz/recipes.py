@@ -32,6 +32,7 @@ class TrainConfig:
         decay_epochs: epochs of the linear fall at the end.
         loss_target: mean training loss at which the fall begins early; 0 for never.
         snapshots: epochs after which a checkpoint of its own is kept.
+        half: round the trained weights to float16, in which they are then stored: the file is half as large.
     """
 
     family: str
@@ -48,6 +49,7 @@ class TrainConfig:
     decay_epochs: int = DECAY_EPOCHS
     loss_target: float = 0.03
     snapshots: tuple[int, ...] = ()
+    half: bool = False
 
     def __post_init__(self) -> None:
         """Check the numbers that training divides by or counts with."""
@@ -108,9 +110,10 @@ def default_config(family: str, width: int, **overrides: Any) -> TrainConfig:
 def describe(config: TrainConfig) -> str:
     """Return a recipe in words."""
     early = f" or the mean loss of an epoch is below {config.loss_target:g}" if config.loss_target else ""
+    weights = "weights rounded to float16 at the end, float32" if config.half else "float32 weights and"
     augmented = "random crops and flips" if config.augment else "no augmentation"
     return (
         f"Adam at {config.learning_rate:g}, {config.warmup_steps} warm-up steps, batch {config.batch_size}, constant "
         f"until epoch {config.epochs - config.decay_epochs}{early}, then {config.decay_epochs} epochs linearly to 0; "
-        f"{augmented}; bfloat16 autocast while training, float32 weights and evaluation"
+        f"{augmented}; bfloat16 autocast while training, {weights} evaluation"
     )

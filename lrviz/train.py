@@ -1,5 +1,6 @@
 """Training of the families, seeded and resumable, to a checkpoint with its card."""
 
+import copy
 import io
 import json
 import math
@@ -242,6 +243,9 @@ def evaluate(
 
 def _write(run: _Run, test_set: Dataset, path: Path, reproduce: str) -> Card:
     config, data = run.config, run.data
+    module = copy.deepcopy(run.module)
+    if config.half:
+        module.half().float()
     card = Card(
         name=path.stem,
         architecture=config.family,
@@ -253,18 +257,18 @@ def _write(run: _Run, test_set: Dataset, path: Path, reproduce: str) -> Card:
         augmentation=config.augment,
         seed=config.seed,
         epochs=run.epoch,
-        train_error=evaluate(run.module, data, run.mean, run.std, device=run.device),
-        test_error=evaluate(run.module, test_set, run.mean, run.std, device=run.device),
+        train_error=evaluate(module, data, run.mean, run.std, device=run.device),
+        test_error=evaluate(module, test_set, run.mean, run.std, device=run.device),
         mean=run.mean,
         std=run.std,
         classes=data.classes,
-        num_parameters=count_parameters(run.module),
+        num_parameters=count_parameters(module),
         recipe=describe(config),
         reproduce=reproduce,
         date=datetime.now(UTC).date().isoformat(),
         lrviz_version=installed_version(),
     )
-    save_model(path, run.module, card)
+    save_model(path, module.half() if config.half else module, card)
     return card
 
 

@@ -268,6 +268,21 @@ def test_reproduced_command_gives_the_same_network(archive, tmp_path):
     _assert_same_weights(first / "vgg8.safetensors", second / "vgg8.safetensors")
 
 
+def test_half_stores_rounded_weights_that_the_card_is_about(archive, tmp_path):
+    options = f"--subset 30 --epochs 2 --data '{archive}'"
+    assert _run(f"train cnn5 --width 16 {options} --out '{tmp_path / 'full'}'") == 0
+    assert _run(f"train cnn5 --width 16 --half {options} --out '{tmp_path / 'half'}'") == 0
+    full, half = (tmp_path / name / "cnn5-w16.safetensors" for name in ("full", "half"))
+    assert half.stat().st_size < 0.6 * full.stat().st_size
+    rounded = {name: tensor.half().float() for name, tensor in load_model(full).module.state_dict().items()}
+    model = load_model(half)
+    assert all(torch.equal(tensor, rounded[name]) for name, tensor in model.module.state_dict().items())
+    wrong = model.module(model.normalise(TEST.images)).argmax(1).numpy() != TEST.labels
+    assert model.card.test_error == pytest.approx(wrong.mean())
+    assert "--half" in model.card.reproduce
+    assert "float16" in model.card.recipe and "float16" not in load_model(full).card.recipe
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -111,6 +111,7 @@ def _reproduce(config: TrainConfig, data: Path, dataset: str) -> str:
     words += [f"--noise {config.label_noise:g}"] if config.label_noise else []
     words += [f"--subset {config.subset}"] if config.subset else []
     words += ["--batch-norm"] if config.batch_norm else []
+    words += ["--half"] if config.half else []
     for option, name in (("lr", "learning_rate"), ("batch-size", "batch_size"), ("epochs", "epochs")):
         if getattr(config, name) != getattr(base, name):
             words.append(f"--{option} {getattr(config, name):g}")

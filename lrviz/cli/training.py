@@ -32,6 +32,7 @@ def train_command(
     batch_size: Annotated[int | None, typer.Option(help="Images per step.", show_default="by family")] = None,
     epochs: Annotated[int | None, typer.Option(help="Largest number of epochs.", show_default="by family")] = None,
     snapshot: Annotated[list[int] | None, typer.Option(help="Also keep a checkpoint after this epoch.")] = None,
+    half: Annotated[bool, typer.Option(help="Round the trained weights to float16: half as large a file.")] = False,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda if there is one.")] = None,
     force: Annotated[bool, typer.Option(help="Train again what is finished.")] = False,
 ) -> None:
@@ -46,7 +47,7 @@ def train_command(
         "snapshots": tuple(snapshot) if snapshot else None,
     }
     options = {name: value for name, value in given.items() if value is not None}
-    options |= {"subset": subset, "label_noise": noise, "seed": seed, "batch_norm": batch_norm}
+    options |= {"subset": subset, "label_noise": noise, "seed": seed, "batch_norm": batch_norm, "half": half}
     trainer.train_all(
         family,
         width or [1],

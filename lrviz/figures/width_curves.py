@@ -118,7 +118,7 @@ def _add_title(figure: go.Figure, title: str, index: int) -> None:
     number = str(index + 1) if index else ""
     figure.add_annotation(
         text=title, xref=f"x{number} domain", yref=f"y{number} domain", x=0, y=1, xanchor="left", yanchor="bottom",
-        showarrow=False, font={"size": 11.5, "color": INK},
+        showarrow=False, align="left", font={"size": 11.5, "color": INK},
     )  # fmt: skip
 
 

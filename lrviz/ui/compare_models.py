@@ -15,6 +15,7 @@ DEFAULT_ARCHITECTURE = "cnn5"
 DEFAULT_WIDTHS = (2, 8, 24)
 DEFAULT_CENTER = (34.909, 18.057)
 DEFAULT_HALF_WIDTH = 0.2
+DEFAULT_COLOUR = "jump"
 TARGET_REGIONS = 40_000
 """Regions of the widest network in a window that a preset chooses."""
 
@@ -75,7 +76,7 @@ def _open() -> None:
     elif st.session_state.compared:
         st.session_state.view = ViewSpec(
             model=st.session_state.compared[0], images=state.DEFAULT_IMAGES, center=DEFAULT_CENTER,
-            half_width=DEFAULT_HALF_WIDTH,
+            half_width=DEFAULT_HALF_WIDTH, colour=DEFAULT_COLOUR,
         )  # fmt: skip
 
 
