@@ -17,6 +17,9 @@ from lrviz.zoo import list_models
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ROOT = Path(__file__).resolve().parent.parent
 LONG = 60_000
+TRIPLET = "a=samples:0&b=samples:1&c=samples:4"
+NAVIGATION_LINK = "[data-testid=stTopNavLink]"
+NAVIGATION = ["Explore", "widths", "Paths", "descent", "Models"]
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: install Debian's package chromium"),
@@ -71,11 +74,16 @@ def browser():
 @pytest.fixture(scope="module")
 def first(browser, address):
     """One page, opened once; the tests go on from each other's state as a user would."""
-    page = browser.new_context(viewport={"width": 1600, "height": 1300}).new_page()
-    page.goto(address)
+    page = open_tab(browser, address)
     await_map(page)
     yield page
     page.context.close()
+
+
+def open_tab(browser, url):
+    page = browser.new_context(viewport={"width": 1600, "height": 1300}).new_page()
+    page.goto(url)
+    return page
 
 
 def await_map(page):
@@ -101,6 +109,14 @@ def drag_box(page, box, start, end):
 
 def query(page):
     return dict(page.evaluate("[...new URLSearchParams(location.search)]"))
+
+
+def test_the_first_visitor_of_any_address_finds_the_apps_navigation(browser, address):
+    page = open_tab(browser, f"{address}/Double_descent?family=vgg11")
+    page.wait_for_selector("text=Rank correlation", timeout=LONG)
+    assert query(page)["family"] == "vgg11"
+    assert [name.strip().split()[-1] for name in page.locator(NAVIGATION_LINK).all_inner_texts()] == NAVIGATION
+    page.context.close()
 
 
 def test_opens_with_a_region_map(first):
@@ -155,8 +171,9 @@ def test_a_wrong_file_is_refused_in_words(first, tmp_path):
 
 def test_another_model_shows_another_map(browser, address):
     other = next(card.name for card in list_models() if card.width == 2)
-    page = browser.new_context(viewport={"width": 1600, "height": 1300}).new_page()
-    page.goto(f"{address}/?model={other}&a=samples:0&b=samples:1&c=samples:4&u=30&v=15&half_width=0.6&colour=class")
+    page = open_tab(
+        browser, f"{address}/?model={other}&a=samples:0&b=samples:1&c=samples:4&u=30&v=15&half_width=0.6&colour=class"
+    )
     page.wait_for_selector("text=Exact regions", timeout=LONG)
     page.wait_for_selector(".stPlotlyChart .nsewdrag", timeout=LONG)
     assert query(page)["model"] == other
@@ -164,8 +181,7 @@ def test_another_model_shows_another_map(browser, address):
 
 
 def test_a_damaged_link_still_opens(browser, address):
-    page = browser.new_context(viewport={"width": 1600, "height": 1300}).new_page()
-    page.goto(f"{address}/?model=nonsense&a=samples:0&b=samples:1&c=samples:4")
+    page = open_tab(browser, f"{address}/?model=nonsense&{TRIPLET}")
     alert = page.locator("[data-testid=stAlert]").first
     alert.wait_for(timeout=LONG)
     assert "nonsense" in alert.inner_text()
@@ -174,11 +190,77 @@ def test_a_damaged_link_still_opens(browser, address):
 
 
 def test_a_window_beyond_the_budget_says_so_and_offers_a_way_out(browser, address):
-    page = browser.new_context(viewport={"width": 1600, "height": 1300}).new_page()
-    page.goto(f"{address}/?model={DEFAULT_MODEL}&a=samples:0&b=samples:1&c=samples:4&u=30&v=15&half_width=20")
+    page = open_tab(browser, f"{address}/?model={DEFAULT_MODEL}&{TRIPLET}&u=30&v=15&half_width=20")
     page.wait_for_selector("text=Smaller window here", timeout=LONG)
     assert "regions" in page.locator("[data-testid=stAlert]").first.inner_text()
     page.get_by_role("button", name="Smaller window here").click()
     await_map(page)
     assert float(query(page)["half_width"]) < 1
+    page.context.close()
+
+
+def await_rest(page):
+    """Until the script has ended, nothing works in the background, and nothing is missing."""
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning' && "
+        "!document.querySelector('[data-testid=stProgress], [data-testid=stSkeleton], [data-stale=true]')",
+        timeout=LONG,
+    )
+
+
+def test_compare_shows_maps_curves_and_table_and_moves_the_window(browser, address):
+    link = f"models=cnn5-w1-noise20,cnn5-w2-noise20&{TRIPLET}&u=35&v=18&half_width=0.1"
+    page = open_tab(browser, f"{address}/Compare_widths?{link}")
+    page.wait_for_selector("text=Against width", timeout=LONG)
+    await_rest(page)
+    assert page.locator(".stPlotlyChart").count() == 2
+    assert page.locator("[data-testid=stDataFrame]").count() == 1
+    page.get_by_text("New window", exact=True).click()
+    page.wait_for_function(
+        "document.querySelector('.js-plotly-plot')?._fullLayout?.dragmode === 'select'", timeout=LONG
+    )
+    await_rest(page)
+    box = page.locator(".stPlotlyChart .nsewdrag").first.bounding_box()
+    drag_box(page, box, (0.3, 0.3), (0.6, 0.6))
+    page.wait_for_function("new URLSearchParams(location.search).get('half_width') !== '0.1'", timeout=LONG)
+    await_rest(page)
+    assert 0.02 < float(query(page)["half_width"]) < 0.04
+    assert page.locator("[data-testid=stAlert]").count() == 0
+    page.context.close()
+
+
+def test_a_path_of_two_models_is_found_zoomed_and_downloaded(browser, address, tmp_path):
+    page = open_tab(browser, f"{address}/Paths?models=cnn5-w2-noise20,cnn5-w1-noise20&images=samples:0&num_anchors=4")
+    page.wait_for_selector("text=breakpoints in view", timeout=LONG)
+    await_rest(page)
+    assert page.locator("[data-testid=stAlert]").count() == 0
+    names = page.locator(".legendtext").all_text_contents()
+    assert {"cnn5-w2-noise20, cat", "cnn5-w1-noise20, cat", "chord"} == set(names)
+    page.get_by_role("button", name="Single pieces").click()
+    page.wait_for_function("location.search.includes('baseline=view')", timeout=LONG)
+    await_rest(page)
+    assert "13 breakpoints in view" in page.locator(".lr-head").first.inner_text()
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download(timeout=LONG) as download:
+        page.get_by_role("button", name="Download PDF").click()
+    download.value.save_as(tmp_path / "path.pdf")
+    assert (tmp_path / "path.pdf").read_bytes().startswith(b"%PDF")
+    page.context.close()
+
+
+def test_a_width_of_the_sweep_opens_in_explore_and_can_be_measured_again(browser, address):
+    page = open_tab(browser, f"{address}/Double_descent?family=vgg11")
+    page.locator(".stPlotlyChart .points path.point").nth(1).click(force=True, timeout=LONG)
+    link = page.get_by_role("link", name="open in Explore")
+    link.wait_for(timeout=LONG)
+    assert "model=vgg11-w2-noise20" in link.get_attribute("href")
+    page.get_by_role("button", name="Measure again").click()
+    dialog = page.get_by_role("dialog")
+    for width in (3, 4, 6, 8, 12, 16):
+        dialog.get_by_role("button", name=str(width), exact=True).click()
+    dialog.get_by_text("2 networks, 2 paths").wait_for(timeout=LONG)
+    dialog.get_by_role("button", name="Measure", exact=True).click()
+    page.wait_for_selector("text=Measured here: 2 paths of 2 networks", timeout=LONG)
+    page.get_by_role("button", name="Shipped results").click()
+    page.wait_for_selector("text=Measured here", state="detached", timeout=LONG)
     page.context.close()
