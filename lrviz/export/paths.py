@@ -114,13 +114,19 @@ def _draw_lines(axes: Axes, drawing: PathDrawing, num_columns: int) -> None:
         position, values = thin(every_position, every_value, num_columns)
         chord = chord_values(line, stretch, position)
         if drawing.has_chord(index):
-            axes.plot(position, chord, color=drawing.chord_colour(line), linewidth=0.6, linestyle=(0, (4, 3)))
+            axes.plot(
+                position, chord, color=drawing.chord_colour(line), linewidth=0.6, linestyle=(0, (4, 3)),
+                label="chord" if index == 0 else None,
+            )  # fmt: skip
         if drawing.is_shaded and index == 0:
             axes.fill_between(position, values, chord, color=line.colour, alpha=0.22, linewidth=0)
         axes.plot(position, values, color=line.colour, linewidth=0.9, label=line.name)
     axes.set(ylim=value_range(drawing), ylabel=value_title(stretch))
     axes.ticklabel_format(axis="y", useOffset=False)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(drawing.lines), 5), frameon=False, fontsize=7)
+    handles = sorted(axes.get_legend_handles_labels()[0][::-1], key=lambda handle: handle.get_label() == "chord")
+    axes.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(handles), 5), frameon=False, fontsize=7
+    )  # fmt: skip
 
 
 def _draw_breakpoints(axes: Axes, drawing: PathDrawing) -> None:

@@ -38,7 +38,7 @@ STRIPS = (
     Strip(measure="test_error", title="test error", unit="share of the test images"),
     Strip(measure="train_error", title="train error", unit="share of the training images"),
     Strip(measure="num_regions", title="regions", unit="in the window", logarithmic=True),
-    Strip(measure="density", title="density", unit="regions per squared L2 distance", logarithmic=True),
+    Strip(measure="density", title="density", unit="regions per unit area", logarithmic=True),
     Strip(measure="deviation_per_area", title="mean absolute deviation", unit="logit"),
     Strip(measure="mean_slope", title="mean slope", unit=_SLOPE_UNIT),
     Strip(measure="mean_jump", title="mean jump", unit=_SLOPE_UNIT),

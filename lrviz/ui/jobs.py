@@ -18,6 +18,9 @@ GRACE_SECONDS = 2.0
 
 Work = Callable[[Callable[[float, str], None], Callable[[], bool]], Any]
 
+_ENDING = "cannot schedule new futures"
+"""What Python says when it ends, by Ctrl-C for example, while work goes on."""
+
 CALM = "Something unexpected went wrong here; it was written to the server's log. Reload the page, or change the view."
 
 
@@ -43,7 +46,7 @@ class Job:
         try:
             self._future.set_result(work(self._report, lambda: self.cancelled or self.abandoned))
         except BaseException as error:
-            if not isinstance(error, LrvizError):
+            if not isinstance(error, LrvizError) and _ENDING not in str(error):
                 log.exception("background work %s failed", self.key)
             self._future.set_exception(error)
 
