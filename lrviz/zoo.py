@@ -76,6 +76,11 @@ class Card:
         """Whether it is a checkpoint from the middle of a training."""
         return self.name.endswith(f"-epoch{self.epochs}")
 
+    @property
+    def training(self) -> str:
+        """What a checkpoint's name has in common with those of the other epochs: the name of the last one."""
+        return self.name.removesuffix(f"-epoch{self.epochs}")
+
     def to_json(self) -> str:
         """Return the card as the text of its file."""
         return json.dumps(asdict(self), indent=2) + "\n"

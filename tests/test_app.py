@@ -91,6 +91,20 @@ def test_another_model_keeps_a_window_that_suits_it():
     assert not page.error
 
 
+def test_epochs_of_a_training_are_gone_through():
+    page = open_page(**{**LINK, "model": "cnn5-w16-noise20-epoch5"}, **WINDOW)
+    assert page.selectbox(key="w-model").value == "cnn5-w16-noise20"
+    slider = page.select_slider(key="w-epoch")
+    assert slider.value == 5
+    assert len(slider.options) == 5
+    slider.set_value(1).run()
+    assert page.session_state["view"].model == "cnn5-w16-noise20-epoch1"
+    assert page.query_params["model"] in ("cnn5-w16-noise20-epoch1", ["cnn5-w16-noise20-epoch1"])
+    page.selectbox(key="w-model").set_value("cnn5-w1-noise20").run()
+    assert [slider.key for slider in page.select_slider] == ["w-half"]
+    assert not page.error
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [

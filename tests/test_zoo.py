@@ -152,7 +152,9 @@ def test_models_are_listed_by_family_width_and_seed(tmp_path):
 
 def test_snapshot_is_told_from_its_name():
     assert not CARD.is_snapshot
-    assert dataclasses.replace(CARD, name="cnn5-w2-epoch3").is_snapshot
+    snapshot = dataclasses.replace(CARD, name="cnn5-w2-epoch3")
+    assert snapshot.is_snapshot
+    assert (snapshot.training, CARD.training) == ("cnn5-w2", CARD.name)
 
 
 def test_shipped_models_have_card_and_weights():

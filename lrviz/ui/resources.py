@@ -37,6 +37,15 @@ def cards() -> tuple[Card, ...]:
     return tuple(card for card in list_models() if not card.is_snapshot)
 
 
+@st.cache_data(show_spinner=False, ttl=30)
+def checkpoints() -> dict[str, tuple[Card, ...]]:
+    """The shipped checkpoints of every training, by epoch; the last one has the training's name."""
+    found: dict[str, list[Card]] = {}
+    for card in sorted(list_models(), key=lambda card: card.epochs):
+        found.setdefault(card.training, []).append(card)
+    return {name: tuple(members) for name, members in found.items()}
+
+
 def model_job(name: str) -> Job:
     """Load and trace a model in the background."""
 

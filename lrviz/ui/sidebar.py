@@ -16,18 +16,33 @@ _BUDGETS = (10_000, 50_000, 200_000, 500_000, 1_000_000)
 
 
 def choose_model() -> None:
-    """The model picker and the card of the chosen one."""
-    cards = {card.name: card for card in resources.cards()}
+    """The model picker, the epoch where there are several, and the card of the chosen one."""
     view = state.current()
-    names = list(cards) if view.model in cards else [view.model, *cards]
-    st.session_state["w-model"] = view.model
-    st.selectbox("Model", names, key="w-model", on_change=_model_changed)
-    if view.model in cards:
-        _show_card(cards[view.model])
+    card = next((card for cards in resources.checkpoints().values() for card in cards if card.name == view.model), None)
+    names = [card.name for card in resources.cards()]
+    st.session_state["w-model"] = view.model if card is None else card.training
+    st.selectbox(
+        "Model", names if card else [view.model, *names], key="w-model",
+        on_change=lambda: _change_model(st.session_state["w-model"]),
+    )  # fmt: skip
+    if card is not None:
+        _choose_epoch(card)
+        _show_card(card)
 
 
-def _model_changed() -> None:
-    state.change(model=st.session_state["w-model"], class_index=None)
+def _choose_epoch(card: Card) -> None:
+    """Go through the epochs of a training of which several checkpoints are there."""
+    names = {member.epochs: member.name for member in resources.checkpoints()[card.training]}
+    if len(names) > 1:
+        st.session_state["w-epoch"] = card.epochs
+        st.select_slider(
+            "Epoch", list(names), key="w-epoch", help="Checkpoints from the course of its training.",
+            on_change=lambda: _change_model(names[st.session_state["w-epoch"]]),
+        )  # fmt: skip
+
+
+def _change_model(name: str) -> None:
+    state.change(model=name, class_index=None)
     st.session_state.fit = "check"
 
 
