@@ -1,7 +1,19 @@
 """Shape annotations are checked while tests run; torch keeps to one thread, so that workers share the machine."""
 
 import jaxtyping
+import pytest
 import torch
 
 jaxtyping.install_import_hook("lrviz", "typecheck.checked")
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    """A folder of its own for what a page stores, and nothing remembered from other tests."""
+    import streamlit as st  # noqa: PLC0415
+
+    monkeypatch.setenv("LRVIZ_CACHE_DIR", str(tmp_path))
+    st.cache_resource.clear()
+    yield tmp_path
+    st.cache_resource.clear()

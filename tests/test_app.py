@@ -1,34 +1,22 @@
 """The pages in their states, without a browser."""
 
-from pathlib import Path
-
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
+from apptest import open_file
 
 from lrviz.ui import resources
 from lrviz.ui.state import DEFAULT_MODEL
 
-ROOT = Path(__file__).resolve().parent.parent
 LINK = {"model": DEFAULT_MODEL, "a": "samples:0", "b": "samples:1", "c": "samples:4"}
 WINDOW = {"u": "35.0", "v": "18.0", "half_width": "0.05"}
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-
-
-@pytest.fixture(autouse=True)
-def cache_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("LRVIZ_CACHE_DIR", str(tmp_path))
-    st.cache_resource.clear()
-    yield tmp_path
-    st.cache_resource.clear()
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+    pytest.mark.usefixtures("empty_cache"),
+]
 
 
 def open_page(**query):
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    for key, value in query.items():
-        page.query_params[key] = value
-    page.run()
+    page = open_file("app.py", **query)
     for _ in range(12):
         if "has_map" in page.session_state or page.error:
             break
@@ -122,10 +110,7 @@ def test_what_is_wrong_is_said_in_a_sentence(query, words):
 
 
 def test_a_link_that_cannot_be_read_opens_the_default_view():
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    page.query_params["model"] = DEFAULT_MODEL
-    page.query_params["a"] = "samples:0"
-    page.run()
+    page = open_file("app.py", model=DEFAULT_MODEL, a="samples:0")
     assert any("could not be read" in warning.value for warning in page.warning)
 
 
@@ -141,7 +126,7 @@ def test_a_failure_nobody_expected_is_calm(monkeypatch):
 
 def test_models_page_lists_the_models_and_clears_the_cache():
     resources.store().put("0" * 64, b"something")
-    page = AppTest.from_file(str(ROOT / "pages" / "4_Models.py"), default_timeout=60).run()
+    page = open_file("pages/4_Models.py")
     assert not page.exception
     assert len(page.dataframe[0].value) == len(resources.cards())
     page.button[0].click().run()

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
+from apptest import open_file, settle
 from pictures import NAMES, network, plane, regions
-from streamlit.testing.v1 import AppTest
 from test_comparison import member
 
 from lrviz.figures import compare as compare_module
@@ -21,7 +20,10 @@ from lrviz.ui.compare import num_columns
 from lrviz.ui.compare_models import family_of, group_families
 
 ROOT = Path(__file__).resolve().parent.parent
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+    pytest.mark.usefixtures("empty_cache"),
+]
 
 
 BOUNDS = window_bounds(regions())
@@ -152,31 +154,8 @@ LINK = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def cache_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("LRVIZ_CACHE_DIR", str(tmp_path))
-    st.cache_resource.clear()
-    yield tmp_path
-    st.cache_resource.clear()
-
-
 def open_page(**query):
-    page = AppTest.from_file(str(ROOT / "pages" / "1_Compare_widths.py"), default_timeout=60)
-    for key, value in query.items():
-        page.query_params[key] = value
-    return settle(page.run())
-
-
-def settle(page):
-    """Run the page until nothing works in the background."""
-    for _ in range(40):
-        assert not page.exception
-        jobs = [job for job in resources.pool()._jobs.values() if not job.done]
-        if not jobs:
-            return page.run()
-        jobs[0].wait(30)
-        page.run()
-    raise AssertionError("the page does not come to rest")
+    return settle(open_file("pages/1_Compare_widths.py", **query))
 
 
 def test_a_link_is_reproduced_and_fills_table_and_maps():
@@ -227,9 +206,7 @@ def test_what_is_wrong_is_said_in_a_sentence(change, words):
 
 
 def test_a_link_that_cannot_be_read_opens_the_default_comparison():
-    page = AppTest.from_file(str(ROOT / "pages" / "1_Compare_widths.py"), default_timeout=60)
-    page.query_params["models"] = "cnn5-w1-noise20"
-    page.run()
+    page = open_file("pages/1_Compare_widths.py", models="cnn5-w1-noise20")
     assert any("could not be read" in warning.value for warning in page.warning)
     assert len(page.session_state["compared"]) == 3
 

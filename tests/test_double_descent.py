@@ -1,12 +1,11 @@
 """The Double descent page and its figures, without a browser."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
+from apptest import open_file, settle
 from test_sweeps import curve, sweep
 
 from lrviz.assets import assets_folder
@@ -18,14 +17,11 @@ from lrviz.sweeps import SERIES, aggregate, describe, read_results
 from lrviz.ui import resources, sweep_jobs
 from lrviz.zoo import list_models
 
-ROOT = Path(__file__).resolve().parent.parent
 PEAKED = {"density": [1.0, 2, 3, 4], "deviation": [1.0, 4, 3, 2]}
 
 
 def open_page(**query):
-    page = AppTest.from_file(str(ROOT / "pages" / "3_Double_descent.py"), default_timeout=60)
-    page.query_params.update(query)
-    return page.run()
+    return open_file("pages/3_Double_descent.py", **query)
 
 
 def test_every_curve_holds_the_means_and_the_spread_over_seeds():
@@ -99,24 +95,6 @@ def test_a_link_chooses_family_and_images():
     assert "second descent only" in page.markdown[0].value
 
 
-def settled(page):
-    for _ in range(60):
-        jobs = [job for job in resources.pool()._jobs.values() if not job.done]
-        if not jobs:
-            return page.run()
-        jobs[0].wait(30)
-        page.run()
-    raise AssertionError("the page does not come to rest")
-
-
-@pytest.fixture
-def empty_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("LRVIZ_CACHE_DIR", str(tmp_path))
-    resources.store.clear()
-    yield
-    resources.store.clear()
-
-
 def a_plan(models):
     spec = PathsSpec(kind="closed", source="samples", indices=(0,), num_anchors=4)
     return sweep_jobs.Plan(models=models, spec=spec, device="cpu")
@@ -125,7 +103,7 @@ def a_plan(models):
 def test_measuring_again_shows_what_was_measured_and_goes_back(empty_cache):
     page = open_page(family="vgg11")
     page.session_state["d-plan"] = a_plan(("vgg11-w1-noise20", "vgg11-w2-noise20"))
-    page = settled(page.run())
+    page = settle(page.run())
     assert not page.exception and not page.error
     assert "Measured here: 2 paths of 2 networks." in page.markdown[0].value
     table = pd.DataFrame(page.dataframe[0].value)
@@ -146,7 +124,7 @@ def test_a_cancelled_measurement_keeps_what_is_finished(empty_cache):
     while not job.done and job.fraction < 0.5:
         job.wait(0.01)
     job.cancel()
-    page = settled(page)
+    page = settle(page)
     assert "Cancelled: 1 of 2 paths were measured." in page.warning[0].value
     assert "Measured here: 1 paths of 1 networks." in page.markdown[0].value
     assert not page.exception and not page.error

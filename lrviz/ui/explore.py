@@ -1,5 +1,7 @@
 """The Explore page: choose a model, three images and a window; see its regions."""
 
+import time
+
 import streamlit as st
 
 from lrviz.errors import LrvizError
@@ -7,6 +9,8 @@ from lrviz.images import ImageRecord, load_image
 from lrviz.session import Scene, resolve
 from lrviz.ui import look, maps, panel, resources, sidebar, state, triplet
 from lrviz.view import ViewSpec
+
+_NOTICE_SECONDS = 15.0
 
 
 def explore() -> None:
@@ -39,10 +43,12 @@ def explore() -> None:
 
 
 def show_notice() -> None:
-    """Show, once, what the session has to say."""
-    notice = st.session_state.pop("notice", None)
-    if notice:
-        st.warning(notice, icon=":material/info:")
+    """Show what the session has to say, long enough to be read although pages run again by themselves."""
+    if "notice" in st.session_state:
+        st.session_state.shown_notice = (st.session_state.pop("notice"), time.monotonic() + _NOTICE_SECONDS)
+    text, until = st.session_state.get("shown_notice", ("", 0.0))
+    if time.monotonic() < until:
+        st.warning(text, icon=":material/info:")
 
 
 def open_scene(view: ViewSpec, header: st.delta_generator.DeltaGenerator) -> Scene | None:

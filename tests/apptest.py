@@ -1,0 +1,29 @@
+"""Pages without a browser: opened by their file and link, and run until nothing works in the background."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from lrviz.ui import resources
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def open_file(name, **query):
+    """A page that has run once."""
+    page = AppTest.from_file(str(ROOT / name), default_timeout=60)
+    for key, value in query.items():
+        page.query_params[key] = value
+    return page.run()
+
+
+def settle(page):
+    """Run a page until nothing works in the background."""
+    for _ in range(60):
+        assert not page.exception
+        jobs = [job for job in resources.pool()._jobs.values() if not job.done]
+        if not jobs:
+            return page.run()
+        jobs[0].wait(30)
+        page.run()
+    raise AssertionError("the page does not come to rest")
