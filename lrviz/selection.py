@@ -71,7 +71,7 @@ class NamedPath(NamedTuple):
 
     Attributes:
         path: The images.
-        image_kind: "samples", "test", "train-clean" or "train-noisy".
+        image_kind: "samples", "samples-cifar100", "test", "train-clean" or "train-noisy".
         images: Their reference, such as "samples:3" or "train:noisy:0".
         image_index: Position of the first one.
         num_anchors: Translations, or images, that it joins.
@@ -100,7 +100,7 @@ def find_paths(spec: PathsSpec, card: Card, data_path: Path | str | None = None)
         InvalidPath: The images form no path.
     """
     images = _load_images(spec, card, data_path)
-    kind = spec.source.split(":cifar")[0].replace(":", "-")
+    kind = spec.source.removesuffix(":cifar10").replace(":", "-")
     if spec.kind in ("closed", "open"):
         make = paths.closed_path if spec.kind == "closed" else paths.open_path
         return [

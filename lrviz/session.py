@@ -65,9 +65,13 @@ def load_program(name: str) -> tuple[Model, Program]:
     Args:
         name: Name of a shipped model, or its file.
     """
+    return _load_program(name, changed_at(name))
+
+
+def changed_at(name: str) -> int:
+    """When a model's file was written, in nanoseconds; 0 for shipped models."""
     path = Path(name)
-    changed = path.stat().st_mtime_ns if path.suffix == SUFFIX and path.is_file() else 0
-    return _load_program(name, changed)
+    return path.stat().st_mtime_ns if path.suffix == SUFFIX and path.is_file() else 0
 
 
 @lru_cache(maxsize=16)

@@ -35,21 +35,20 @@ class Survey:
     def plan(
         cls, models: Mapping[str, Card], specs: Sequence[PathsSpec], data_path: Path | str | None = None
     ) -> "Survey":
-        """Load the images of all paths, so that what is missing is noticed before the work starts.
+        """Load the images of all paths, each once, so that what is missing is noticed before the work starts.
 
         Args:
             models: As from `lrviz.selection.find_models`.
             specs: Which paths.
             data_path: Where the data sets are, as for `lrviz.selection.find_paths`.
         """
-        return cls(
-            tasks=tuple(
-                (name, card, path)
-                for name, card in models.items()
-                for spec in specs
-                for path in find_paths(spec, card, data_path)
-            )
-        )
+        tasks = {
+            (name, path.path.kind, path.images, path.num_anchors, path.radius): (name, card, path)
+            for name, card in models.items()
+            for spec in specs
+            for path in find_paths(spec, card, data_path)
+        }
+        return cls(tasks=tuple(tasks.values()))
 
     def __len__(self) -> int:
         return len(self.tasks)

@@ -132,11 +132,18 @@ def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
             f"Expected the columns of lrviz measure in {name}, got a table without {', '.join(missing)}: measure again."
         )
     try:
-        return table[list(COLUMNS)].astype(COLUMNS)
+        return _finite(table[list(COLUMNS)].astype(COLUMNS))
     except (ValueError, TypeError) as error:
         raise InvalidData(
             f"Expected numbers where lrviz measure writes numbers in {name}, got other values ({error}): measure again."
         ) from error
+
+
+def _finite(table: pd.DataFrame) -> pd.DataFrame:
+    for column in (*ERRORS, *MEASURES):
+        if not np.isfinite(table[column]).all():
+            raise ValueError(f"{column} without a number")
+    return table
 
 
 def aggregate(table: pd.DataFrame) -> pd.DataFrame:
@@ -228,18 +235,24 @@ def describe(curve: pd.DataFrame) -> str:
 
 def _describe_error(curve: pd.DataFrame) -> str:
     peak, threshold = find_peak(curve), find_threshold(curve)
+    if len(curve) == 1:
+        return f"The test error is {curve['test_error'].iloc[0]:.3f} at the only width, {curve['width'].iloc[0]}."
     error = curve.set_index("width")["test_error"]
     last = f"{error.iloc[-1]:.3f} at width {error.index[-1]}"
     fitted = "no width fits" if threshold is None else f"from width {threshold} on the networks fit"
     labels = f"{fitted} their training labels, noise included"
     if peak is None:
         start = f"{error.iloc[0]:.3f} at width {error.index[0]}"
-        return f"The test error goes from {start} to {last} without a peak (second descent only); {labels}."
+        descent = " (second descent only)" if error.iloc[-1] < error.iloc[0] else ""
+        return f"The test error goes from {start} to {last} without a peak{descent}; {labels}."
     return f"The test error peaks at width {peak} ({error[peak]:.3f}) and falls to {last}; {labels}."
 
 
 def _describe_measures(curve: pd.DataFrame) -> str:
     values = curve.set_index("width")
+    if len(curve) == 1:
+        (density, deviation) = values[["density", "deviation"]].iloc[0]
+        return f"Its density is {density:.3g} pieces per unit of L2 distance, and its deviation {deviation:.3g}."
     density, deviation = values["density"], values["deviation"]
     factor = density.iloc[-1] / density.iloc[0]
     trend = "grows at every step" if (density.diff().dropna() > 0).all() else "changes"

@@ -21,7 +21,7 @@ def settle(page):
     """Run a page until nothing works in the background."""
     for _ in range(60):
         assert not page.exception
-        jobs = [job for job in resources.pool()._jobs.values() if not job.done]
+        jobs = [*resources.pool().unfinished, *resources.survey_pool().unfinished]
         if not jobs:
             return page.run()
         jobs[0].wait(30)

@@ -197,8 +197,9 @@ def test_nothing_chosen_says_what_to_do():
         ({"c": "samples:999"}, "samples:999"),
         ({"half_width": "40", "max_regions": "10"}, "budget"),
         ({"u": "1e9"}, "closer"),
+        ({"models": "cnn5-w1-noise20,vgg11-w1-noise20"}, "one family"),
     ],
-    ids=["model", "equal images", "image", "budget", "far away"],
+    ids=["model", "equal images", "image", "budget", "far away", "families"],
 )
 def test_what_is_wrong_is_said_in_a_sentence(change, words):
     page = open_page(**{**LINK, **change})

@@ -51,6 +51,13 @@ def test_the_words_follow_the_numbers():
     assert "largest at the widest network" in falling
 
 
+def test_words_for_a_single_width_and_for_an_error_that_rises():
+    single = describe(curve([0.6], [0.5], density=[2.0], deviation=[3.0]))
+    assert "0.600 at the only width" in single and "density is 2" in single
+    rising = describe(curve([0.4, 0.5, 0.6], [0.5, 0.1, 0.0], density=[1.0, 2, 3], deviation=[1.0, 2, 3]))
+    assert "without a peak;" in rising
+
+
 MAGIC = dict(zip(SWEEP_SUFFIXES, (b"%PDF", b"<?xml", b"\x89PNG", b"<!doc", b"# {"), strict=True))
 
 
@@ -120,10 +127,10 @@ def test_a_cancelled_measurement_keeps_what_is_finished(empty_cache):
     page = open_page(family="vgg11")
     page.session_state["d-plan"] = plan
     page.run()
-    job = resources.pool().find(sweep_jobs._key(plan))
-    while not job.done and job.fraction < 0.5:
+    job = resources.survey_pool().find(sweep_jobs._key(plan))
+    while not job.done and job.text.count("w16") == 0:
         job.wait(0.01)
-    job.cancel()
+    page.button(key=f"cancel-{job.key}").click().run()
     page = settle(page)
     assert "Cancelled: 1 of 2 paths were measured." in page.warning[0].value
     assert "Measured here: 1 paths of 1 networks." in page.markdown[0].value
@@ -149,7 +156,21 @@ def test_an_estimate_scales_with_images_and_anchors():
         for number, anchors in ((1, 8), (2, 4), (20, 8))
     }
     assert times[1, 8] == times[2, 4] != times[20, 8]
-    assert times[1, 8].endswith((" s", " ms"))
+    assert times[1, 8].startswith("about ") and times[1, 8].endswith((" s", " ms"))
+    assert "unknown" in sweep_jobs.estimate(["a network of mine"], a_plan(()).spec, table)
+
+
+def test_series_that_differ_in_batch_norm_only_can_be_chosen():
+    both = pd.concat([sweep(), sweep().assign(batch_norm=True)])
+    page = open_page()
+    page.file_uploader(key="d-file").upload("results.csv", both.to_csv(index=False).encode(), "text/csv").run()
+    options = page.selectbox(key="d-series").options
+    assert len(set(options)) == 2
+    for option in options:
+        page.selectbox(key="d-series").set_value(option).run()
+        assert page.selectbox(key="d-series").value == option
+        assert ("batch norm" in option) == ("batch+norm" in str(page.query_params["series"]).replace(" ", "+"))
+    assert not page.exception and not page.error
 
 
 def test_a_file_that_is_no_table_is_refused_in_a_sentence():

@@ -1,9 +1,13 @@
 """The Paths page in its states, without a browser."""
 
+import time
+
 import pytest
 from apptest import open_file, settle
 
+from lrviz.images import load_image
 from lrviz.ui import resources
+from lrviz.zoo import load_model
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
@@ -39,14 +43,14 @@ def test_models_of_several_widths_are_laid_over_each_other():
 
 
 def test_a_model_that_comes_late_is_waited_for(monkeypatch):
-    found = resources.model_job
     monkeypatch.setattr("lrviz.ui.path_jobs._PATIENCE", 0.0)
     page = open_file("pages/2_Paths.py", **{**LINK, "models": "cnn5-w3-noise20,cnn5-w2-noise20,cnn5-w1-noise20"})
-    for _ in range(30):
+    deadline = time.monotonic() + 60
+    while not page.dataframe or len(page.dataframe[0].value) < 3:
+        assert time.monotonic() < deadline
         assert not page.error, "what is not loaded yet has not failed"
-        if len(page.dataframe) and len(page.dataframe[0].value) == 3:
-            break
-        found("cnn5-w1-noise20").wait(0.1)
+        for job in resources.pool().unfinished[:1]:
+            job.wait(0.1)
         page.run()
     assert page.dataframe[0].value["width"].tolist() == [3, 2, 1]
 
@@ -72,6 +76,23 @@ def test_every_kind_of_path_is_shown(kind):
     assert page.session_state["path_view"].kind == kind
     assert not page.error
     assert page.dataframe[0].value["num_pieces"].iloc[0] > 100
+
+
+def test_clearing_the_part_shows_the_whole_path():
+    page = open_page()
+    page.selectbox(key="p-part").set_value("segment 2").run()
+    assert page.session_state["path_view"].start > 0
+    page.selectbox(key="p-part").set_value(None).run()
+    assert page.session_state["path_view"].start is None
+    assert not page.exception and not page.error
+
+
+def test_the_predicted_class_is_that_of_the_image_itself():
+    page = open_page(models="cnn5-w8-noise20", images="samples:2")
+    model = load_model("cnn5-w8-noise20")
+    logits = model.module(model.normalise(load_image("samples:2").image)[None])
+    name = model.classes[int(logits.argmax())]
+    assert f"predicted class ({name})" in page.selectbox(key="p-output").options
 
 
 def test_all_classes_and_the_chord_as_baseline():

@@ -75,7 +75,7 @@ def test_every_sample_has_a_closed_path_of_its_own():
     spec = PathsSpec.parse("closed:samples:cifar100:2,0", num_anchors=4, radius=3)
     found = find_paths(spec, CARD)
     assert [path.images for path in found] == ["samples:cifar100:2", "samples:cifar100:0"]
-    assert found[0][1:] == ("samples", "samples:cifar100:2", 2, 4, 3.0)
+    assert found[0][1:] == ("samples-cifar100", "samples:cifar100:2", 2, 4, 3.0)
     expected = closed_path(load_image("samples:cifar100:2").image, 4, 3)
     np.testing.assert_array_equal(found[0].path.points, expected.points)
 

@@ -34,6 +34,12 @@ def plan():
     return Survey.plan(find_models(NAMES), SPECS)
 
 
+def test_a_path_that_two_specifications_name_is_measured_once():
+    specs = [PathsSpec.parse(text) for text in ("closed:samples:0-1", "closed:samples:1-2", "open:samples:1")]
+    paths = [(path.path.kind, path.images) for _, _, path in Survey.plan(find_models(NAMES[:1]), specs).tasks]
+    assert paths == [("closed", f"samples:{k}") for k in range(3)] + [("open", "samples:1")]
+
+
 @pytest.fixture
 def count(monkeypatch):
     """How often paths were really searched for pieces."""

@@ -67,6 +67,8 @@ def test_a_table_is_read_as_it_was_written(tmp_path, suffix):
     [
         (lambda t: t.drop(columns=["density", "seed"]), "without seed, density: measure again"),
         (lambda t: t.assign(width=["wide"] * len(t)), "Expected numbers"),
+        (lambda t: t.assign(test_error=np.nan), "test_error without a number"),
+        (lambda t: t.assign(deviation=np.inf), "deviation without a number"),
     ],
 )
 def test_another_table_is_refused(tmp_path, suffix, change, message):

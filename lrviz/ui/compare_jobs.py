@@ -90,7 +90,7 @@ def _start(key: str, view: ViewSpec, card: Card, device: str) -> Job:
         outcome = run(request, store, device=device, progress=report, cancelled=cancelled)
         return _describe(view, card, outcome, scene.model.classes)
 
-    return resources.pool().submit(key, work)
+    return resources.submit(key, work)
 
 
 def _describe(view: ViewSpec, card: Card, outcome: Outcome, classes: tuple[str, ...]) -> Found:
@@ -122,7 +122,7 @@ def try_again() -> None:
     for key, slot in list(st.session_state.get("slots", {}).items()):
         if isinstance(slot, str) or slot.member.summary.status == "cancelled":
             del st.session_state.slots[key]
-            resources.pool().drop(key)
+            resources.forget(key)
 
 
 def show_progress(slots: Sequence[Slot], cards: Sequence[Card]) -> None:
@@ -153,7 +153,7 @@ def _show_bar(card: Card, job: Job) -> None:
     text = job.text or "counting on a few lines"
     bar.progress(job.fraction, text=f"k = {card.width}, seed {card.seed}: {text}{maps.remaining(job)}")
     if button.button("Cancel", key=f"cancel-{card.name}", icon=":material/stop_circle:", width="stretch"):
-        job.cancel()
+        resources.cancel(job)
 
 
 def settle(spec: CompareSpec, cards: Sequence[Card]) -> bool:
@@ -163,14 +163,14 @@ def settle(spec: CompareSpec, cards: Sequence[Card]) -> bool:
         return True
     preset = preset or "centroid"
     view = spec.views[widest(cards)]
-    job = resources.pool().submit(f"window {preset} {view.to_json()}", lambda *_: find_window(view, preset))
+    job = resources.submit(f"window {preset} {view.to_json()}", lambda *_: find_window(view, preset))
     if not job.wait(0.2):
         maps.show_progress(job, "Choosing a window that suits the widest network", can_cancel=False)
         return False
     st.session_state.pop("fit", None)
     if job.error or job.result is None:
         st.error(job.error or state.NO_BOUNDARY, icon=":material/error:")
-        resources.pool().drop(job.key)
+        resources.forget(job.key)
         return spec.view.center is not None and job.error is None
     if job.result != (spec.view.center, spec.view.half_width):
         state.set_window(*job.result)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from lrviz.comparison import CompareSpec
-from lrviz.errors import LrvizError
+from lrviz.errors import InvalidView, LrvizError
 from lrviz.ui import resources, state
 from lrviz.view import ViewSpec
 from lrviz.zoo import Card, find_card
@@ -101,10 +101,18 @@ def cards_of(models: tuple[str, ...]) -> tuple[Card, ...]:
     """The cards of the chosen models.
 
     Raises:
-        LrvizError: There is no such model, or its card is damaged, or the models differ in what they take as input.
+        LrvizError: There is no such model, or its card is damaged, or they are not of one family: the same window
+            would be of different planes, or a mean over seeds one over unlike networks.
     """
     known = {card.name: card for card in resources.cards()}
-    return tuple(known.get(name) or find_card(name) for name in models)
+    cards = tuple(known.get(name) or find_card(name) for name in models)
+    for card in cards[1:]:
+        if family_of(card) != family_of(cards[0]):
+            raise InvalidView(
+                f"Expected models of one family, which differ in width and seed only; got {cards[0].name} and "
+                f"{card.name}. Compare models of one family."
+            )
+    return cards
 
 
 def choose_models() -> None:

@@ -3,6 +3,7 @@
 import io
 from urllib.parse import urlencode
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -27,6 +28,7 @@ from lrviz.zoo import Card
 
 _IMAGES = {
     "samples": "test images (shipped)",
+    "samples-cifar100": "CIFAR-100 test images (shipped)",
     "test": "test images",
     "train-clean": "training images, clean labels",
     "train-noisy": "training images, noisy labels",
@@ -102,6 +104,8 @@ def _read_upload() -> pd.DataFrame | None:
 def _measured_or_shipped() -> tuple[pd.DataFrame, str]:
     """What was measured here, or the shipped results until it is there, and the command that measures the same."""
     wanted = sweep_jobs.plan()
+    if wanted is None:
+        sweep_jobs.show_others()
     measured = sweep_jobs.follow(wanted) if wanted else None
     if wanted is None or measured is None:
         return _shipped(), _COMMAND
@@ -127,16 +131,20 @@ def _choose_series(series: list[tuple]) -> tuple:
         "Family", families, key="d-family", default=_linked("family", families), required=True, width="stretch"
     )
     position = SERIES.index("image_kind")
-    kinds = [kind for kind in _IMAGES if any(key[0] == family and key[position] == kind for key in series)]
+    kinds = list(dict.fromkeys(key[position] for key in series if key[0] == family))
+    kinds.sort(key=lambda kind: list(_IMAGES).index(kind) if kind in _IMAGES else len(_IMAGES))
     kind = st.radio(
         "Paths around",
         kinds,
-        format_func=_IMAGES.__getitem__,
+        format_func=lambda kind: _IMAGES.get(kind, kind),
         key="d-images",
         index=kinds.index(_linked("images", kinds)),
     )
-    left = [key for key in series if key[0] == family and key[position] == kind]
-    return left[0] if len(left) == 1 else st.selectbox("Series", left, format_func=_name_series, key="d-series")
+    left = {_name_series(key): key for key in series if key[0] == family and key[position] == kind}
+    if len(left) == 1:
+        return next(iter(left.values()))
+    names = list(left)
+    return left[st.selectbox("Series", names, index=names.index(_linked("series", names)), key="d-series")]
 
 
 def _linked(name: str, options: list[str]) -> str:
@@ -148,13 +156,14 @@ def _name_series(series: tuple) -> str:
     named = dict(zip(SERIES, series, strict=True))
     return (
         f"{named['data']}, {named['num_train_images']:,} images, {named['label_noise']:.0%} noise, "
-        f"{named['path']} paths, {named['num_anchors']} anchors"
+        f"{'batch norm, ' if named['batch_norm'] else ''}"
+        f"{named['path']} paths, {named['num_anchors']} anchors, radius {named['radius']:g}"
     )
 
 
 def _write_link(series: tuple) -> None:
     named = dict(zip(SERIES, series, strict=True))
-    query = {"family": named["family"], "images": named["image_kind"]}
+    query = {"family": named["family"], "images": named["image_kind"], "series": _name_series(series)}
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
 
@@ -179,9 +188,8 @@ def _show_correlations(curve: pd.DataFrame) -> None:
     for widths, part in found.groupby("widths"):
         rows = part.set_index("measure").loc[list(MEASURES)]
         title = f"{widths} (n = {rows['num_widths'].iloc[0]})"
-        columns[title] = [
-            f"{rho:+.2f} ({_name_p(p)})" for rho, p in zip(rows["correlation"], rows["p_value"], strict=True)
-        ]
+        pairs = zip(rows["correlation"], rows["p_value"], strict=True)
+        columns[title] = [f"{rho:+.2f} ({_name_p(p)})" if np.isfinite(rho) else "not defined" for rho, p in pairs]
     st.table(columns)
 
 

@@ -67,7 +67,7 @@ def open_scene(view: ViewSpec, header: st.delta_generator.DeltaGenerator) -> Sce
         with header:
             triplet.show_triplet(load_images(view))
         st.error(str(error), icon=":material/error:")
-        resources.pool().drop(job.key)
+        resources.forget(job.key)
         return None
 
 

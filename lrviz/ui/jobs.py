@@ -141,6 +141,12 @@ class JobPool:
         self._executor.submit(job.run, work)
         return job
 
+    @property
+    def unfinished(self) -> tuple[Job, ...]:
+        """The jobs that have not ended."""
+        with self._guard:
+            return tuple(job for job in self._jobs.values() if not job.done)
+
     def find(self, key: str) -> Job | None:
         """The job of a key, if it is known."""
         with self._guard:

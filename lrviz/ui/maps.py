@@ -32,7 +32,7 @@ def show_progress(job: Job, what: str, *, can_cancel: bool = True) -> None:
         text = "waiting for other work" if job.waiting else job.text or "counting on a few lines"
         st.progress(job.fraction, text=f"{what}: {text}{remaining(job)}")
         if can_cancel and st.button("Cancel", key=f"cancel-{job.key}", icon=":material/stop_circle:"):
-            job.cancel()
+            resources.cancel(job)
 
     with st.container(border=True):
         follow()
@@ -78,7 +78,7 @@ def _show_failure(job: Job, scene: Scene) -> None:
 
 
 def _offer_retry(job: Job) -> None:
-    st.button("Try again", on_click=lambda: resources.pool().drop(job.key), width="stretch")
+    st.button("Try again", on_click=lambda: resources.forget(job.key), width="stretch")
 
 
 def show_draft(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:

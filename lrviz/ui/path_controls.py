@@ -195,7 +195,7 @@ def _choose_segment(curve: Curve, shown: tuple[float, float]) -> None:
     _put("p-part", near[0] if near else None)
     st.selectbox(
         "Part", list(parts), key="p-part", index=None, placeholder="a part",
-        on_change=lambda: path_state.show_part(*parts[st.session_state["p-part"]], curve.length),
+        on_change=lambda: path_state.show_part(*parts[st.session_state["p-part"] or "whole path"], curve.length),
     )  # fmt: skip
 
 

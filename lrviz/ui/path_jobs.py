@@ -84,7 +84,7 @@ def _first_look(request: PathRequest) -> Job:
     def work(report, cancelled) -> Curve:  # type: ignore[no-untyped-def]
         return sample_curve(request.program, request.points)
 
-    return resources.pool().submit(f"first look {request_key(request)}", work)
+    return resources.submit(f"first look {request_key(request)}", work)
 
 
 def _not_started(name: str, job: Job, other: Model | None) -> Track:
@@ -107,7 +107,7 @@ def _found(name: str, job: Job, model: Model, program: Program, request: PathReq
     pieces: PathPieces = job.result.result
     if len(pieces) == 0:
         return made(failure="Cancelled before the first segment was finished.")
-    key = f"{request_key(request)} {pieces.status}"
+    key = f"{request_key(request)} {pieces.status} {len(pieces)}"
     curve, measures = curve_of(key, pieces), measures_of(key, pieces)
     return made(curve=curve, pieces=pieces, measures=measures, stored=job.result.stored)
 
@@ -155,7 +155,7 @@ def _show_bar(track: Track, job: Job) -> None:
     if track.program is not None and button.button(
         "Cancel", key=f"cancel-{track.name}", icon=":material/stop_circle:", width="stretch"
     ):
-        job.cancel()
+        resources.cancel(job)
 
 
 def show_failures(tracks: Sequence[Track]) -> None:
@@ -175,4 +175,4 @@ def show_failures(tracks: Sequence[Track]) -> None:
 
 def _forget(tracks: Sequence[Track]) -> None:
     for track in tracks:
-        resources.pool().drop(track.job.key)
+        resources.forget(track.job.key)

@@ -9,7 +9,7 @@ from lrviz.figures.paths import MODEL_COLOURS, Line, PathDrawing, Stretch, class
 from lrviz.images import load_image
 from lrviz.path_view import ALL, PREDICTED, PathView
 from lrviz.paths import Path
-from lrviz.ui import explore, look, path_controls, path_files, path_jobs, path_state, path_tables
+from lrviz.ui import explore, look, path_controls, path_files, path_jobs, path_state, path_tables, resources
 from lrviz.ui.path_jobs import Track
 
 _CONFIG = {"displaylogo": False, "doubleClick": False, "scrollZoom": False,
@@ -68,9 +68,12 @@ def _choose_output(tracks: tuple[Track, ...]) -> None:
 
 
 def _predicted(tracks: Sequence[Track]) -> int | None:
-    """The class of the first image, by the first model that is there."""
-    curve = next((track.curve for track in tracks if track.curve is not None), None)
-    return None if curve is None else int(curve.values[0].argmax())
+    """The class of the first image, which a path of translations does not go through, by the first model there is."""
+    for track in tracks:
+        if track.model is not None and track.program is not None:
+            reference = path_state.current().images[0]
+            return resources.prediction_of(track.program.digest, reference, track.model, track.program)
+    return None
 
 
 def _show_path(drawing: PathDrawing, tracks: list[Track]) -> None:

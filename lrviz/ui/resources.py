@@ -4,17 +4,20 @@ import os
 
 import numpy as np
 import streamlit as st
+import torch
 from jaxtyping import Float
 
 from lrviz.diskstore import DiskStore
 from lrviz.figures import Colouring, colour_regions
+from lrviz.images import load_image
 from lrviz.measures import Summary, summary
 from lrviz.pipeline import Outcome, RegionsRequest, Request, SamplesRequest, request_key, run
+from lrviz.program import Program
 from lrviz.regions import Regions
-from lrviz.session import Scene, load_program
-from lrviz.ui.jobs import Job, JobPool
+from lrviz.session import Scene, changed_at, load_program
+from lrviz.ui.jobs import Job, JobPool, Work
 from lrviz.view import ViewSpec
-from lrviz.zoo import Card, list_models
+from lrviz.zoo import Card, Model, list_models
 
 OVERVIEW_RESOLUTIONS = (32, 64, 128)
 
@@ -29,6 +32,35 @@ def store() -> DiskStore:
 def pool() -> JobPool:
     """The background pool of this server."""
     return JobPool(max_running=2)
+
+
+@st.cache_resource(show_spinner=False)
+def survey_pool() -> JobPool:
+    """A pool of its own for work that takes many minutes, so that maps never wait for it."""
+    return JobPool(max_running=1)
+
+
+def submit(key: str, work: Work, jobs: JobPool | None = None) -> Job:
+    """Start work in a pool, or join it; what another session cancelled is started again for this one."""
+    jobs = jobs or pool()
+    job = jobs.submit(key, work)
+    if job.done and job.cancelled and key not in st.session_state.get("cancelled", ()):
+        jobs.drop(key)
+        job = jobs.submit(key, work)
+    return job
+
+
+def cancel(job: Job) -> None:
+    """Stop work; this session keeps what it has found until it is started again."""
+    st.session_state.cancelled = {*st.session_state.get("cancelled", ()), job.key}
+    job.cancel()
+
+
+def forget(key: str) -> None:
+    """Let work that failed or was cancelled be started again."""
+    st.session_state.cancelled = {*st.session_state.get("cancelled", ())} - {key}
+    for jobs in (pool(), survey_pool()):
+        jobs.drop(key)
 
 
 @st.cache_data(show_spinner=False, ttl=30)
@@ -53,7 +85,8 @@ def model_job(name: str) -> Job:
         report(0.0, "reading and tracing the network")
         return load_program(name)
 
-    return pool().submit(f"model {name}", work)
+    changed = changed_at(name)
+    return submit(f"model {name} {changed}" if changed else f"model {name}", work)
 
 
 def regions_request(view: ViewSpec, scene: Scene) -> RegionsRequest:
@@ -81,20 +114,30 @@ def request_job(request: Request, device: str | None) -> Job:
     def work(report, cancelled) -> Outcome:  # type: ignore[no-untyped-def]
         return run(request, place, device=device, progress=report, cancelled=cancelled)
 
-    return pool().submit(request_key(request), work)
+    return submit(request_key(request), work)
+
+
+def colouring_of(
+    key: str, regions: Regions, colour: str, class_index: int | None, class_names: tuple[str, ...]
+) -> Colouring:
+    """Colours of the regions of a finished job."""
+    return _colouring_of(f"{key} {regions.status} {len(regions)}", regions, colour, class_index, class_names)
 
 
 @st.cache_resource(show_spinner=False, max_entries=24)
-def colouring_of(
+def _colouring_of(
     key: str, _regions: Regions, colour: str, class_index: int | None, class_names: tuple[str, ...]
 ) -> Colouring:
-    """Colours of the regions of a finished job."""
     return colour_regions(_regions, colour, class_index=class_index, class_names=class_names)
 
 
-@st.cache_resource(show_spinner=False, max_entries=24)
-def summary_of(key: str, _regions: Regions) -> Summary:
+def summary_of(key: str, regions: Regions) -> Summary:
     """Measures of the regions of a finished job."""
+    return _summary_of(f"{key} {regions.status} {len(regions)}", regions)
+
+
+@st.cache_resource(show_spinner=False, max_entries=24)
+def _summary_of(key: str, _regions: Regions) -> Summary:
     return summary(_regions)
 
 
@@ -114,9 +157,14 @@ def threads() -> int:
 @st.cache_resource(show_spinner=False)
 def devices() -> tuple[str, ...]:
     """Where the engine can work here, the default first."""
-    import torch  # noqa: PLC0415
-
     return ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def prediction_of(digest: str, reference: str, _model: Model, _program: Program) -> int:
+    """The class that a network predicts for an image."""
+    inputs = _model.normalise(load_image(reference).image)[None].to(torch.float64)
+    return int(_program.forward(inputs.to(_program.device)).argmax())
 
 
 @st.cache_data(show_spinner=False, max_entries=64)

@@ -65,20 +65,22 @@ def choose_plan(cards: Sequence[Card], table: pd.DataFrame) -> None:
     device = st.selectbox("Device", resources.devices(), key="d-device", format_func=str.upper)
     if models:
         st.caption(
-            f"{len(models)} networks, {number * len(models)} paths: about {estimate(models, spec, table)} on the two "
+            f"{len(models)} networks, {number * len(models)} paths: {estimate(models, spec, table)} on the two "
             "processors that measured the shipped results. What is in the cache is not measured again."
         )
     if st.button("Measure", type="primary", width="stretch", disabled=not models, key="d-measure"):
         st.session_state["d-plan"] = wanted = Plan(models=models, spec=spec, device=device)
-        resources.pool().drop(_key(wanted))
+        resources.forget(_key(wanted))
         st.rerun()
 
 
 def estimate(models: Sequence[str], spec: PathsSpec, table: pd.DataFrame) -> str:
     """How long closed paths took per segment in a table, for other ones of the same networks."""
     known = table[table["model"].isin(models) & (table["path"] == spec.kind)].groupby("model")
+    if not len(known):
+        return "an unknown time"
     per_segment = known["seconds"].sum() / known["num_segments"].sum()
-    return look.duration(float(per_segment.mean()) * len(models) * len(spec.indices) * spec.num_anchors)
+    return "about " + look.duration(float(per_segment.mean()) * len(models) * len(spec.indices) * spec.num_anchors)
 
 
 def follow(wanted: Plan) -> pd.DataFrame | None:
@@ -99,9 +101,15 @@ def follow(wanted: Plan) -> pd.DataFrame | None:
     return table if len(table) else None
 
 
+def show_others() -> None:
+    """How far measurements are that another tab began, or this one before it was opened again."""
+    for job in resources.survey_pool().unfinished:
+        maps.show_progress(job, "Measuring, begun elsewhere")
+
+
 def _offer_again(job: Job) -> None:
     left, right, _ = st.columns([1, 1.3, 3])
-    left.button("Go on", on_click=lambda: resources.pool().drop(job.key), width="stretch", type="primary")
+    left.button("Go on", on_click=lambda: resources.forget(job.key), width="stretch", type="primary")
     right.button("Shipped results", on_click=forget, width="stretch", key="d-give-up")
 
 
@@ -113,7 +121,7 @@ def _start(wanted: Plan) -> Job:
         survey = Survey.plan({name: cards[name] for name in wanted.models}, [wanted.spec])
         return make_table(list(survey.rows(store, device=wanted.device, progress=report, cancelled=cancelled)))
 
-    return resources.pool().submit(_key(wanted), work)
+    return resources.submit(_key(wanted), work, resources.survey_pool())
 
 
 def _key(wanted: Plan) -> str:
