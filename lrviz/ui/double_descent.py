@@ -58,11 +58,9 @@ def double_descent() -> None:
         choices = st.container()
         downloads = st.container()
         again = st.container()
-        table = _read_upload()
+        uploaded = _read_upload()
     explore.show_notice()
-    command = ""
-    if table is None:
-        table, command = _measured_or_shipped()
+    table, command = _measured_or_shipped() if uploaded is None else (uploaded, "")
     curves = {series: curve for series, curve in aggregate(table).groupby(list(SERIES))}
     if not curves:
         st.info("The table holds no finished path of a trained network. Measure some models first.")
@@ -85,8 +83,13 @@ def double_descent() -> None:
             SWEEP_SUFFIXES, Paper(width_inches=4.5, height_inches=6.0),
             lambda suffix, paper: render_sweep(suffix, curve, paper=paper), f"double-descent-{series[0]}",
         )  # fmt: skip
-    if again.button("Measure again", icon=":material/refresh:", width="stretch", key="d-again"):
-        sweep_jobs.choose_plan(_cards_of(curve), _shipped())
+    cards = _cards_of(curve)
+    if (
+        cards
+        and uploaded is None
+        and again.button("Measure again", icon=":material/refresh:", width="stretch", key="d-again")
+    ):
+        sweep_jobs.choose_plan(cards, _shipped())
 
 
 def _read_upload() -> pd.DataFrame | None:

@@ -65,8 +65,8 @@ def choose_plan(cards: Sequence[Card], table: pd.DataFrame) -> None:
     device = st.selectbox("Device", resources.devices(), key="d-device", format_func=str.upper)
     if models:
         st.caption(
-            f"{len(models)} networks, {number * len(models)} paths: {estimate(models, spec, table)} on the two "
-            "processors that measured the shipped results. What is in the cache is not measured again."
+            f"{len(models)} networks, {number * len(models)} paths: {estimate(models, spec, table)}, as the "
+            "shipped results took. What is in the cache is not measured again."
         )
     if st.button("Measure", type="primary", width="stretch", disabled=not models, key="d-measure"):
         st.session_state["d-plan"] = wanted = Plan(models=models, spec=spec, device=device)
