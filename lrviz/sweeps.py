@@ -14,6 +14,7 @@ Beside each stands `<name>_sd`, the standard deviation over the segments (of the
 
 import io
 import os
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,12 @@ SUFFIXES = (".csv", ".parquet")
 
 PEAK_HEIGHT = 0.01
 """A peak of the test error is higher than this; smaller ups and downs are left to the seeds."""
+
+RANGES = ("all", "from the peak", "labels fitted")
+"""Which widths are ranked: all, those from the peak of the test error on, and those that fit their training labels."""
+
+MAX_PERMUTED = 8
+"""Up to this many widths, p-values come from all orders of them; beyond, from Student's distribution."""
 
 FITTED = 0.05
 """Up to this train error a network counts as fitting its training labels."""
@@ -173,15 +180,16 @@ def aggregate(table: pd.DataFrame) -> pd.DataFrame:
 def correlations(aggregated: pd.DataFrame) -> pd.DataFrame:
     """Spearman's rank correlation over the widths of every measure with the test error.
 
-    Below the peak of the test error a network cannot fit its data; the paper's claim is about what comes after it.
+    Below the peak of the test error, and of the width that fits the labels, a network cannot fit its data; the paper's
+    claim is about what comes after it.
 
     Args:
         aggregated: As from `aggregate`.
 
     Returns:
-        One row per series, `measure` and `widths`, which is "all" or "from the peak": `correlation`, `p_value` (of no
+        One row per series, `measure` and `widths`, one of `RANGES`: `correlation`, `p_value` (of no
         correlation, two-sided), `num_widths`; NaN where there are fewer than three widths or one of the two is
-        constant. There are no rows "from the peak" where the test error has none.
+        constant. A range that a series does not have, such as "from the peak" without one, has no rows.
     """
     rows = [
         {
@@ -268,8 +276,8 @@ def _describe_measures(curve: pd.DataFrame) -> str:
 
 
 def _ranges(curve: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    peak = find_peak(curve)
-    return [("all", curve)] + ([] if peak is None else [("from the peak", curve[curve["width"] >= peak])])
+    starts = dict(zip(RANGES, (0, find_peak(curve), find_threshold(curve)), strict=True))
+    return [(name, curve[curve["width"] >= start]) for name, start in starts.items() if start is not None]
 
 
 def _rank_correlation(measure: np.ndarray, error: np.ndarray) -> dict[str, float]:
@@ -277,7 +285,17 @@ def _rank_correlation(measure: np.ndarray, error: np.ndarray) -> dict[str, float
     if len(measure) >= 3 and np.ptp(measure) > 0 and np.ptp(error) > 0:
         found = stats.spearmanr(measure, error)
         result |= {"correlation": float(found.statistic), "p_value": float(found.pvalue)}
+        if len(measure) <= MAX_PERMUTED:
+            result["p_value"] = _permutation_p_value(measure, error)
     return result
+
+
+def _permutation_p_value(measure: np.ndarray, error: np.ndarray) -> float:
+    """The share of all orders of one of two samples with at least as strong a rank correlation."""
+    first, second = (ranks - ranks.mean() for ranks in (stats.rankdata(measure), stats.rankdata(error)))
+    orders = np.array(list(permutations(first)))
+    strength = np.abs(orders @ second)
+    return float((strength >= abs(first @ second) * (1 - 1e-9)).mean())
 
 
 def _sd(values: np.ndarray) -> float:

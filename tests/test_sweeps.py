@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import CASE
+from scipy import stats
 
 from lrviz import piecewise, sweeps
 from lrviz.errors import InvalidData
@@ -195,3 +196,39 @@ def test_correlations_from_the_peak_on():
     assert found["from the peak", "density"] == pytest.approx(-1)
     assert found["from the peak", "deviation"] == pytest.approx(1)
     assert found["all", "deviation"] < 1
+    assert "labels fitted" not in found.index.get_level_values(0)
+
+
+def test_correlations_where_labels_are_fitted():
+    data = curve(
+        [0.5, 0.7, 0.6, 0.5, 0.4], [0.5, 0.1, 0.0, 0.0, 0.0], density=[1, 2, 3, 4, 5], deviation=[9, 2, 8, 7, 6]
+    )
+    found = correlations(data).set_index(["widths", "measure"])
+    assert found.loc[("labels fitted", "deviation"), "correlation"] == pytest.approx(1)
+    assert found.loc[("labels fitted", "deviation"), "num_widths"] == 3
+    assert found.loc[("labels fitted", "density"), "correlation"] == pytest.approx(-1)
+    assert found["num_widths"].groupby("widths").first().to_dict() == {
+        "all": 5, "from the peak": 4, "labels fitted": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("errors", "expected"), [([3, 2, 1], 2 / 6), ([4, 3, 2, 1], 2 / 24), ([1, 2, 2], 4 / 6)])
+def test_p_values_of_few_widths_count_their_orders(errors, expected):
+    found = correlations(curve(errors, density=list(range(len(errors)))))
+    density = found[(found["measure"] == "density") & (found["widths"] == "all")]
+    assert density["p_value"].tolist() == pytest.approx([expected])
+
+
+def test_p_values_of_many_widths_agree_with_a_permutation_test():
+    generator = np.random.default_rng(3)
+    errors, density = generator.random(8), generator.random(8)
+    found = correlations(curve(errors.tolist(), density=density.tolist()))
+    found = found[(found["measure"] == "density") & (found["widths"] == "all")]
+
+    def correlation(shuffled):
+        return stats.spearmanr(shuffled, errors).statistic
+
+    oracle = stats.permutation_test(
+        (density,), correlation, permutation_type="pairings", n_resamples=2000, rng=generator
+    )  # fmt: skip
+    assert found["p_value"].item() == pytest.approx(oracle.pvalue, abs=0.05)

@@ -15,6 +15,7 @@ from lrviz.figures.sweeps import Marks, sweep_curves
 from lrviz.sweeps import (
     ERRORS,
     MEASURES,
+    RANGES,
     SERIES,
     aggregate,
     correlations,
@@ -188,12 +189,16 @@ def _show_correlations(curve: pd.DataFrame) -> None:
     st.html('<div class="lr-head"><span class="t">Rank correlation with the test error (Spearman)</span></div>')
     found = correlations(curve)
     columns = {"measure": [name.replace("_", " ") for name in MEASURES]}
-    for widths, part in found.groupby("widths"):
+    for widths, part in found.groupby("widths", sort=False):
         rows = part.set_index("measure").loc[list(MEASURES)]
         title = f"{widths} (n = {rows['num_widths'].iloc[0]})"
         pairs = zip(rows["correlation"], rows["p_value"], strict=True)
         columns[title] = [f"{rho:+.2f} ({_name_p(p)})" if np.isfinite(rho) else "not defined" for rho, p in pairs]
     st.table(columns)
+    st.caption(
+        f"Over the widths {', '.join(RANGES[:2])}, or where the {RANGES[2]}; p: probability of at least as strong a "
+        "correlation by chance, which three widths cannot make small."
+    )
 
 
 def _name_p(value: float) -> str:
