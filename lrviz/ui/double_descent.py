@@ -46,7 +46,7 @@ _SPREAD = {
 }
 _COMMAND = (
     "lrviz measure --models 'cnn5-w*-noise20*' --models 'vgg11-w*-noise20*' --models 'resnet18-w*-noise20*' "
-    "--paths closed:samples:0-1 --paths closed:train:clean:0-1 --paths closed:train:noisy:0-1 "
+    "--paths closed:samples:0-3 --paths closed:train:clean:0-1 --paths closed:train:noisy:0-1 "
     "--data CIFAR10_FOLDER --out measured.csv"
 )
 
