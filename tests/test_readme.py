@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import results
 
 from lrviz.cli import app
 
@@ -25,3 +26,7 @@ def test_commands_name_what_exists() -> None:
     used = {shlex.split(line)[1] for line in COMMANDS if "bin/lrviz" in line}
     assert used
     assert used <= names
+
+
+def test_the_table_of_results_is_that_of_the_shipped_measures() -> None:
+    assert "\n".join(results.lines()) in README
