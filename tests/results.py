@@ -4,8 +4,9 @@ from lrviz.assets import assets_folder
 from lrviz.sweeps import RANGES, SERIES, aggregate, correlations, read_results
 
 HEADER = (
-    "| family | paths around | test error, peak to widest | density, narrowest to widest | deviation, largest to widest | "
-    "widths that fit | ρ density | ρ deviation |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| family | paths around | test error, peak to widest | density, narrowest to widest "
+    "| deviation, largest to widest | widths that fit | ρ density | ρ deviation |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 NAMES = {"samples": "test images", "train-clean": "training images", "train-noisy": "noisily labelled ones"}
 
