@@ -21,7 +21,7 @@ def lines() -> list[str]:
         fitted = [found.loc[(*series, name, RANGES[2])] for name in ("density", "deviation")]
         rows.append(
             f"| {series[0]} | {NAMES[series[SERIES.index('image_kind')]]} | {peak(error)} | "
-            f"{density.iloc[0]:.3g} to {density.iloc[-1]:.3g} | {peak(deviation)} | {fitted[0]['num_widths']} | "
+            f"{density.iloc[0]:.3g} to {density.iloc[-1]:.3g} | {peak(deviation)} | {fitted[0]['num_widths']:.0f} | "
             f"{fitted[0]['correlation']:+.2f} | {fitted[1]['correlation']:+.2f} |"
         )
     return [*HEADER.splitlines(), *rows]
