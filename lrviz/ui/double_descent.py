@@ -15,7 +15,6 @@ from lrviz.figures.sweeps import Marks, sweep_curves
 from lrviz.sweeps import (
     ERRORS,
     MEASURES,
-    RANGES,
     SERIES,
     aggregate,
     correlations,
@@ -68,7 +67,6 @@ def double_descent() -> None:
         return
     with choices:
         series = _choose_series(list(curves))
-    _write_link(series)
     curve = curves[series]
     st.markdown(f"**{describe(curve)}**")
     left, right = st.columns([1.75, 1], gap="large")
@@ -129,7 +127,7 @@ def _shipped() -> pd.DataFrame:
 
 
 def _choose_series(series: list[tuple]) -> tuple:
-    """Family, images, and whatever else sets curves of one table apart."""
+    """Family, images, and whatever else sets curves of one table apart; they are in the link as well."""
     families = list(dict.fromkeys(key[0] for key in sorted(series, key=lambda key: (key[0] != "cnn5", key[0]))))
     family = st.segmented_control(
         "Family", families, key="d-family", default=_linked("family", families), required=True, width="stretch"
@@ -145,10 +143,13 @@ def _choose_series(series: list[tuple]) -> tuple:
         index=kinds.index(_linked("images", kinds)),
     )
     left = {_name_series(key): key for key in series if key[0] == family and key[position] == kind}
-    if len(left) == 1:
-        return next(iter(left.values()))
     names = list(left)
-    return left[st.selectbox("Series", names, index=names.index(_linked("series", names)), key="d-series")]
+    link = {"family": family, "images": kind}
+    if len(names) > 1:
+        link["series"] = st.selectbox("Series", names, index=names.index(_linked("series", names)), key="d-series")
+    if st.query_params.to_dict() != link:
+        st.query_params.from_dict(link)
+    return left[link.get("series", names[0])]
 
 
 def _linked(name: str, options: list[str]) -> str:
@@ -163,13 +164,6 @@ def _name_series(series: tuple) -> str:
         f"{'batch norm, ' if named['batch_norm'] else ''}"
         f"{named['path']} paths, {named['num_anchors']} anchors, radius {named['radius']:g}"
     )
-
-
-def _write_link(series: tuple) -> None:
-    named = dict(zip(SERIES, series, strict=True))
-    query = {"family": named["family"], "images": named["image_kind"], "series": _name_series(series)}
-    if st.query_params.to_dict() != query:
-        st.query_params.from_dict(query)
 
 
 def _show_curves(curve: pd.DataFrame) -> int | None:
@@ -188,21 +182,21 @@ def _show_curves(curve: pd.DataFrame) -> int | None:
 def _show_correlations(curve: pd.DataFrame) -> None:
     st.html('<div class="lr-head"><span class="t">Rank correlation with the test error (Spearman)</span></div>')
     found = correlations(curve)
-    columns = {"measure": [name.replace("_", " ") for name in MEASURES]}
+    columns = {"measure": [*MEASURES[:3], "as published"]}
     for widths, part in found.groupby("widths", sort=False):
         rows = part.set_index("measure").loc[list(MEASURES)]
-        title = f"{widths} (n = {rows['num_widths'].iloc[0]})"
+        title = f"{widths} ({rows['num_widths'].iloc[0]})"
         pairs = zip(rows["correlation"], rows["p_value"], strict=True)
         columns[title] = [f"{rho:+.2f} ({_name_p(p)})" if np.isfinite(rho) else "not defined" for rho, p in pairs]
     st.table(columns)
     st.caption(
-        f"Over the widths {', '.join(RANGES[:2])}, or where the {RANGES[2]}; p: probability of at least as strong a "
-        "correlation by chance, which three widths cannot make small."
+        "All widths, those from the peak of the test error on, and those that fit their training labels. In brackets: "
+        "p, the probability of at least as strong a correlation by chance, which three widths cannot make small."
     )
 
 
 def _name_p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _show_links(curve: pd.DataFrame, chosen: int | None) -> None:
