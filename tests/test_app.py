@@ -1,7 +1,7 @@
 """The pages in their states, without a browser."""
 
 import pytest
-from apptest import open_file
+from apptest import open_file, settle
 
 from lrviz.ui import resources
 from lrviz.ui.state import DEFAULT_MODEL
@@ -89,6 +89,7 @@ def test_epochs_of_a_training_are_gone_through():
     assert page.session_state["view"].model == "cnn5-w16-noise20-epoch1"
     assert page.query_params["model"] in ("cnn5-w16-noise20-epoch1", ["cnn5-w16-noise20-epoch1"])
     page.selectbox(key="w-model").set_value("cnn5-w1-noise20").run()
+    page = settle(page)
     assert [slider.key for slider in page.select_slider] == ["w-half"]
     assert not page.error
 
