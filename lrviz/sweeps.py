@@ -247,11 +247,12 @@ def _describe_error(curve: pd.DataFrame) -> str:
         return f"The test error is {curve['test_error'].iloc[0]:.3f} at the only width, {curve['width'].iloc[0]}."
     error = curve.set_index("width")["test_error"]
     last = f"{error.iloc[-1]:.3f} at width {error.index[-1]}"
-    fitted = "no width fits" if threshold is None else f"from width {threshold} on the networks fit"
-    labels = f"{fitted} their training labels, noise included"
+    labels = "no network fits its training labels"
+    if threshold is not None:
+        labels = f"from width {threshold} on the networks fit their training labels, noise included"
     if peak is None:
         start = f"{error.iloc[0]:.3f} at width {error.index[0]}"
-        descent = " (second descent only)" if error.iloc[-1] < error.iloc[0] else ""
+        descent = " (second descent only)" if threshold is not None and error.iloc[-1] < error.iloc[0] else ""
         return f"The test error goes from {start} to {last} without a peak{descent}; {labels}."
     return f"The test error peaks at width {peak} ({error[peak]:.3f}) and falls to {last}; {labels}."
 

@@ -36,6 +36,9 @@ def test_every_curve_holds_the_means_and_the_spread_over_seeds():
     assert "k = 2" in traces["density"].text[1]
     assert any(shape.x0 == 2 for shape in figure.layout.shapes)
     assert not sweep_curves(data, Marks()).layout.shapes
+    for peak, threshold, anchors in ((1, 2, ("right", "left")), (2, 1, ("left", "right"))):
+        notes = sweep_curves(data, Marks(peak=peak, threshold=threshold)).layout.annotations[-2:]
+        assert tuple(note.xanchor for note in notes) == anchors
 
 
 def test_the_words_follow_the_numbers():
@@ -44,9 +47,10 @@ def test_the_words_follow_the_numbers():
     assert "from width 3 on" in peaked
     assert "grows at every step, 4-fold" in peaked
     assert "largest at width 2 and 50% lower" in peaked
+    errors = {"test_error": [0.7, 0.6, 0.5, 0.4], "train_error": [0.5, 0.1, 0.0, 0.0]}
+    assert "second descent only" in describe(curve(**errors, **PEAKED))
     falling = describe(curve([0.7, 0.6, 0.5, 0.4], density=[1.0, 3, 2, 4], deviation=[1.0, 2, 3, 4]))
-    assert "second descent only" in falling
-    assert "no width fits" in falling
+    assert "without a peak; no network fits its training labels" in falling
     assert "The density changes" in falling
     assert "largest at the widest network" in falling
 

@@ -105,12 +105,14 @@ def _add_title(figure: go.Figure, title: str, row: int) -> None:
 
 
 def _add_marks(figure: go.Figure, marks: Marks) -> None:
+    # The labels stand away from each other: that of the narrower width to its left.
+    is_late = marks.peak is not None and marks.threshold is not None and marks.peak > marks.threshold
     if marks.peak is not None:
         figure.add_vline(x=marks.peak, line={"color": ACCENT, "width": 1, "dash": "dash"})
-        _add_label(figure, marks.peak, "peak of the test error ", "right", ACCENT)
+        _add_label(figure, marks.peak, " peak of the test error ", "left" if is_late else "right", ACCENT)
     if marks.threshold is not None:
         figure.add_vline(x=marks.threshold, line={"color": INK, "width": 1, "dash": "dot"})
-        _add_label(figure, marks.threshold, " train labels fitted", "left", INK)
+        _add_label(figure, marks.threshold, " train labels fitted ", "right" if is_late else "left", INK)
     if marks.chosen is not None:
         figure.add_vline(x=marks.chosen, line={"color": FAINT, "width": 9}, layer="below")
 

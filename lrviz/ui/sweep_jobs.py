@@ -91,13 +91,13 @@ def follow(wanted: Plan) -> pd.DataFrame | None:
         return None
     if job.error:
         st.error(job.error, icon=":material/error:")
-        _offer_again(job)
+        _offer_again(job, leave=True)
         return None
     table: pd.DataFrame = job.result
     number = len(wanted.models) * len(wanted.spec.indices)
     if len(table) < number:
         st.warning(f"Cancelled: {len(table)} of {number} paths were measured.", icon=":material/stop_circle:")
-        _offer_again(job)
+        _offer_again(job, leave=len(table) == 0)
     return table if len(table) else None
 
 
@@ -107,10 +107,11 @@ def show_others() -> None:
         maps.show_progress(job, "Measuring, begun elsewhere")
 
 
-def _offer_again(job: Job) -> None:
+def _offer_again(job: Job, *, leave: bool) -> None:
     left, right, _ = st.columns([1, 1.3, 3])
     left.button("Go on", on_click=lambda: resources.forget(job.key), width="stretch", type="primary")
-    right.button("Shipped results", on_click=forget, width="stretch", key="d-give-up")
+    if leave:
+        right.button("Shipped results", on_click=forget, width="stretch", key="d-give-up")
 
 
 def _start(wanted: Plan) -> Job:
