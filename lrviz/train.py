@@ -243,9 +243,7 @@ def evaluate(
 
 def _write(run: _Run, test_set: Dataset, path: Path, reproduce: str) -> Card:
     config, data = run.config, run.data
-    module = copy.deepcopy(run.module)
-    if config.half:
-        module.half().float()
+    module = copy.deepcopy(run.module).half().float() if config.half else run.module
     card = Card(
         name=path.stem,
         architecture=config.family,

@@ -171,9 +171,7 @@ def test_a_wrong_file_is_refused_in_words(first, tmp_path):
 
 def test_another_model_shows_another_map(browser, address):
     other = next(card.name for card in list_models() if card.width == 2)
-    page = open_tab(
-        browser, f"{address}/?model={other}&a=samples:0&b=samples:1&c=samples:4&u=30&v=15&half_width=0.6&colour=class"
-    )
+    page = open_tab(browser, f"{address}/?model={other}&{TRIPLET}&u=30&v=15&half_width=0.6&colour=class")
     page.wait_for_selector("text=Exact regions", timeout=LONG)
     page.wait_for_selector(".stPlotlyChart .nsewdrag", timeout=LONG)
     assert query(page)["model"] == other

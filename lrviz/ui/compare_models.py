@@ -16,8 +16,6 @@ DEFAULT_WIDTHS = (2, 8, 24)
 DEFAULT_CENTER = (34.909, 18.057)
 DEFAULT_HALF_WIDTH = 0.2
 DEFAULT_COLOUR = "jump"
-TARGET_REGIONS = 40_000
-"""Regions of the widest network in a window that a preset chooses."""
 
 
 class Family(NamedTuple):

@@ -38,11 +38,10 @@ _TEXT = (
     "show one standard deviation over seeds. The deviation is the integral of |f − chord| over a segment, averaged "
     "over classes, segments and paths."
 )
-_SPREAD = {
-    False: "",
-    True: " The networks of a seed share their training images; each seed has others, so that the bars hold the "
-    "difference between images as well.",
-}
+_SPREAD = (
+    " The networks of a seed share their training images; each seed has others, so that the bars hold the difference "
+    "between images as well."
+)
 _COMMAND = (
     "lrviz measure --models 'cnn5-w*-noise20*' --models 'vgg11-w*-noise20*' --models 'resnet18-w*-noise20*' "
     "--paths closed:samples:0-3 --paths closed:train:clean:0-1 --paths closed:train:noisy:0-1 "
@@ -75,7 +74,7 @@ def double_descent() -> None:
     with right:
         _show_correlations(curve)
         _show_links(curve, chosen)
-        st.caption(_TEXT + _SPREAD[curve["image_kind"].iloc[0].startswith("train")])
+        st.caption(_TEXT + (_SPREAD if curve["image_kind"].iloc[0].startswith("train") else ""))
     _show_numbers(curve, command)
     with downloads, st.popover("Export", icon=":material/download:", width="stretch"):
         panel.offer_file(

@@ -37,7 +37,10 @@ def explore() -> None:
         device = sidebar.choose_limits()
         downloads = st.container()
     with header:
-        triplet.show_triplet(scene.images, resources.predictions_of(scene.program.digest, view.images, scene))
+        predicted = [
+            resources.prediction_of(scene.program.digest, name, scene.model, scene.program) for name in view.images
+        ]
+        triplet.show_triplet(scene.images, tuple(scene.model.classes[k] for k in predicted))
     _show_views(view, scene, device, downloads)
     state.write_link()
 

@@ -7,6 +7,9 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from lrviz.errors import LrvizError
+from lrviz.ui.jobs import CALM
+
 log = logging.getLogger("lrviz")
 
 
@@ -32,9 +35,6 @@ def run_page(page: Callable[[], None]) -> None:
         # Until app.py has run once, Streamlit runs the files of pages/ by themselves, with a bar of its own.
         navigate()
         return
-    from lrviz.errors import LrvizError  # noqa: PLC0415
-    from lrviz.ui.jobs import CALM  # noqa: PLC0415
-
     try:
         page()
     except LrvizError as error:

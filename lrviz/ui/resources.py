@@ -64,16 +64,19 @@ def forget(key: str) -> None:
 
 
 @st.cache_data(show_spinner=False, ttl=30)
+def _all_cards() -> tuple[Card, ...]:
+    return list_models()
+
+
 def cards() -> tuple[Card, ...]:
     """Cards of the shipped models, without the snapshots of one training."""
-    return tuple(card for card in list_models() if not card.is_snapshot)
+    return tuple(card for card in _all_cards() if not card.is_snapshot)
 
 
-@st.cache_data(show_spinner=False, ttl=30)
 def checkpoints() -> dict[str, tuple[Card, ...]]:
     """The shipped checkpoints of every training, by epoch; the last one has the training's name."""
     found: dict[str, list[Card]] = {}
-    for card in sorted(list_models(), key=lambda card: card.epochs):
+    for card in sorted(_all_cards(), key=lambda card: card.epochs):
         found.setdefault(card.training, []).append(card)
     return {name: tuple(members) for name, members in found.items()}
 
@@ -165,10 +168,3 @@ def prediction_of(digest: str, reference: str, _model: Model, _program: Program)
     """The class that a network predicts for an image."""
     inputs = _model.normalise(load_image(reference).image)[None].to(torch.float64)
     return int(_program.forward(inputs.to(_program.device)).argmax())
-
-
-@st.cache_data(show_spinner=False, max_entries=64)
-def predictions_of(digest: str, images: tuple[str, str, str], _scene: Scene) -> tuple[str, ...]:
-    """The classes that the network predicts for the triplet."""
-    logits = _scene.program.forward(_scene.plane.embed(_scene.plane.anchors).to(_scene.program.device))
-    return tuple(_scene.model.classes[k] for k in logits.argmax(1).tolist())
