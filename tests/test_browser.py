@@ -128,7 +128,7 @@ def test_opens_with_a_region_map(first):
 
 
 def test_click_opens_a_region(first):
-
+    await_rest(first)
     box = chart(first, "exact").bounding_box()
     first.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"])
     first.mouse.click(box["x"] + 0.41 * box["width"], box["y"] + 0.41 * box["height"])
@@ -139,6 +139,8 @@ def test_click_opens_a_region(first):
 
 def test_box_on_the_overview_moves_the_window(first):
     before = query(first)
+    first.wait_for_selector("text=128 ×", timeout=LONG)  # until then the overview is drawn anew as it gets finer
+    await_rest(first)
     box = chart(first, "sampled").bounding_box()
     drag_box(first, box, (0.30, 0.70), (0.302 + 8 / box["width"], 0.702 + 8 / box["height"]))
     first.wait_for_function(f"!location.search.includes('u={before['u']}')", timeout=LONG)
