@@ -14,6 +14,7 @@ class Tolerance:
         twin: Two units whose normalised rows differ by less draw the same line.
         collinear: Three images whose triangle is flatter than this (area / longest side squared) span no plane.
         conversion: Largest relative difference between a program's output and its module's.
+        flat: Measures that differ by a smaller fraction of themselves are drawn as equal.
     """
 
     distance: float = 1e-11
@@ -22,6 +23,7 @@ class Tolerance:
     twin: float = 1e-12
     collinear: float = 1e-9
     conversion: float = 1e-9
+    flat: float = 1e-12
 
 
 TOLERANCE = Tolerance()

@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
-from matplotlib.ticker import NullFormatter
 
 from lrviz.comparison import CompareSpec, Member, compare, spread_over_seeds, value_of
 from lrviz.errors import InvalidRequest
@@ -19,14 +18,16 @@ from lrviz.export.paper import (
     add_colour_bar,
     add_picture,
     add_polygons,
+    fit_axes,
     frame_plane,
     print_figure,
     write_page,
     write_table,
 )
+from lrviz.figures.axis import width_axis
 from lrviz.figures.compare import Cell, Panel, all_categories, comparison_map, share_scale, vector_panels
 from lrviz.figures.maps import paint_labels
-from lrviz.figures.width_curves import COLUMNS, STRIPS, colour_of, is_known, width_curves
+from lrviz.figures.width_curves import COLUMNS, STRIPS, colour_of, is_known, strip_axis, width_curves
 
 COMPARISON_SUFFIXES = (*PRINTED, ".html", ".csv")
 _TITLE = "Linear regions and width"
@@ -120,14 +121,11 @@ def _draw_panel(axes: Axes, panel: Panel, *, as_polygons: bool) -> None:
 
 def _draw_curves(figure: SubFigure, members: Sequence[Member]) -> None:
     grid = figure.subplots(-(-len(STRIPS) // COLUMNS), COLUMNS, sharex=True)
-    widths = sorted({member.width for member in members})
+    widths = width_axis([member.width for member in members])
     for axes, strip in zip(grid.flat, STRIPS, strict=True):
         _add_curve(axes, members, strip.measure)
         axes.set_title(f"{strip.title}\n({strip.unit})", fontsize=6.5, loc="left")
-        axes.set(xscale="log", yscale="log" if strip.logarithmic else "linear")
-        axes.set_xticks(widths, [str(k) for k in widths])
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.tick_params(which="minor", bottom=False)
+        fit_axes(axes, widths, strip_axis(strip, members))
     for axes in grid[-1]:
         axes.set_xlabel("width $k$")
 

@@ -18,7 +18,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import ListedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import MaxNLocator, NullLocator
 
+from lrviz.figures.axis import Axis
 from lrviz.figures.colouring import Colouring
 from lrviz.figures.maps import is_dark
 from lrviz.figures.style import INK, colour_table
@@ -133,6 +135,20 @@ def frame_plane(axes: Axes, bounds: Float[np.ndarray, "2 2"]) -> None:
     axes.set(xlim=(u0, u1), ylim=(v0, v1), aspect="equal", xlabel="$u$ ($L_2$ distance)", ylabel="$v$ ($L_2$ distance)")
     axes.locator_params(nbins=5)
     axes.ticklabel_format(useOffset=False)
+
+
+def fit_axes(axes: Axes, x: Axis, y: Axis) -> None:
+    """Give a diagram its two axes."""
+    for axis, shown in ((x, axes.xaxis), (y, axes.yaxis)):
+        name = shown.axis_name
+        # The limits come first: no scale is then guessed from values that it cannot show.
+        axes.set(**{f"{name}lim": (axis.low, axis.high)})
+        axes.set(**{f"{name}scale": "log" if axis.logarithmic else "linear"})
+        if axis.ticks:
+            shown.set_ticks(axis.ticks, axis.labels)
+            shown.set_minor_locator(NullLocator())
+        else:
+            shown.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
 
 
 def add_colour_bar(figure: FigureBase, axes: Sequence[Axes], colouring: Colouring, *, aspect: float = 28) -> None:

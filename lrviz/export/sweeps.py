@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from lrviz.errors import InvalidRequest
-from lrviz.export.paper import PRINTED, Paper, print_figure, write_page, write_table
-from lrviz.figures.sweeps import COLOURS, HEIGHTS, TITLES, Marks, sweep_curves
+from lrviz.export.paper import PRINTED, Paper, fit_axes, print_figure, write_page, write_table
+from lrviz.figures.axis import width_axis
+from lrviz.figures.sweeps import COLOURS, HEIGHTS, TITLES, Marks, curve_axis, sweep_curves
 from lrviz.sweeps import SERIES, find_peak, find_threshold
 
 SWEEP_SUFFIXES = (*PRINTED, ".html", ".csv")
@@ -41,7 +41,7 @@ def render_sweep(suffix: str, curve: pd.DataFrame, *, paper: Paper | None = None
 
 
 def _draw(figure: Figure, curve: pd.DataFrame, marks: Marks) -> None:
-    widths = curve["width"].tolist()
+    widths = width_axis(curve["width"])
     panels = figure.subplots(len(COLOURS), 1, sharex=True, height_ratios=list(HEIGHTS.values()))
     for axes, (name, colour) in zip(panels, COLOURS.items(), strict=True):
         _add_curve(axes, curve, name, colour)
@@ -49,12 +49,7 @@ def _draw(figure: Figure, curve: pd.DataFrame, marks: Marks) -> None:
             if mark is not None:
                 axes.axvline(mark, color="0.6", linewidth=0.6, linestyle=style, zorder=0)
         axes.set_title(TITLES[name], fontsize=7, loc="left")
-        axes.set(xscale="log")
-        if name != "test_error":
-            axes.set_ylim(0, None)
-        axes.set_xticks(widths, [str(k) for k in widths])
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.tick_params(which="minor", bottom=False)
+        fit_axes(axes, widths, curve_axis(curve, name))
     panels[-1].set_xlabel("width $k$")
 
 

@@ -75,8 +75,7 @@ def _distribution(regions: Regions, colouring: Colouring, num_bins: int) -> go.F
         values, title = np.log10(np.maximum(regions.area, 1e-300)), "log10 area (squared L2 distance)"
     finite = values[np.isfinite(values)]
     scale = colouring.scale or fit_scale(finite, "oslo")
-    low, high = (scale.low, scale.high) if scale.high > scale.low else (scale.low - 0.5, scale.high + 0.5)
-    counts, edges = np.histogram(np.clip(finite, low, high), num_bins, (low, high))
+    counts, edges = np.histogram(np.clip(finite, scale.low, scale.high), num_bins, (scale.low, scale.high))
     middle = (edges[1:] + edges[:-1]) / 2
     colours = [to_hex(rgb) for rgb in scale.colours(middle)] if colouring.scale else "#5b7c99"
     figure = go.Figure(
@@ -87,12 +86,12 @@ def _distribution(regions: Regions, colouring: Colouring, num_bins: int) -> go.F
     )  # fmt: skip
     if finite.size:
         median = float(np.median(finite))
-        on_left = median > (low + high) / 2
+        on_left = median > (scale.low + scale.high) / 2
         figure.add_vline(x=median, line={"width": 1, "color": INK, "dash": "dot"})
         figure.add_annotation(
             text=f"median {median:.3g}", x=median, y=1, yref="paper", yanchor="top", showarrow=False,
             xanchor="right" if on_left else "left", xshift=-4 if on_left else 4, font={"size": 11},
         )  # fmt: skip
-    figure.update_xaxes(title=title, range=[low, high])
+    figure.update_xaxes(title=title, range=[scale.low, scale.high])
     figure.update_yaxes(title="regions", tickformat="~s")
     return figure

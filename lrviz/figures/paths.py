@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 from plotly.subplots import make_subplots
 
 from lrviz.curve import Curve, thin
+from lrviz.figures.axis import fit_axis
 from lrviz.figures.breakpoints import add_breakpoints, rug_height
 from lrviz.figures.rasterise import data_uri
 from lrviz.figures.style import ACCENT, CLASS_COLOURS, FAINT, INK, template
@@ -317,8 +318,9 @@ def value_range(drawing: PathDrawing) -> list[float]:
         both = min(low, float(chord.min())), max(high, float(chord.max()))
         if both[1] - both[0] <= 4 * (high - low):
             low, high = both
-    room = 0.06 * (high - low) or max(abs(high), 1.0) * 1e-3
-    return [low - room, high + room]
+    magnitude = max(float(np.abs(line.curve.values[:, line.output]).max()) for line in drawing.lines)
+    axis = fit_axis([low, high], magnitude=magnitude)
+    return [axis.low, axis.high]
 
 
 def chord_values(line: Line, stretch: Stretch, position: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:

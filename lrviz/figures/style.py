@@ -8,6 +8,8 @@ import pandas  # noqa: F401  plotly uses it as soon as another thread has begun 
 import plotly.graph_objects as go
 from jaxtyping import Float, Int, UInt8, UInt64
 
+from lrviz.figures.axis import fit_axis
+
 INK = "#1b2733"
 FAINT = "#c9d1d9"
 MISSING = "#e8ebee"
@@ -59,7 +61,7 @@ class Scale:
     Attributes:
         name: the colour map, by its published name.
         low: value at its first colour.
-        high: value at its last colour.
+        high: value at its last colour, above the first.
     """
 
     name: str
@@ -68,10 +70,7 @@ class Scale:
 
     def positions(self, values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
         """Where values lie on the scale, from 0 to 1; NaN stays NaN."""
-        width = self.high - self.low
-        if not width > 0:
-            return np.where(np.isnan(values), np.nan, 0.5)
-        return np.clip((values - self.low) / width, 0, 1)
+        return np.clip((values - self.low) / (self.high - self.low), 0, 1)
 
     def colours(self, values: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "... 3"]:
         """RGB of values; NaN becomes the colour of missing data."""
@@ -81,7 +80,7 @@ class Scale:
 
 
 def fit_scale(values: Float[np.ndarray, "..."], name: str, *, symmetric: bool = False) -> Scale:
-    """A scale that covers all values but the outer half per cent on either side.
+    """A scale that covers all values but the outer half per cent on either side; equal values have its middle colour.
 
     Args:
         values: what will be coloured; NaN is ignored.
@@ -94,8 +93,8 @@ def fit_scale(values: Float[np.ndarray, "..."], name: str, *, symmetric: bool = 
     if symmetric:
         reach = float(np.quantile(np.abs(finite), 0.995)) or 1.0
         return Scale(name=name, low=-reach, high=reach)
-    low, high = np.quantile(finite, (0.005, 0.995))
-    return Scale(name=name, low=float(low), high=float(high))
+    extent = fit_axis(np.quantile(finite, (0.005, 0.995)), room=0)
+    return Scale(name=name, low=extent.low, high=extent.high)
 
 
 @cache

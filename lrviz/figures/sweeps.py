@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from lrviz.figures.axis import Axis, fit_axis, width_axis
 from lrviz.figures.style import ACCENT, FAINT, INK, template
 
 COLOURS = {
@@ -60,12 +61,12 @@ def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.
         _add_curve(figure, curve, name, row, colour)
         _add_title(figure, TITLES[name], row)
         nonnegative = "normal" if name == "test_error" else "tozero"
-        figure.update_yaxes(row=row, rangemode=nonnegative, nticks=5 if HEIGHTS[name] == 1 else 3)
+        axis = curve_axis(curve, name).on_screen()
+        figure.update_yaxes(row=row, rangemode=nonnegative, nticks=5 if HEIGHTS[name] == 1 else 3, **axis)
     _add_marks(figure, marks)
-    widths = curve["width"].tolist()
     figure.update_xaxes(
-        type="log", tickvals=widths, ticktext=[str(k) for k in widths], range=_log_range(widths), showgrid=True,
-        gridcolor=FAINT, griddash="dot", gridwidth=0.5, showticklabels=False,
+        showgrid=True, gridcolor=FAINT, griddash="dot", gridwidth=0.5, showticklabels=False,
+        **width_axis(curve["width"]).on_screen(),
     )  # fmt: skip
     figure.update_xaxes(row=len(COLOURS), showticklabels=True, title="width k (log scale)")
     figure.update_layout(
@@ -73,6 +74,14 @@ def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.
         dragmode=False, margin={"t": 40, "r": 16, "b": 46, "l": 64},
     )  # fmt: skip
     return figure
+
+
+def curve_axis(curve: pd.DataFrame, name: str) -> Axis:
+    """The axis of a quantity: it holds all means and their bars, and begins at zero but for the test error."""
+    spread = curve[f"{name}_sd"].fillna(0)
+    ends = np.concatenate([curve[name] - spread, curve[name] + spread])
+    # Bars of one standard deviation may reach below zero, where no value can be.
+    return fit_axis(ends if name == "test_error" else np.maximum(ends, 0), from_zero=name != "test_error")
 
 
 def _add_curve(figure: go.Figure, curve: pd.DataFrame, name: str, row: int, colour: str) -> None:
@@ -122,9 +131,3 @@ def _add_label(figure: go.Figure, width: int, text: str, anchor: str, colour: st
         text=text, xref="x", yref="y domain", x=np.log10(width), y=1.02, xanchor=anchor, yanchor="bottom",
         showarrow=False, font={"size": 11, "color": colour}, yshift=14,
     )  # fmt: skip
-
-
-def _log_range(widths: list[int]) -> list[float]:
-    low, high = np.log10(widths[0]), np.log10(widths[-1])
-    room = max(0.06 * (high - low), 0.05)
-    return [float(low - room), float(high + room)]

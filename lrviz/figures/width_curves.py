@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from lrviz.comparison import ERRORS, Member, spread_over_seeds, value_of
+from lrviz.figures.axis import Axis, fit_axis, width_axis
 from lrviz.figures.style import FAINT, INK, template
 from lrviz.measures import QUANTITIES
 
@@ -65,20 +66,24 @@ def width_curves(members: Sequence[Member], *, height: int = 460) -> go.Figure:
         place = (1 + index // COLUMNS, 1 + index % COLUMNS)
         _add_curve(figure, members, strip.measure, place)
         _add_title(figure, f"{strip.title}<br><i>{strip.unit}</i>", index)
-        figure.update_yaxes(row=place[0], col=place[1], nticks=5, exponentformat="power")
-        if strip.logarithmic:
-            decades = _decades([value_of(member, strip.measure) for member in members])
-            figure.update_yaxes(row=place[0], col=place[1], type="log", **decades)
-    widths = sorted({member.width for member in members})
+        axis = strip_axis(strip, members).on_screen()
+        figure.update_yaxes(row=place[0], col=place[1], nticks=5, exponentformat="power", **axis)
+    widths = width_axis([member.width for member in members])
     figure.update_xaxes(
-        type="log", tickvals=widths, ticktext=[str(k) for k in widths], range=_log_range(widths), showticklabels=False,
-        showgrid=True, gridcolor=FAINT, griddash="dot", gridwidth=0.5,
-    )  # fmt: skip
+        showticklabels=False, showgrid=True, gridcolor=FAINT, griddash="dot", gridwidth=0.5, **widths.on_screen()
+    )
     figure.update_xaxes(row=rows, showticklabels=True, title="width k (log scale)")
     figure.update_layout(
         template=template(), height=height, showlegend=False, hovermode="closest", margin={"t": 38, "r": 12, "b": 46}
     )
     return figure
+
+
+def strip_axis(strip: Strip, members: Sequence[Member]) -> Axis:
+    """The axis of a diagram: it holds every dot, and the bars of all means."""
+    spread, dots = spread_over_seeds(members, strip.measure), [value_of(member, strip.measure) for member in members]
+    ends = np.concatenate([dots, spread.mean - spread.sd, spread.mean + spread.sd])
+    return fit_axis(ends, logarithmic=strip.logarithmic)
 
 
 def colour_of(name: str) -> str:
@@ -120,15 +125,3 @@ def _add_title(figure: go.Figure, title: str, index: int) -> None:
         text=title, xref=f"x{number} domain", yref=f"y{number} domain", x=0, y=1, xanchor="left", yanchor="bottom",
         showarrow=False, align="left", font={"size": 11.5, "color": INK},
     )  # fmt: skip
-
-
-def _log_range(widths: Sequence[int]) -> list[float]:
-    low, high = np.log10(widths[0]), np.log10(widths[-1])
-    room = max(0.06 * (high - low), 0.05)
-    return [float(low - room), float(high + room)]
-
-
-def _decades(values: Sequence[float]) -> dict:
-    """Ticks of a logarithmic axis: powers of ten where there are some, else single digits."""
-    finite = [value for value in values if np.isfinite(value) and value > 0]
-    return {"dtick": 1 if finite and max(finite) > 10 * min(finite) else "D2"}
