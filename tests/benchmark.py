@@ -6,9 +6,9 @@ import time
 import torch
 
 import lrviz
-from lrviz.architectures import build
-from lrviz.images import list_samples
-from lrviz.paths import closed_path
+from lrviz.models.architectures import build
+from lrviz.models.images import list_samples
+from lrviz.models.paths import closed_path
 
 HALF_WIDTHS = (0.07, 0.21, 0.66)
 

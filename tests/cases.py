@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrviz.plane import Plane, Window
-from lrviz.program import Program
+from lrviz.geometry.plane import Plane, Window
+from lrviz.network.program import Program
 
 Build = Callable[[], tuple[nn.Module, tuple[int, ...]]]
 

@@ -5,11 +5,12 @@ from functools import cache
 import torch
 from torch import nn
 
-from lrviz.plane import Plane, Window
-from lrviz.polygon import find_regions
-from lrviz.program import Program
-from lrviz.raster import sample_plane
-from lrviz.regions import Regions, Samples
+from lrviz.engine.find_regions import find_regions
+from lrviz.engine.sample import sample_plane
+from lrviz.geometry.plane import Plane, Window
+from lrviz.network.program import Program
+from lrviz.results.regions import Regions
+from lrviz.results.samples import Samples
 
 NAMES = ("cat", "dog", "ship")
 

@@ -1,7 +1,7 @@
 """The README's table of what the shipped sweeps show: `python -m tests.results`."""
 
-from lrviz.assets import assets_folder
-from lrviz.sweeps import RANGES, SERIES, aggregate, correlations, read_results
+from lrviz.measures.sweeps import RANGES, SERIES, aggregate, correlations, read_results
+from lrviz.models.assets import assets_folder
 
 HEADER = (
     "| family | paths around | test error, peak to widest | density, narrowest to widest "

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lrviz.images import load_image
-from lrviz.line import find_pieces
-from lrviz.session import load_program
+from lrviz.engine.find_pieces import find_pieces
+from lrviz.models.images import load_image
+from lrviz.views.scene import load_program
 
 EPSILON = 1e-6
 """In units of the segment: crossings nearer than this are ignored, and every other is overshot by it."""

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from lrviz.architectures import FAMILIES, build
 from lrviz.errors import UnknownModel
+from lrviz.models.architectures import FAMILIES, build
 
 
 def _count_units(module):

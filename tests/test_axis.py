@@ -8,24 +8,24 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lrviz.export import comparison as comparison_module
+from lrviz.export import sweeps as sweeps_module
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from pictures import NAMES, regions
 from test_comparison import member
 from test_sweeps import sweep
 
-from lrviz.comparison import ERRORS, CompareSpec
-from lrviz.export import comparison as comparison_module
-from lrviz.export import render_comparison
-from lrviz.export import sweeps as sweeps_module
-from lrviz.export.sweeps import render_sweep
 from lrviz.figures.axis import fit_axis, width_axis
-from lrviz.figures.compare import Cell, make_panel
+from lrviz.figures.comparison import Cell, make_panel
+from lrviz.figures.print_comparison import render_comparison
+from lrviz.figures.print_sweeps import render_sweep
 from lrviz.figures.style import fit_scale
 from lrviz.figures.sweeps import Marks, sweep_curves
-from lrviz.figures.width_curves import STRIPS, width_curves
-from lrviz.sweeps import aggregate
-from lrviz.view import ViewSpec
+from lrviz.figures.widths import STRIPS, width_curves
+from lrviz.measures.sweeps import aggregate
+from lrviz.views.comparison import ERRORS, CompareSpec
+from lrviz.views.view import ViewSpec
 
 ROUNDED = [20.83333333333334, 20.833333333333336, np.nextafter(20.83333333333334, 30)]
 DEGENERATE = {

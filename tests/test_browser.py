@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from lrviz.models.catalogue import list_models
 from lrviz.ui.state import DEFAULT_MODEL
-from lrviz.zoo import list_models
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,7 +6,7 @@ import torch
 from cases import CASE, CASES, Case
 from torch import nn
 
-from lrviz.polygon import find_regions
+from lrviz.engine.find_regions import find_regions
 
 
 def test_names_are_different() -> None:

@@ -17,16 +17,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lrviz import cli, pipeline
+from lrviz import cli
 from lrviz.cli import finder, measurer, terminal
-from lrviz.diskstore import FOLDER_VARIABLE, DiskStore
-from lrviz.images import DATA_VARIABLE
-from lrviz.line import find_path_pieces
-from lrviz.polygon import find_regions
-from lrviz.regions import Pieces, Regions
-from lrviz.session import resolve
-from lrviz.sweeps import read_results
-from lrviz.view import ViewSpec
+from lrviz.engine.find_pieces import find_path_pieces
+from lrviz.engine.find_regions import find_regions
+from lrviz.measures import requests
+from lrviz.measures.sweeps import read_results
+from lrviz.models.images import DATA_VARIABLE
+from lrviz.results.diskstore import FOLDER_VARIABLE, DiskStore
+from lrviz.results.pieces import Pieces
+from lrviz.results.regions import Regions
+from lrviz.views.scene import resolve
+from lrviz.views.view import ViewSpec
 
 MODEL = "cnn5-w1-noise20"
 VIEW = ViewSpec(
@@ -316,7 +318,7 @@ def test_an_interrupted_measurement_writes_what_is_complete_and_goes_on(lrviz, f
             os.kill(os.getpid(), signal.SIGINT)
         return find_path_pieces(*args, **options)
 
-    monkeypatch.setattr(pipeline, "find_path_pieces", interrupt_at_the_third)
+    monkeypatch.setattr(requests, "find_path_pieces", interrupt_at_the_third)
     command = f"measure --models {MODEL} --models {MODEL}-seed1 {PATHS} --out table.csv"
     code, out, err = lrviz(command)
     assert (code, len(read_results(folder / "table.csv"))) == (terminal.INTERRUPTED, 2)

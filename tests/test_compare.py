@@ -9,12 +9,12 @@ from apptest import open_file, settle
 from pictures import NAMES, network, plane, regions
 from test_comparison import member
 
-from lrviz.figures import compare as compare_module
-from lrviz.figures.compare import Cell, comparison_map, make_panel, panel_picture, share_scale, vector_panels
-from lrviz.figures.maps import window_bounds
-from lrviz.figures.width_curves import STRIPS, width_curves
-from lrviz.plane import Window
-from lrviz.polygon import find_regions
+from lrviz.engine.find_regions import find_regions
+from lrviz.figures import comparison as compare_module
+from lrviz.figures.comparison import Cell, comparison_map, make_panel, panel_picture, share_scale, vector_panels
+from lrviz.figures.map import window_bounds
+from lrviz.figures.widths import STRIPS, width_curves
+from lrviz.geometry.plane import Window
 from lrviz.ui import compare_jobs, resources
 from lrviz.ui.compare import num_columns
 from lrviz.ui.compare_models import family_of, group_families

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from pictures import regions
 
-from lrviz.comparison import ERRORS, MEASURES, CompareSpec, Member, compare, spread_over_seeds
 from lrviz.errors import InvalidView
-from lrviz.measures import summary
-from lrviz.view import ViewSpec
+from lrviz.measures.window import summary
+from lrviz.views.comparison import ERRORS, MEASURES, CompareSpec, Member, compare, spread_over_seeds
+from lrviz.views.view import ViewSpec
 
 VIEW = ViewSpec(
     model="a", images=("samples:0", "samples:1", "samples:2"), center=(0.1 + 0.2, -4.0), half_width=1 / 3,

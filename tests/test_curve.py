@@ -3,9 +3,9 @@ import pytest
 import torch
 from pictures import network
 
-from lrviz.curve import exact_curve, sample_curve, thin
-from lrviz.line import find_path_pieces
-from lrviz.piecewise import deviation
+from lrviz.engine.find_pieces import find_path_pieces
+from lrviz.measures.curve import exact_curve, sample_curve, thin
+from lrviz.measures.path import deviation
 
 
 def points():

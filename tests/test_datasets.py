@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tiny import CIFAR100_CLASSES, make_dataset, write_archive, write_torchvision
 from torchvision.datasets import CIFAR10, CIFAR100
 
-from lrviz.datasets import Dataset, add_label_noise, channel_statistics, load_dataset, take_subset
 from lrviz.errors import InvalidData
+from lrviz.models.datasets import Dataset, add_label_noise, channel_statistics, load_dataset, take_subset
 
 
 @pytest.fixture(scope="module")

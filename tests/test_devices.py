@@ -7,12 +7,12 @@ from cases import CASE, Case
 from factories import FACTORIES, explicit_devices
 
 from lrviz.devices import choose_device, single_threaded
+from lrviz.engine.estimate import estimate_regions
+from lrviz.engine.find_pieces import find_pieces
+from lrviz.engine.find_regions import find_regions
+from lrviz.engine.sample import sample_plane
 from lrviz.errors import InvalidDevice
-from lrviz.estimate import estimate_regions
-from lrviz.line import find_pieces
-from lrviz.polygon import find_regions
-from lrviz.program import Program
-from lrviz.raster import sample_plane
+from lrviz.network.program import Program
 
 NAMES = ("mlp-50-50", "mlp-16-inputs", "residual", "saturating", "shapes", "black-image", "no-relu")
 

@@ -8,14 +8,14 @@ import pytest
 from apptest import open_file, settle
 from test_sweeps import curve, sweep
 
-from lrviz.assets import assets_folder
 from lrviz.errors import InvalidRequest
-from lrviz.export.sweeps import SWEEP_SUFFIXES, render_sweep
+from lrviz.figures.print_sweeps import SWEEP_SUFFIXES, render_sweep
 from lrviz.figures.sweeps import COLOURS, Marks, sweep_curves
-from lrviz.selection import PathsSpec
-from lrviz.sweeps import SERIES, aggregate, describe, read_results
+from lrviz.measures.sweeps import SERIES, aggregate, describe, read_results
+from lrviz.models.assets import assets_folder
+from lrviz.models.catalogue import list_models
 from lrviz.ui import resources, sweep_jobs
-from lrviz.zoo import list_models
+from lrviz.views.selection import PathsSpec
 
 PEAKED = {"density": [1.0, 2, 3, 4], "deviation": [1.0, 4, 3, 2]}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lrviz.estimate import estimate_regions
-from lrviz.polygon import find_regions
+from lrviz.engine.estimate import estimate_regions
+from lrviz.engine.find_regions import find_regions
 from tests.cases import CASE
 
 

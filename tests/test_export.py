@@ -13,15 +13,16 @@ from pictures import NAMES, regions
 from PIL import Image
 from test_comparison import member
 
-from lrviz.comparison import CompareSpec
 from lrviz.errors import InvalidRequest
-from lrviz.export import SUFFIXES, Paper, render, save_figure
-from lrviz.export import comparison as comparison_module
-from lrviz.export import regions as regions_module
-from lrviz.export.comparison import fitting_paper, render_comparison
-from lrviz.figures.compare import Cell, make_panel
-from lrviz.regions import Regions
-from lrviz.view import ViewSpec
+from lrviz.figures import print_comparison as comparison_module
+from lrviz.figures import print_regions as regions_module
+from lrviz.figures.comparison import Cell, make_panel
+from lrviz.figures.paper import SUFFIXES, Paper
+from lrviz.figures.print_comparison import fitting_paper, render_comparison
+from lrviz.figures.print_regions import render, save_figure
+from lrviz.results.regions import Regions
+from lrviz.views.comparison import CompareSpec
+from lrviz.views.view import ViewSpec
 
 VIEW = ViewSpec(
     model="cnn5-w8-noise20", images=("samples:0", "samples:1", 'a "quoted" <file>.png'), center=(0.8, 0.4),

@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 from pictures import NAMES, network, plane, regions, samples
 
-from lrviz.figures import blank_overview, colour_regions, histogram, overview, region_map, slope_image, title_of
-from lrviz.figures import maps as map_module
-from lrviz.figures.colouring import rescale
-from lrviz.figures.maps import paint, window_bounds
+from lrviz.figures import map as map_module
+from lrviz.figures.colouring import colour_regions, rescale, title_of
+from lrviz.figures.map import paint, region_map, window_bounds
+from lrviz.figures.overview import blank_overview, overview
+from lrviz.figures.panels import histogram, slope_image
 from lrviz.figures.rasterise import label_pixels, mark_segments, pixel_centres, shrink
 from lrviz.figures.style import Scale, fit_scale, region_colour_index, region_colours
-from lrviz.locate import region_at
-from lrviz.measures import QUANTITIES, slope_norm
+from lrviz.measures.locate import region_at
+from lrviz.measures.window import QUANTITIES, slope_norm
 
 
 def traces(figure, name):

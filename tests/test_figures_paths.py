@@ -5,11 +5,10 @@ import pytest
 import torch
 from pictures import NAMES, network
 
-from lrviz.architectures import build
-from lrviz.curve import exact_curve, sample_curve
+from lrviz.engine.find_pieces import find_path_pieces
 from lrviz.figures import breakpoints
 from lrviz.figures.breakpoints import count_breakpoints, layer_colour
-from lrviz.figures.paths import (
+from lrviz.figures.path import (
     MODEL_COLOURS,
     Line,
     PathDrawing,
@@ -20,9 +19,10 @@ from lrviz.figures.paths import (
     line_points,
     path_figure,
 )
-from lrviz.line import find_path_pieces
-from lrviz.piecewise import deviation
-from lrviz.program import Program
+from lrviz.measures.curve import exact_curve, sample_curve
+from lrviz.measures.path import deviation
+from lrviz.models.architectures import build
+from lrviz.network.program import Program
 
 LAYERS = ("1", "3")
 

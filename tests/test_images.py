@@ -7,7 +7,7 @@ from tiny import make_dataset, write_archive, write_torchvision
 from torchvision.datasets import CIFAR10
 
 from lrviz.errors import InvalidImage
-from lrviz.images import DATA_VARIABLE, decode_image, list_samples, load_image
+from lrviz.models.images import DATA_VARIABLE, decode_image, list_samples, load_image
 
 
 def _save(path, pixels, mode=None, **options):

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lrviz.kernels import convolve, pool_average
-from lrviz.operations import aten
+from lrviz.network.kernels import convolve, pool_average
+from lrviz.network.operations import aten
 
 
 def images(*shape: int) -> torch.Tensor:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from lrviz import line
+from lrviz.engine import find_pieces as line
+from lrviz.engine.find_pieces import find_path_pieces, find_pieces
 from lrviz.errors import InvalidPlane
-from lrviz.line import find_path_pieces, find_pieces
-from lrviz.regions import Pieces
+from lrviz.results.pieces import Pieces
 from tests.cases import CASE, CASES, Case
 
 ALL = [case.name for case in CASES]

@@ -2,8 +2,8 @@ import numpy as np
 import torch
 from pictures import network, plane, regions
 
-from lrviz.gradient import input_slope
-from lrviz.locate import boundary_point, edges_of, region_at
+from lrviz.measures.locate import boundary_point, edges_of, region_at
+from lrviz.network.gradient import input_slope
 
 
 def test_centroids_lie_in_their_regions():

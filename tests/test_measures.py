@@ -10,13 +10,13 @@ import torch
 from cases import CASE, CASES, dense, flat_plane
 from torch import nn
 
-from lrviz import measures
-from lrviz.deviation import corner_values, deviation, integrate_absolute, interpolation
+from lrviz.engine.find_regions import find_regions
 from lrviz.errors import InvalidData
-from lrviz.plane import Window
-from lrviz.polygon import find_regions
-from lrviz.program import Program
-from lrviz.regions import Regions
+from lrviz.geometry.plane import Window
+from lrviz.measures import window as measures
+from lrviz.measures.deviation import corner_values, deviation, integrate_absolute, interpolation
+from lrviz.network.program import Program
+from lrviz.results.regions import Regions
 
 REAL = ("mlp-50-50", "mlp-16-inputs", "residual", "branches", "saturating", "twin-filters", "mlp-far-away")
 

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lrviz.conversion import _export, module_path
 from lrviz.errors import UnsupportedOperation
-from lrviz.operations import AFFINE, REWRITES, aten, operation_name, supported_operations
-from lrviz.program import Program
+from lrviz.network.conversion import _export, module_path
+from lrviz.network.operations import AFFINE, REWRITES, aten, operation_name, supported_operations
+from lrviz.network.program import Program
 
 VECTOR, SERIES, IMAGE, VOLUME = (8,), (2, 8), (2, 6, 6), (2, 4, 4, 4)
 Function = Callable[[Tensor], Tensor]

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrviz.partition import Cells, measure_cells, split_cells
+from lrviz.geometry.cells import Cells, measure_cells, split_cells
 
 
 def square(side: float = 2.0) -> Cells:

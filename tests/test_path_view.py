@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lrviz.errors import InvalidView
-from lrviz.images import load_image
-from lrviz.path_view import MAX_MODELS, PathView
+from lrviz.models.images import load_image
+from lrviz.views.path_view import MAX_MODELS, PathView
 
 VIEW = PathView(models=("cnn5-w8-noise20",), images=("samples:0",))
 FULL = PathView(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torchvision.transforms import functional as vision
 
 from lrviz.errors import InvalidPath
-from lrviz.paths import (
+from lrviz.models.paths import (
     FEW_ANCHORS,
     NUM_ANCHORS,
     RADIUS,

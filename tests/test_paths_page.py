@@ -5,9 +5,9 @@ import time
 import pytest
 from apptest import open_file, settle
 
-from lrviz.images import load_image
+from lrviz.models.catalogue import load_model
+from lrviz.models.images import load_image
 from lrviz.ui import resources
-from lrviz.zoo import load_model
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
-from lrviz import piecewise
-from lrviz.line import find_pieces
-from lrviz.regions import Pieces
+from lrviz.engine.find_pieces import find_pieces
+from lrviz.measures import path as piecewise
+from lrviz.results.pieces import Pieces
 
 
 def polyline(positions: list[float], values: list[list[float]], length: float = 1.0) -> Pieces:

@@ -11,13 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from lrviz import pipeline
-from lrviz.diskstore import DiskStore
-from lrviz.errors import BudgetExceeded, InvalidRequest, LrvizError
-from lrviz.piecewise import deviation
-from lrviz.pipeline import (
+from lrviz.engine import requests as requests_module
+from lrviz.engine.find_regions import find_regions
+from lrviz.engine.requests import (
     EstimateRequest,
-    MeasureRequest,
     PathRequest,
     PiecesRequest,
     RegionsRequest,
@@ -26,10 +23,13 @@ from lrviz.pipeline import (
     request_key,
     run,
 )
-from lrviz.plane import Plane, Window
-from lrviz.polygon import find_regions
-from lrviz.program import Program
-from lrviz.store import MemoryStore, seal
+from lrviz.errors import BudgetExceeded, InvalidRequest, LrvizError
+from lrviz.geometry.plane import Plane, Window
+from lrviz.measures.path import deviation
+from lrviz.measures.requests import MeasureRequest
+from lrviz.network.program import Program
+from lrviz.results.diskstore import DiskStore
+from lrviz.results.store import MemoryStore, seal
 
 ROOT = Path(__file__).parents[1]
 WINDOW = Window.rectangle((0.0, 0.0), 2.0)
@@ -132,7 +132,7 @@ def test_other_content_has_another_key(content, monkeypatch):
     keys = {request_key(request) for request in (base, *others)}
     for name in ("ENGINE_VERSION", "SCHEMA_VERSION"):
         with monkeypatch.context() as change:
-            change.setattr(pipeline, name, 99)
+            change.setattr(requests_module, name, 99)
             keys.add(request_key(base))
     assert len(keys) == len(others) + 3
 
@@ -174,7 +174,7 @@ def test_a_hopeless_window_is_refused_with_one_that_fits(content):
 
 
 def test_a_window_beyond_the_memory_is_refused(content, monkeypatch):
-    monkeypatch.setattr(pipeline, "_memory_bytes", lambda: 1300 * 20)
+    monkeypatch.setattr(requests_module, "_memory_bytes", lambda: 1300 * 20)
     with pytest.raises(BudgetExceeded, match="the memory is enough for 20"):
         run(RegionsRequest(**content), MemoryStore())
 
@@ -211,7 +211,7 @@ def test_threads_that_want_the_same_compute_it_once(content, store, monkeypatch)
         calls.append(1)
         return find_regions(*args, **options)
 
-    monkeypatch.setattr(pipeline, "find_regions", count)
+    monkeypatch.setattr(requests_module, "find_regions", count)
     outcomes = []
     threads = [
         threading.Thread(target=lambda: outcomes.append(run(RegionsRequest(**content), store))) for _ in range(3)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrviz.errors import InvalidPlane, InvalidWindow
-from lrviz.plane import Plane, Segment, Window
+from lrviz.geometry.plane import Plane, Segment, Window
 
 SHAPE = (3, 4, 4)
 

@@ -12,13 +12,13 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 from torch import nn
 
-from lrviz import tiles
+from lrviz.engine import tiles
+from lrviz.engine.find_pieces import find_pieces
+from lrviz.engine.find_regions import find_regions
 from lrviz.errors import InvalidPlane
-from lrviz.line import find_pieces
-from lrviz.plane import Plane, Window
-from lrviz.polygon import find_regions
-from lrviz.program import Program
-from lrviz.regions import Regions
+from lrviz.geometry.plane import Plane, Window
+from lrviz.network.program import Program
+from lrviz.results.regions import Regions
 from tests.cases import CASE, CASES
 
 ALL = [case.name for case in CASES]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from lrviz.errors import UnsupportedOperation
-from lrviz.program import Program, xor_active
+from lrviz.network.program import Program, xor_active
 
 
 def trace(module: nn.Module, *shape: int) -> Program:

@@ -9,11 +9,11 @@ import shapely
 import torch
 from cases import CASE, CASES, flat_plane
 
+from lrviz.engine.find_regions import find_regions
+from lrviz.engine.sample import pixel_centers, sample_plane
 from lrviz.errors import InvalidPlane, InvalidWindow
-from lrviz.plane import Window
-from lrviz.polygon import find_regions
-from lrviz.raster import pixel_centers, sample_plane
-from lrviz.regions import Samples
+from lrviz.geometry.plane import Window
+from lrviz.results.samples import Samples
 
 NAMES = ("mlp-16-inputs", "residual", "branches", "saturating", "shapes", "black-image", "constant-network", "no-relu")
 
@@ -121,7 +121,7 @@ def test_patterns_can_be_left_out() -> None:
 
 def test_batches_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASE["residual"]
-    monkeypatch.setattr("lrviz.raster._BATCH_BYTES", {"cpu": 1})
+    monkeypatch.setattr("lrviz.engine.sample._BATCH_BYTES", {"cpu": 1})
     seen: list[float] = []
     small = sample_plane(
         case.program, case.plane(), case.window(), resolution=6, progress=lambda done, _: seen.append(done)
@@ -133,7 +133,7 @@ def test_batches_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cancelling_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASE["residual"]
-    monkeypatch.setattr("lrviz.raster._BATCH_BYTES", {"cpu": 1})
+    monkeypatch.setattr("lrviz.engine.sample._BATCH_BYTES", {"cpu": 1})
     answers = iter([False, True])
     samples = sample_plane(case.program, case.plane(), case.window(), resolution=6, cancelled=lambda: next(answers))
     assert samples.status == "cancelled"

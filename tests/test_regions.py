@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lrviz.engine.find_pieces import find_pieces
+from lrviz.engine.find_regions import find_regions
 from lrviz.errors import InvalidData
-from lrviz.line import find_pieces
-from lrviz.polygon import find_regions
-from lrviz.regions import Estimate, Pieces, Regions
+from lrviz.results.estimate import Estimate
+from lrviz.results.pieces import Pieces
+from lrviz.results.regions import Regions
 from tests.cases import CASE
 
 CASE_USED = CASE["mlp-one-layer"]

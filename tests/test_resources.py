@@ -7,8 +7,8 @@ import pytest
 import streamlit as st
 from pictures import NAMES, regions
 
+from lrviz.models.catalogue import models_folder
 from lrviz.ui import resources
-from lrviz.zoo import models_folder
 
 pytestmark = pytest.mark.usefixtures("empty_cache")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lrviz.program import xor_active
-from lrviz.restrict import Restriction, TooManyUnits, group_twins, restrict
+from lrviz.engine.restrict import Restriction, TooManyUnits, group_twins, restrict
+from lrviz.network.program import xor_active
 from tests.cases import CASE, CASES
 
 ALL = [case.name for case in CASES]

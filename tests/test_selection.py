@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from tiny import make_dataset, write_archive
 
-from lrviz import selection
-from lrviz.datasets import load_dataset
 from lrviz.errors import InvalidData, InvalidImage, InvalidRequest, UnknownModel
-from lrviz.images import DATA_VARIABLE, load_image
-from lrviz.paths import closed_path
-from lrviz.recipes import TrainConfig
-from lrviz.selection import PathsSpec, find_models, find_paths
-from lrviz.train import prepare_data, train
-from lrviz.zoo import list_models, load_model, models_folder
+from lrviz.models.catalogue import list_models, load_model, models_folder
+from lrviz.models.datasets import load_dataset
+from lrviz.models.images import DATA_VARIABLE, load_image
+from lrviz.models.paths import closed_path
+from lrviz.models.recipes import TrainConfig
+from lrviz.models.train import prepare_data, train
+from lrviz.views import selection
+from lrviz.views.selection import PathsSpec, find_models, find_paths
 
 CARD = load_model("cnn5-w1-noise20").card
 CONFIG = TrainConfig(

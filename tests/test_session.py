@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from lrviz.engine.find_regions import find_regions
 from lrviz.errors import InvalidImage, InvalidPlane, InvalidView, InvalidWindow, UnknownModel
-from lrviz.polygon import find_regions
-from lrviz.session import FARTHEST, load_program, resolve
-from lrviz.view import ViewSpec
-from lrviz.zoo import models_folder
+from lrviz.models.catalogue import models_folder
+from lrviz.views.scene import FARTHEST, load_program, resolve
+from lrviz.views.view import ViewSpec
 
 MODEL = "cnn5-w1-noise20"
 VIEW = ViewSpec(model=MODEL, images=("samples:0", "samples:1", "samples:2"), center=(40.0, 10.0), half_width=0.2)

@@ -7,10 +7,10 @@ from cases import CASE
 from stepping import EPSILON, pre_activations, step_along
 from torch import nn
 
-from lrviz.images import load_image
-from lrviz.line import find_pieces
-from lrviz.program import Program
-from lrviz.session import load_program
+from lrviz.engine.find_pieces import find_pieces
+from lrviz.models.images import load_image
+from lrviz.network.program import Program
+from lrviz.views.scene import load_program
 
 
 def assert_nothing_new(module, program, start, end):

@@ -15,9 +15,9 @@ from contextlib import closing
 import diskcache
 import pytest
 
-from lrviz.diskstore import FOLDER_VARIABLE, DiskStore, StoreWarning, cache_folder
 from lrviz.errors import InvalidRequest
-from lrviz.store import DEFAULT_LIMIT, MemoryStore, seal, unseal
+from lrviz.results.diskstore import FOLDER_VARIABLE, DiskStore, StoreWarning, cache_folder
+from lrviz.results.store import DEFAULT_LIMIT, MemoryStore, seal, unseal
 
 FRAME = len(seal("", b""))
 
@@ -187,7 +187,8 @@ def test_a_new_process_finds_entries_and_limit(tmp_path):
     store = DiskStore(tmp_path)
     store.put("a", b"value")
     store.limit_bytes = 12_345
-    code = f"from lrviz.diskstore import DiskStore; s = DiskStore({str(tmp_path)!r}); print(s.get('a'), s.limit_bytes)"
+    store = f"from lrviz.results.diskstore import DiskStore; store = DiskStore({str(tmp_path)!r})"
+    code = f"{store}; print(store.get('a'), store.limit_bytes)"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.split() == ["b'value'", "12345"]
 
@@ -356,7 +357,7 @@ def test_a_killed_holder_releases_its_lock(tmp_path):
 WRITER = """
 import os, signal, sys
 import diskcache
-from lrviz.diskstore import DiskStore
+from lrviz.results.diskstore import DiskStore
 
 def write(disk, path, iterator, mode, encoding=None):
     os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from lrviz import pipeline
-from lrviz.images import load_image
-from lrviz.line import find_path_pieces
-from lrviz.paths import closed_path
-from lrviz.selection import PathsSpec, find_models
-from lrviz.store import MemoryStore
-from lrviz.survey import Survey, make_table
-from lrviz.sweeps import MEASURES
-from lrviz.zoo import load_model
+from lrviz.engine.find_pieces import find_path_pieces
+from lrviz.measures import requests
+from lrviz.measures.sweeps import MEASURES
+from lrviz.models.catalogue import load_model
+from lrviz.models.images import load_image
+from lrviz.models.paths import closed_path
+from lrviz.results.store import MemoryStore
+from lrviz.views.selection import PathsSpec, find_models
+from lrviz.views.survey import Survey, make_table
 
 NAMES = ("cnn5-w1-noise20", "cnn5-w1-noise20-seed1")
 SPECS = tuple(
@@ -49,7 +49,7 @@ def count(monkeypatch):
         calls.append(1)
         return find_path_pieces(*args, **options)
 
-    monkeypatch.setattr(pipeline, "find_path_pieces", find)
+    monkeypatch.setattr(requests, "find_path_pieces", find)
     return calls
 
 

@@ -6,10 +6,11 @@ import pytest
 from cases import CASE
 from scipy import stats
 
-from lrviz import piecewise, sweeps
+from lrviz.engine.find_pieces import find_path_pieces
 from lrviz.errors import InvalidData
-from lrviz.line import find_path_pieces
-from lrviz.sweeps import (
+from lrviz.measures import path as piecewise
+from lrviz.measures import sweeps
+from lrviz.measures.sweeps import (
     COLUMNS,
     MEASURES,
     aggregate,

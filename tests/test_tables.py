@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from cases import CASES
 
-from lrviz.measures import colour_values, slope_norm
-from lrviz.polygon import find_regions
-from lrviz.regions import PathMeasures
-from lrviz.tables import measure_classes, measure_regions, measure_segments, save_csv
+from lrviz.engine.find_regions import find_regions
+from lrviz.measures.tables import measure_classes, measure_regions, measure_segments, save_csv
+from lrviz.measures.window import colour_values, slope_norm
+from lrviz.results.pieces import PathMeasures
 
 
 @pytest.fixture(scope="module")

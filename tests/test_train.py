@@ -9,12 +9,12 @@ from tiny import CIFAR100_CLASSES, make_dataset, write_archive, write_torchvisio
 from torchvision.datasets import CIFAR100
 
 from lrviz import cli
-from lrviz.datasets import SPLITS
 from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
-from lrviz.recipes import TrainConfig, default_config, describe
-from lrviz.selection import PathsSpec, find_paths
-from lrviz.train import evaluate, partial_path, prepare_data, train
-from lrviz.zoo import Card, load_model
+from lrviz.models.catalogue import Card, load_model
+from lrviz.models.datasets import SPLITS
+from lrviz.models.recipes import TrainConfig, default_config, describe
+from lrviz.models.train import evaluate, partial_path, prepare_data, train
+from lrviz.views.selection import PathsSpec, find_paths
 
 TRAIN, TEST = make_dataset(50), make_dataset(20, seed=1)
 QUICK = TrainConfig(family="cnn5", width=2, epochs=8, decay_epochs=3, batch_size=16, warmup_steps=4, label_noise=0.2)

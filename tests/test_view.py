@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrviz.errors import InvalidView
-from lrviz.view import COLOURS, MAX_BUDGET, ViewSpec
+from lrviz.views.view import COLOURS, MAX_BUDGET, ViewSpec
 
 TRIPLET = ("samples:0", "samples:1", "samples:2")
 names = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20)

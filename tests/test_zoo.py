@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tiny import make_dataset
 
 from lrviz import cli
-from lrviz.architectures import FAMILIES, build
 from lrviz.errors import InvalidCheckpoint, UnknownModel
-from lrviz.zoo import Card, count_parameters, list_models, load_model, models_folder, save_model
+from lrviz.models.architectures import FAMILIES, build
+from lrviz.models.catalogue import Card, count_parameters, list_models, load_model, models_folder, save_model
 
 CARD = Card(
     name="cnn5-w2",
@@ -180,7 +180,7 @@ def test_shipped_model_fits_its_card(name):
 
 
 def test_shipped_vgg8_recognises_the_samples():
-    from lrviz.images import list_samples  # noqa: PLC0415
+    from lrviz.models.images import list_samples  # noqa: PLC0415
 
     model = load_model("vgg8")
     samples = list_samples("cifar10")

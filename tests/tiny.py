@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lrviz.datasets import CIFAR10_CLASSES, Dataset
+from lrviz.models.datasets import CIFAR10_CLASSES, Dataset
 
 CIFAR100_CLASSES = ("apple", "aquarium_fish", *(f"class{number}" for number in range(2, 100)))
 

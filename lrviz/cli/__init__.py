@@ -1,4 +1,4 @@
-"""The `lrviz` command."""
+"""The `lrviz` command: words come in, and tables, files and one-sentence errors go out."""
 
 import sys
 import warnings

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from lrviz.diskstore import DiskStore
 from lrviz.errors import InvalidRequest
+from lrviz.results.diskstore import DiskStore
 
 app = typer.Typer(help="Stored results: how many there are, and how much room they may take.", no_args_is_help=True)
 

@@ -8,16 +8,18 @@ from typing import Any
 import typer
 
 from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
-from lrviz.diskstore import DiskStore
+from lrviz.engine.requests import EstimateRequest, Outcome, PiecesRequest, RegionsRequest, Request, run
 from lrviz.errors import InvalidRequest
-from lrviz.export import Paper, save_figure
-from lrviz.images import ImageRecord, load_image
-from lrviz.pipeline import EstimateRequest, Outcome, PiecesRequest, RegionsRequest, Request, run
-from lrviz.plane import Segment
-from lrviz.regions import Pieces, Regions
-from lrviz.session import Scene, load_program, resolve
-from lrviz.store import MemoryStore
-from lrviz.view import ViewSpec
+from lrviz.figures.paper import Paper
+from lrviz.figures.print_regions import save_figure
+from lrviz.geometry.plane import Segment
+from lrviz.models.images import ImageRecord, load_image
+from lrviz.results.diskstore import DiskStore
+from lrviz.results.pieces import Pieces
+from lrviz.results.regions import Regions
+from lrviz.results.store import MemoryStore
+from lrviz.views.scene import Scene, load_program, resolve
+from lrviz.views.view import ViewSpec
 
 FIGURE_SUFFIXES = (".pdf", ".svg", ".png", ".html")
 LARGEST_INCHES, LARGEST_DPI = 100.0, 2400

@@ -6,11 +6,11 @@ from pathlib import Path
 import typer
 
 from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
-from lrviz.diskstore import DiskStore
-from lrviz.selection import PathsSpec, find_models
-from lrviz.store import MemoryStore
-from lrviz.survey import Survey, make_table
-from lrviz.sweeps import SUFFIXES, write_results
+from lrviz.measures.sweeps import SUFFIXES, write_results
+from lrviz.results.diskstore import DiskStore
+from lrviz.results.store import MemoryStore
+from lrviz.views.selection import PathsSpec, find_models
+from lrviz.views.survey import Survey, make_table
 
 
 def measure_all(

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lrviz.datasets import Dataset, load_dataset
 from lrviz.errors import LrvizError
-from lrviz.recipes import TrainConfig, default_config
-from lrviz.train import EpochReport, partial_path, train
-from lrviz.zoo import SUFFIX, Card, list_models, load_model
+from lrviz.models.catalogue import SUFFIX, Card, list_models, load_model
+from lrviz.models.datasets import Dataset, load_dataset
+from lrviz.models.recipes import TrainConfig, default_config
+from lrviz.models.train import EpochReport, partial_path, train
 
 PIPE_WIDTH = 160
 """Columns of a table that does not go to a terminal."""

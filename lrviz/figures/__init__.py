@@ -1,18 +1,4 @@
-"""Results as Plotly figures: pure functions of data."""
+"""Numbers become pictures, on screen, in print and as files.
 
-from lrviz.figures.colouring import Colouring, colour_regions, title_of
-from lrviz.figures.maps import region_map
-from lrviz.figures.overview import OVERVIEW_QUANTITIES, blank_overview, overview
-from lrviz.figures.panels import histogram, slope_image
-
-__all__ = [
-    "OVERVIEW_QUANTITIES",
-    "Colouring",
-    "blank_overview",
-    "colour_regions",
-    "histogram",
-    "overview",
-    "region_map",
-    "slope_image",
-    "title_of",
-]
+In come results and their measures, out go Plotly figures and the bytes of files: pure functions of data.
+"""

@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, Int
 
-from lrviz.curve import Curve
 from lrviz.figures.style import LAYER_COLOURS, to_hex, to_rgb
+from lrviz.measures.curve import Curve
 
 MAX_TICKS = 1200
 """More breakpoints in the view are counted in bins."""

@@ -13,8 +13,8 @@ from lrviz.figures.style import (
     region_colours,
     to_hex,
 )
-from lrviz.measures import QUANTITIES, colour_values
-from lrviz.regions import Regions
+from lrviz.measures.window import QUANTITIES, colour_values
+from lrviz.results.regions import Regions
 
 COLOUR_MAPS = {
     "slope": "batlow",
@@ -60,7 +60,7 @@ def colour_regions(
 
     Args:
         regions: what is shown.
-        quantity: one of `lrviz.measures.QUANTITIES`.
+        quantity: one of `lrviz.measures.window.QUANTITIES`.
         class_index: the output that slopes, jumps and deviations are of; all outputs together if None.
         class_names: names of the outputs.
     """

@@ -4,10 +4,10 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, UInt8
 
-from lrviz.figures.maps import colour_bar, frame_plane
+from lrviz.figures.map import colour_bar, frame_plane
 from lrviz.figures.rasterise import data_uri
 from lrviz.figures.style import ACCENT, FAINT, INK, class_colours, fit_scale, to_hex
-from lrviz.regions import Samples
+from lrviz.results.samples import Samples
 
 OVERVIEW_QUANTITIES = ("class", "slope", "margin")
 _TITLES = {

@@ -6,7 +6,7 @@ from jaxtyping import Float
 
 from lrviz.figures.colouring import Colouring
 from lrviz.figures.style import FAINT, INK, fit_scale, plotly_scale, template, to_hex
-from lrviz.regions import Regions
+from lrviz.results.regions import Regions
 
 
 def slope_image(

@@ -50,7 +50,7 @@ def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.
     The scale of the test error is as large as its changes; all others begin at zero.
 
     Args:
-        curve: the rows of one series of `lrviz.sweeps.aggregate`, by width.
+        curve: the rows of one series of `lrviz.measures.sweeps.aggregate`, by width.
         marks: widths to point out.
         height: height of the figure in pixels.
     """

@@ -9,15 +9,15 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from lrviz.comparison import CompareSpec, Member, compare
-from lrviz.export import COMPARISON_SUFFIXES, fitting_paper, render_comparison
-from lrviz.figures.compare import Cell, comparison_map
-from lrviz.figures.width_curves import width_curves
+from lrviz.figures.comparison import Cell, comparison_map
+from lrviz.figures.print_comparison import COMPARISON_SUFFIXES, fitting_paper, render_comparison
+from lrviz.figures.widths import width_curves
+from lrviz.models.catalogue import Card
 from lrviz.ui import compare_jobs, compare_models, explore, look, maps, panel, resources, sidebar, state, triplet
 from lrviz.ui.compare_jobs import Found, Slot
 from lrviz.ui.jobs import Job
-from lrviz.view import ViewSpec
-from lrviz.zoo import Card
+from lrviz.views.comparison import CompareSpec, Member, compare
+from lrviz.views.view import ViewSpec
 
 _SIDES = {1: 520, 2: 440, 3: 340, 4: 260, 5: 206, 6: 172}
 """Height of a map in pixels, by the number of columns: about as high as it is wide on a screen of 1500 pixels."""

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from lrviz.comparison import CompareSpec, Member
+from lrviz.engine.requests import Outcome, run
 from lrviz.errors import InvalidData
-from lrviz.figures.compare import Panel, make_panel
-from lrviz.measures import summary
-from lrviz.pipeline import Outcome, run
-from lrviz.session import resolve
+from lrviz.figures.comparison import Panel, make_panel
+from lrviz.measures.window import summary
+from lrviz.models.catalogue import Card
 from lrviz.ui import maps, resources, state
 from lrviz.ui.jobs import Job
-from lrviz.view import ViewSpec
-from lrviz.zoo import Card
+from lrviz.views.comparison import CompareSpec, Member
+from lrviz.views.scene import resolve
+from lrviz.views.view import ViewSpec
 
 TARGET_REGIONS = 40_000
 """Regions of the widest network in a window that a preset chooses."""

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from lrviz.comparison import CompareSpec
 from lrviz.errors import InvalidView, LrvizError
+from lrviz.models.catalogue import Card, find_card
 from lrviz.ui import resources, state
-from lrviz.view import ViewSpec
-from lrviz.zoo import Card, find_card
+from lrviz.views.comparison import CompareSpec
+from lrviz.views.view import ViewSpec
 
 DEFAULT_ARCHITECTURE = "cnn5"
 DEFAULT_WIDTHS = (2, 8, 24)

@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from lrviz.assets import assets_folder
 from lrviz.errors import LrvizError
-from lrviz.export.paper import Paper
-from lrviz.export.sweeps import SWEEP_SUFFIXES, render_sweep
+from lrviz.figures.paper import Paper
+from lrviz.figures.print_sweeps import SWEEP_SUFFIXES, render_sweep
 from lrviz.figures.sweeps import Marks, sweep_curves
-from lrviz.sweeps import (
+from lrviz.measures.sweeps import (
     ERRORS,
     MEASURES,
     SERIES,
@@ -23,8 +22,9 @@ from lrviz.sweeps import (
     find_threshold,
     read_results,
 )
+from lrviz.models.assets import assets_folder
+from lrviz.models.catalogue import Card
 from lrviz.ui import explore, look, panel, resources, state, sweep_jobs
-from lrviz.zoo import Card
 
 _IMAGES = {
     "samples": "test images (shipped)",

@@ -5,10 +5,10 @@ import time
 import streamlit as st
 
 from lrviz.errors import LrvizError
-from lrviz.images import ImageRecord, load_image
-from lrviz.session import Scene, resolve
+from lrviz.models.images import ImageRecord, load_image
 from lrviz.ui import look, maps, panel, resources, sidebar, state, triplet
-from lrviz.view import ViewSpec
+from lrviz.views.scene import Scene, resolve
+from lrviz.views.view import ViewSpec
 
 _NOTICE_SECONDS = 15.0
 

@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from lrviz.diskstore import cache_folder
 from lrviz.errors import LrvizError
 from lrviz.figures.rasterise import data_uri
-from lrviz.images import DATA_VARIABLE, ImageRecord, decode_image, list_samples, load_image
+from lrviz.models.images import DATA_VARIABLE, ImageRecord, decode_image, list_samples, load_image
+from lrviz.results.diskstore import cache_folder
 
 GALLERIES = {"CIFAR-10": "cifar10", "CIFAR-100": "cifar100"}
 _COLUMNS = 7

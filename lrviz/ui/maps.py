@@ -5,15 +5,16 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from lrviz.figures import blank_overview, overview, region_map
-from lrviz.figures.maps import paint, window_bounds
+from lrviz.engine.requests import Outcome, request_key
+from lrviz.figures.map import paint, region_map, window_bounds
+from lrviz.figures.overview import blank_overview, overview
 from lrviz.figures.rasterise import data_uri
-from lrviz.pipeline import Outcome, request_key
-from lrviz.regions import Regions, Samples
-from lrviz.session import Scene
+from lrviz.results.regions import Regions
+from lrviz.results.samples import Samples
 from lrviz.ui import look, resources, state
 from lrviz.ui.jobs import Job
-from lrviz.view import ViewSpec
+from lrviz.views.scene import Scene
+from lrviz.views.view import ViewSpec
 
 HEIGHT = 540
 CONFIG = {"scrollZoom": True, "displaylogo": False, "doubleClick": "reset",

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from lrviz.images import DATA_VARIABLE
+from lrviz.models.catalogue import Card
+from lrviz.models.images import DATA_VARIABLE
 from lrviz.ui import look, resources
-from lrviz.zoo import Card
 
 _PERCENT = st.column_config.NumberColumn(format="percent")
 

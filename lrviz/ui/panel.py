@@ -7,15 +7,16 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
+from lrviz.engine.requests import Outcome, request_key
 from lrviz.errors import LrvizError
-from lrviz.export import PRINTED, SUFFIXES, Paper, render
-from lrviz.figures import histogram, slope_image
-from lrviz.locate import edges_of
-from lrviz.pipeline import Outcome, request_key
-from lrviz.regions import Regions
-from lrviz.session import Scene
+from lrviz.figures.panels import histogram, slope_image
+from lrviz.figures.paper import PRINTED, SUFFIXES, Paper
+from lrviz.figures.print_regions import render
+from lrviz.measures.locate import edges_of
+from lrviz.results.regions import Regions
 from lrviz.ui import look, maps, resources
-from lrviz.view import ViewSpec
+from lrviz.views.scene import Scene
+from lrviz.views.view import ViewSpec
 
 _KINDS = {".pdf": "PDF", ".svg": "SVG", ".png": "PNG", ".html": "HTML", ".npz": "data (npz)", ".csv": "table (CSV)"}
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import streamlit as st
 
-from lrviz.curve import Curve
 from lrviz.errors import LrvizError
-from lrviz.images import ImageRecord, load_image
-from lrviz.path_view import ALL, MAX_ANCHORS, MAX_MODELS, NUM_IMAGES, PREDICTED, PathView
-from lrviz.paths import FEW_ANCHORS, NUM_ANCHORS
+from lrviz.measures.curve import Curve
+from lrviz.models.images import ImageRecord, load_image
+from lrviz.models.paths import FEW_ANCHORS, NUM_ANCHORS
 from lrviz.ui import look, path_state, resources, triplet
 from lrviz.ui.gallery import choose_image
+from lrviz.views.path_view import ALL, MAX_ANCHORS, MAX_MODELS, NUM_IMAGES, PREDICTED, PathView
 
 _KINDS = {
     "closed": "closed: an image moved on a circle",

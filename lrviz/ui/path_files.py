@@ -6,12 +6,11 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from lrviz.errors import LrvizError
-from lrviz.export import Paper
-from lrviz.export.paper import PRINTED
-from lrviz.export.paths import PATH_SUFFIXES, render_path
-from lrviz.figures.paths import PathDrawing
-from lrviz.path_view import PathView
+from lrviz.figures.paper import PRINTED, Paper
+from lrviz.figures.path import PathDrawing
+from lrviz.figures.print_path import PATH_SUFFIXES, render_path
 from lrviz.ui.path_jobs import Track
+from lrviz.views.path_view import PathView
 
 _KINDS = {
     ".pdf": "PDF",

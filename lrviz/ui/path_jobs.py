@@ -6,15 +6,15 @@ from functools import partial
 
 import streamlit as st
 
-from lrviz.curve import Curve, exact_curve, sample_curve
-from lrviz.paths import Path
-from lrviz.piecewise import measure_path
-from lrviz.pipeline import PathRequest, request_key
-from lrviz.program import Program
-from lrviz.regions import PathMeasures, PathPieces
+from lrviz.engine.requests import PathRequest, request_key
+from lrviz.measures.curve import Curve, exact_curve, sample_curve
+from lrviz.measures.path import measure_path
+from lrviz.models.catalogue import Model
+from lrviz.models.paths import Path
+from lrviz.network.program import Program
+from lrviz.results.pieces import PathMeasures, PathPieces
 from lrviz.ui import maps, resources
 from lrviz.ui.jobs import Job
-from lrviz.zoo import Model
 
 _POLL_SECONDS = 0.4
 _PATIENCE = 0.6

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from lrviz.curve import Curve
 from lrviz.errors import LrvizError
-from lrviz.figures.paths import Stretch
-from lrviz.path_view import NUM_IMAGES, PathView
+from lrviz.figures.path import Stretch
+from lrviz.measures.curve import Curve
 from lrviz.ui import state
+from lrviz.views.path_view import NUM_IMAGES, PathView
 
 FEW_PIECES = 12
 _CLOSEST = 1e-10

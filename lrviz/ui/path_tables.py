@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from lrviz.tables import Columns, measure_classes, measure_segments
+from lrviz.measures.tables import Columns, measure_classes, measure_segments
 from lrviz.ui import look, resources
 from lrviz.ui.path_jobs import Track
 

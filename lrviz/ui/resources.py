@@ -7,17 +7,17 @@ import streamlit as st
 import torch
 from jaxtyping import Float
 
-from lrviz.diskstore import DiskStore
-from lrviz.figures import Colouring, colour_regions
-from lrviz.images import load_image
-from lrviz.measures import Summary, summary
-from lrviz.pipeline import Outcome, RegionsRequest, Request, SamplesRequest, request_key, run
-from lrviz.program import Program
-from lrviz.regions import Regions
-from lrviz.session import Scene, changed_at, load_program
+from lrviz.engine.requests import Outcome, RegionsRequest, Request, SamplesRequest, request_key, run
+from lrviz.figures.colouring import Colouring, colour_regions
+from lrviz.measures.window import Summary, summary
+from lrviz.models.catalogue import Card, Model, list_models
+from lrviz.models.images import load_image
+from lrviz.network.program import Program
+from lrviz.results.diskstore import DiskStore
+from lrviz.results.regions import Regions
 from lrviz.ui.jobs import Job, JobPool, Work
-from lrviz.view import ViewSpec
-from lrviz.zoo import Card, Model, list_models
+from lrviz.views.scene import Scene, changed_at, load_program
+from lrviz.views.view import ViewSpec
 
 OVERVIEW_RESOLUTIONS = (32, 64, 128)
 
@@ -147,7 +147,7 @@ def _summary_of(key: str, _regions: Regions) -> Summary:
 @st.cache_data(show_spinner=False, max_entries=64)
 def input_slope_of(digest: str, point: tuple[float, float], _scene: Scene) -> Float[np.ndarray, "classes c h w"]:
     """Slopes in the input space at a point, for every class."""
-    from lrviz.gradient import input_slope  # noqa: PLC0415
+    from lrviz.network.gradient import input_slope  # noqa: PLC0415
 
     return input_slope(_scene.program, _scene.plane, np.array(point))
 

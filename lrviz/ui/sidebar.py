@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from lrviz.measures import QUANTITIES
-from lrviz.session import Scene
+from lrviz.measures.window import QUANTITIES
+from lrviz.models.catalogue import Card
 from lrviz.ui import look, resources, state
-from lrviz.view import MAX_BUDGET
-from lrviz.zoo import Card
+from lrviz.views.scene import Scene
+from lrviz.views.view import MAX_BUDGET
 
 _LADDER = [float(f"{m}e{e}") for e in range(-6, 3) for m in (1, 1.5, 2, 3, 5, 7)]
 _BUDGETS = (10_000, 50_000, 200_000, 500_000, 1_000_000)

@@ -5,14 +5,14 @@ from typing import Any
 
 import streamlit as st
 
+from lrviz.engine.requests import EstimateRequest, fitting_half_width, run
 from lrviz.errors import LrvizError
-from lrviz.locate import boundary_point
-from lrviz.pipeline import EstimateRequest, fitting_half_width, run
-from lrviz.plane import Window
-from lrviz.regions import Estimate
-from lrviz.session import Scene, resolve
+from lrviz.geometry.plane import Window
+from lrviz.measures.locate import boundary_point
+from lrviz.results.estimate import Estimate
 from lrviz.ui import resources
-from lrviz.view import ViewSpec
+from lrviz.views.scene import Scene, resolve
+from lrviz.views.view import ViewSpec
 
 DEFAULT_MODEL = "cnn5-w8-noise20"
 DEFAULT_IMAGES = ("samples:0", "samples:1", "samples:4")

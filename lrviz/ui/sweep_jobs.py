@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from lrviz.images import list_samples
-from lrviz.paths import FEW_ANCHORS, NUM_ANCHORS, RADIUS
-from lrviz.selection import PathsSpec
-from lrviz.survey import Survey, make_table
+from lrviz.models.catalogue import Card
+from lrviz.models.images import list_samples
+from lrviz.models.paths import FEW_ANCHORS, NUM_ANCHORS, RADIUS
 from lrviz.ui import look, maps, resources
 from lrviz.ui.jobs import Job
-from lrviz.zoo import Card
+from lrviz.views.selection import PathsSpec
+from lrviz.views.survey import Survey, make_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

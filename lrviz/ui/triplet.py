@@ -4,7 +4,7 @@ import random
 
 import streamlit as st
 
-from lrviz.images import ImageRecord, list_samples
+from lrviz.models.images import ImageRecord, list_samples
 from lrviz.ui import look, state
 from lrviz.ui.gallery import choose_image
 

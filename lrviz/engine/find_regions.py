@@ -1,0 +1,215 @@
+"""The exact linear regions of a network in a window of a plane."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lrviz.devices import choose_device
+from lrviz.engine.merge import Fragments, find_edges, merge_fragments
+from lrviz.engine.subdivide import Subdivision, subdivide
+from lrviz.engine.tiles import Limits, Part, Tile, explore_tiles
+from lrviz.geometry.cells import Cells, measure_cells
+from lrviz.geometry.plane import Plane, Window
+from lrviz.network.program import Program
+from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
+from lrviz.results.regions import Regions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """The cells of one tile as numpy arrays: geometry in the window's local coordinates, maps in plane coordinates."""
+
+    cells: Fragments
+    bias: np.ndarray
+    slope: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.bias)
+
+    @classmethod
+    def nothing(cls, num_outputs: int) -> "_Found":
+        """No cells at all."""
+        none, points = np.zeros(0, dtype=np.int64), np.zeros((0, 2))
+        ids = none.view(np.uint64)
+        cells = Fragments(count=none, start=points, unit=none, flip=ids, pattern=ids, area=np.zeros(0), centroid=points)
+        return cls(cells=cells, bias=np.zeros((0, num_outputs)), slope=np.zeros((0, num_outputs, 2)))
+
+    def first(self, number: int) -> "_Found":
+        """The first cells only."""
+        cells, vertices = self.cells, self.cells.offsets[number]
+        return _Found(
+            cells=Fragments(
+                count=cells.count[:number],
+                start=cells.start[:vertices],
+                unit=cells.unit[:vertices],
+                flip=cells.flip[:vertices],
+                pattern=cells.pattern[:number],
+                area=cells.area[:number],
+                centroid=cells.centroid[:number],
+            ),
+            bias=self.bias[:number],
+            slope=self.slope[:number],
+        )
+
+
+def find_regions(
+    program: Program,
+    plane: Plane,
+    window: Window,
+    *,
+    max_regions: int = 200_000,
+    device: torch.device | str | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Regions:
+    """Find every linear region of a network in a window, exactly up to float64 rounding.
+
+    Args:
+        program: The network.
+        plane: The plane that holds the window.
+        window: Where to look.
+        max_regions: Stop with what was found after this many cells; the result's status says so.
+        device: Where to work; the GPU if there is one, else the CPU.
+        progress: Called with the fraction of the area that is done and a short text.
+        cancelled: Asked often; when it returns true, what was found so far is returned.
+
+    Returns:
+        The regions, sorted by pattern.
+
+    Raises:
+        InvalidPlane: The plane's inputs do not have the network's shape.
+    """
+    began = time.perf_counter()
+    plane.require_shape(program.input_shape)
+    program = program.to(choose_device(device))
+    check = stop_when(cancelled or never)
+    found, status = _collect(program, plane, window, max_regions, progress or ignore, check)
+    return _assemble(program, window, found, status, began)
+
+
+def _collect(
+    program: Program, plane: Plane, window: Window, max_regions: int, progress: Progress, check: Callable[[], None]
+) -> tuple[list[_Found], str]:
+    corners = torch.as_tensor((window.corners - window.center) / window.radius, device=program.device)
+    whole = Part(corners=corners, labels=-1 - torch.arange(len(corners), device=program.device))
+    rows = plane.rows(window.center, window.radius).to(program.device)
+    found: list[_Found] = []
+    total, done, area = 0, 0.0, window.area / window.radius**2
+    try:
+        for part in explore_tiles(program, rows, whole, lambda tile: _solve(tile, window, program, check), check):
+            found.append(part)
+            total, done = total + len(part), done + float(part.cells.area.sum()) / area
+            progress(min(done, 1.0), f"{total:,} regions")
+            if total > max_regions or (total == max_regions and done < 1 - 1e-9):
+                return [_concatenated(found).first(max_regions)], "max_regions"
+    except Stopped:
+        return found, "cancelled"
+    return found, "complete"
+
+
+def _solve(tile: Tile, window: Window, program: Program, check: Callable[[], None]) -> _Found:
+    chunk = Limits.of(program).chunk
+    parts = subdivide(tile.restriction, Cells.polygon(tile.corners, tile.labels), chunk, check)
+    return _concatenated([_to_window(part, tile, window) for part in parts])
+
+
+def _to_window(part: Subdivision, tile: Tile, window: Window) -> _Found:
+    """From a tile's to the window's local coordinates, and to maps over plane coordinates."""
+    area, centroid = measure_cells(part.cells)
+    used = part.cells.used.T
+    label = part.cells.edges.T[used]
+    drawn = label >= 0
+    safe = label.clamp(min=0)
+    none = torch.zeros_like(label)
+    unit = torch.where(drawn, tile.restriction.unit[safe], label) if len(tile.restriction.unit) else label
+    flip = torch.where(drawn, part.flip[safe], none) if len(part.flip) else none
+    center = tile.center
+    start = center + tile.radius * part.cells.vertices.permute(2, 1, 0)[used]
+    bias, slope = part.outputs[:, 0], part.outputs[:, 1:].transpose(1, 2) / (tile.radius * window.radius)
+    plane_center = torch.as_tensor(window.center, device=center.device) + window.radius * center
+    return _Found(
+        cells=Fragments(
+            count=_numpy(part.cells.count),
+            start=_numpy(start),
+            unit=_numpy(unit),
+            flip=_numpy(flip).view(np.uint64),
+            pattern=_numpy(part.pattern).view(np.uint64),
+            area=_numpy(area * tile.radius**2),
+            centroid=_numpy(center + tile.radius * centroid.T),
+        ),
+        bias=_numpy(bias - slope @ plane_center),
+        slope=_numpy(slope),
+    )
+
+
+def _numpy(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.contiguous().cpu().numpy()
+
+
+def _concatenated(parts: list[_Found]) -> _Found:
+    if len(parts) == 1:
+        return parts[0]
+    return _Found(
+        cells=_joined_cells([part.cells for part in parts]),
+        bias=np.concatenate([part.bias for part in parts]),
+        slope=np.concatenate([part.slope for part in parts]),
+    )
+
+
+def _joined_cells(parts: list[Fragments]) -> Fragments:
+    names = ("count", "start", "unit", "flip", "pattern", "area", "centroid")
+    return Fragments(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def _chosen_maps(found: list[_Found], chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The affine maps of the chosen cells; empties the list on the way, so that two copies never coexist."""
+    bias = np.empty((len(chosen), found[0].bias.shape[1]))
+    slope = np.empty((*bias.shape, 2))
+    order = np.argsort(chosen)
+    ends = np.cumsum([len(part) for part in found])
+    places = np.split(order, np.searchsorted(chosen[order], ends[:-1]))
+    while found:
+        part, place = found.pop(), places.pop()
+        rows = chosen[place] - (ends[len(found)] - len(part))
+        bias[place], slope[place] = part.bias[rows], part.slope[rows]
+    return bias, slope
+
+
+def _assemble(program: Program, window: Window, found: list[_Found], status: str, began: float) -> Regions:
+    if not found:
+        found = [_Found.nothing(program.num_outputs)]
+    merged, largest = merge_fragments(_joined_cells([part.cells for part in found]))
+    bias, slope = _chosen_maps(found, largest)
+    edges = find_edges(merged)
+    ends = np.stack([merged.start[edges.index], merged.end[edges.index]], 1)
+    unit = np.maximum(merged.unit[edges.index], -1)
+    arrays = {
+        "coordinates": window.center + window.radius * merged.start,
+        "offsets": merged.offsets,
+        "pattern": merged.pattern,
+        "bias": bias,
+        "slope": slope,
+        "area": merged.area * window.radius**2,
+        "centroid": window.center + window.radius * merged.centroid,
+        "edge_regions": edges.regions,
+        "edge_unit": unit,
+        "edge_layer": program.layer_of(unit),
+        "edge_length": np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) * window.radius,
+        "edge_coordinates": window.center + window.radius * ends,
+    }
+    return Regions(
+        **{name: _sealed(array) for name, array in arrays.items()},
+        window=window.corners,
+        status=status,
+        seconds=time.perf_counter() - began,
+        device=program.device.type,
+    )
+
+
+def _sealed(array: np.ndarray) -> np.ndarray:
+    """Make an array of our own read-only, so that the result need not copy it."""
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,221 @@
+"""A network sampled at the pixel centres of a grid: the overview of windows that hold too many regions to find."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, fields
+from math import ceil, prod
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from lrviz.devices import THREADS, choose_device, single_threaded
+from lrviz.errors import InvalidWindow
+from lrviz.geometry.plane import Plane, Window
+from lrviz.network.program import Program
+from lrviz.progress import Cancelled, Progress, ignore, never
+from lrviz.results.samples import Samples
+
+_Seen: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+_BATCH_BYTES = {"cpu": 2**23, "cuda": 2**30}
+_COPIES = 4  # the activations of a step, of the step before, what a shortcut keeps, and a step's own scratch space
+
+
+def sample_plane(
+    program: Program,
+    plane: Plane,
+    window: Window,
+    *,
+    resolution: int = 256,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float64,
+    density: float = float("nan"),
+    patterns: bool = True,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Samples:
+    """Evaluate a network, its slope and its pattern at pixel centres.
+
+    The slope is that of the region which holds the pixel's centre, not a difference between pixels.
+
+    Args:
+        program: The network.
+        plane: The plane that holds the window.
+        window: Where to look; the grid of square pixels covers its bounding box.
+        resolution: Number of pixels along the longer side.
+        device: Where to work; the GPU if there is one, else the CPU.
+        dtype: torch.float64, or torch.float32, which takes about half the time and gives some 6 digits: units within
+            these of zero may get the wrong sign.
+        density: Regions per squared unit of L2 distance, if known from an estimate; it is passed on.
+        patterns: Whether to tell the pattern ids; all 0 if not.
+        progress: Called with the fraction of the pixels that is done and a short text.
+        cancelled: Asked often; when it returns true, the pixels that are not done count as outside.
+
+    Returns:
+        What was seen at the pixels inside the window, in `dtype`.
+
+    Raises:
+        InvalidPlane: The plane's inputs do not have the network's shape.
+        InvalidWindow: The resolution is not positive.
+    """
+    began = time.perf_counter()
+    plane.require_shape(program.input_shape)
+    u, v = pixel_centers(window, resolution)
+    program = program.to(choose_device(device), dtype)
+    rows, columns = np.nonzero(window.contains(_grid(u, v)).reshape(len(v), len(u)))
+    canvas = _Canvas.empty(len(v), len(u), program.num_outputs, dtype)
+    sampler = _Sampler.of(program, plane, dtype, patterns)
+    size, status, done = _batch_size(program, dtype), "complete", 0
+    batches = [slice(start, start + size) for start in range(0, len(rows), size)]
+    points = (np.stack([u[columns[batch]], v[rows[batch]]], 1) for batch in batches)
+    with closing(_map_in_order(sampler.sample, points, program.device)) as samples:
+        for batch, seen in zip(batches, samples, strict=True):
+            canvas.paint(rows[batch], columns[batch], *seen)
+            done += len(seen[0])
+            (progress or ignore)(done / len(rows), f"{done:,} of {len(rows):,} pixels")
+            if done < len(rows) and (cancelled or never)():
+                status = "cancelled"
+                break
+    seconds = time.perf_counter() - began
+    painted = {item.name: getattr(canvas, item.name) for item in fields(canvas)}
+    return Samples(**painted, u=u, v=v, density=density, window=window.corners, status=status, seconds=seconds)
+
+
+def pixel_centers(window: Window, resolution: int) -> tuple[Float[np.ndarray, "width"], Float[np.ndarray, "height"]]:
+    """Plane coordinates u (W,) of the columns and v (H,) of the rows, lowest first, of square pixels over a window.
+
+    Along the shorter side the grid may reach past the window's bounding box by less than half a pixel on either side.
+
+    >>> pixel_centers(Window.rectangle((0, 0), 2, 1), 4)
+    (array([-1.5, -0.5,  0.5,  1.5]), array([-0.5,  0.5]))
+    """
+    if resolution < 1:
+        raise InvalidWindow(f"The resolution must be a positive number of pixels; got {resolution}. Use 256, say.")
+    size = np.ptp(window.corners, axis=0)
+    pixel = size.max() / resolution
+    u, v = (
+        center + (np.arange(number) - (number - 1) / 2) * pixel
+        for center, number in zip(window.center, (ceil(extent / pixel - 1e-6) for extent in size), strict=True)
+    )
+    return u, v
+
+
+def _grid(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """All pixel centres (H W, 2), row by row."""
+    return np.stack(np.meshgrid(u, v), -1).reshape(-1, 2)
+
+
+def _batch_size(program: Program, dtype: torch.dtype) -> int:
+    """Number of points whose activations, slopes included, fit the cache or the GPU."""
+    widest = max([prod(program.input_shape), *(layer.num_units for layer in program.layers)])
+    point = 3 * _COPIES * widest * dtype.itemsize
+    return max(1, min(2**14, _BATCH_BYTES.get(program.device.type, 2**23) // point))
+
+
+def _map_in_order(
+    function: Callable[[np.ndarray], _Seen], items: Iterable[np.ndarray], device: torch.device
+) -> Generator[_Seen, None, None]:
+    """Results of a function, in order; on a processor several at once, each on one core, which beats sharing each."""
+    if device.type != "cpu":
+        yield from map(function, items)
+        return
+    with single_threaded(), ThreadPoolExecutor(THREADS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        waiting: deque[Future[_Seen]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > THREADS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sampler:
+    """A network on a plane.
+
+    Attributes:
+        program: The network.
+        origin: (D,) the plane's origin, float64.
+        basis: (2, D) the plane's directions, float64.
+        dtype: What the network works in.
+        bits: For every layer the bits (units, 64) of its units' keys, 0 or 1; None if patterns are not wanted.
+    """
+
+    program: Program
+    origin: torch.Tensor
+    basis: torch.Tensor
+    dtype: torch.dtype
+    bits: tuple[torch.Tensor, ...] | None
+
+    @classmethod
+    def of(cls, program: Program, plane: Plane, dtype: torch.dtype, patterns: bool) -> "_Sampler":
+        origin, basis = (torch.tensor(array, device=program.device) for array in (plane.origin, plane.basis))
+        bits = tuple(_key_bits(program)) if patterns else None
+        return cls(program=program, origin=origin, basis=basis, dtype=dtype, bits=bits)
+
+    @torch.no_grad()
+    def sample(self, points: Float[np.ndarray, "n 2"]) -> _Seen:
+        """Values (n, K), slopes (n, K, 2) and pattern ids (n,) at plane coordinates (n, 2)."""
+        n, device = len(points), self.program.device
+        inputs = self.origin + torch.tensor(points, dtype=torch.float64, device=device) @ self.basis
+        rows = torch.cat([inputs, self.basis.repeat_interleave(n, 0)]).to(self.dtype)
+        parity = torch.zeros(n, 64, dtype=torch.float32, device=device)
+
+        def relu(layer: int, z: torch.Tensor) -> torch.Tensor:
+            active = z[:n] > 0
+            if self.bits is not None:
+                parity.add_(active.to(torch.float32) @ self.bits[layer].to(torch.float32)).remainder_(2)
+            return (z.unflatten(0, (3, n)) * active).flatten(0, 1)
+
+        outputs = self.program.propagate(rows.reshape(-1, *self.program.input_shape), n, relu)
+        values, along_u, along_v = outputs.unflatten(0, (3, n))
+        places = torch.arange(64, device=device)
+        ids = (parity.to(torch.int64) << places).sum(1).cpu().numpy().view(np.uint64)
+        return values.cpu().numpy(), torch.stack([along_u, along_v], 2).cpu().numpy(), ids
+
+
+def _key_bits(program: Program) -> list[torch.Tensor]:
+    """The bits of the units' keys, lowest first, layer by layer.
+
+    Bit i of a pattern id is the parity of the number of active units whose key has bit i: a matrix product, whose sums
+    are exact in float32 for layers of up to 2^24 units, and far faster than XORing the keys themselves.
+    """
+    keys = program.keys()
+    bits = np.unpackbits(keys.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
+    table = torch.tensor(bits, dtype=torch.uint8, device=program.device)
+    return [table[layer.first_unit : layer.first_unit + layer.num_units] for layer in program.layers]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Canvas:
+    """The pixels under work: class -1, NaN and pattern 0 until they are painted."""
+
+    predicted: np.ndarray
+    values: np.ndarray
+    slope: np.ndarray
+    pattern: np.ndarray
+
+    @classmethod
+    def empty(cls, height: int, width: int, num_outputs: int, dtype: torch.dtype) -> "_Canvas":
+        kind = np.float32 if dtype == torch.float32 else np.float64
+        return cls(
+            predicted=np.full((height, width), -1),
+            values=np.full((height, width, num_outputs), np.nan, kind),
+            slope=np.full((height, width, num_outputs, 2), np.nan, kind),
+            pattern=np.zeros((height, width), np.uint64),
+        )
+
+    def paint(self, row: np.ndarray, column: np.ndarray, *seen: np.ndarray) -> None:
+        """Enter values, slopes and pattern ids of some pixels."""
+        values, slope, pattern = seen
+        self.predicted[row, column] = values.argmax(1)
+        self.values[row, column], self.slope[row, column], self.pattern[row, column] = values, slope, pattern

@@ -1,0 +1,232 @@
+"""The exact cells of a restricted network: go through its layers and split every cell by the lines that cross it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+
+from lrviz.engine.restrict import Restriction, group_twins
+from lrviz.geometry.cells import Cells, measure_cells, split_cells
+from lrviz.network.program import xor_active
+from lrviz.tolerance import TOLERANCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subdivision:
+    """Cells of a tile, each with one pattern, in the tile's local coordinates.
+
+    Attributes:
+        cells: N cells; the label of an edge is the local index of the unit that drew it, or negative as it was before.
+        pattern: (N,) pattern ids.
+        outputs: (N, 3, K) affine maps of the outputs over (1, x, y).
+        flip: (U,) for every local unit, by how much the pattern id changes across its line.
+    """
+
+    cells: Cells
+    pattern: Int[torch.Tensor, "N"]
+    outputs: Float[torch.Tensor, "N 3 K"]
+    flip: Int[torch.Tensor, "U"]
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """Cells that have been split by all layers before `layer`, and their maps of the remainders, 0 from there on."""
+
+    layer: int
+    cells: Cells
+    remainders: Float[torch.Tensor, "N 3 U"]
+    pattern: Int[torch.Tensor, "N"]
+
+    def chunks(self, size: int) -> "list[_State]":
+        if len(self.cells) <= size:
+            return [self]
+        parts = [slice(start, start + size) for start in range(0, len(self.cells), size)]
+        return [
+            _State(layer=self.layer, cells=self.cells[p], remainders=self.remainders[p], pattern=self.pattern[p])
+            for p in parts
+        ]
+
+    def take(self, parent: torch.Tensor) -> "_State":
+        return _State(
+            layer=self.layer,
+            cells=self.cells,
+            remainders=self.remainders.index_select(0, parent),
+            pattern=self.pattern[parent],
+        )
+
+
+def subdivide(
+    restriction: Restriction, cells: Cells, chunk: int, check: Callable[[], None] = lambda: None
+) -> list[Subdivision]:
+    """Find all cells of a restricted network inside the given cells.
+
+    Works depth first, a chunk of cells at a time, so that memory stays bounded.
+
+    Args:
+        restriction: The network in the tile.
+        cells: The tile, in its local coordinates.
+        chunk: How many cells to split at once.
+        check: Called often; raises to stop.
+    """
+    twin = group_twins(restriction)
+    flip = _flips(restriction, twin)
+    noise, zero = restriction.noise, restriction.zero
+    start = restriction.base.expand(len(cells)).contiguous()
+    remainders = restriction.affine.new_zeros(len(cells), 3, restriction.num_units)
+    stack = [_State(layer=0, cells=cells, remainders=remainders, pattern=start)]
+    found = []
+    while stack:
+        check()
+        state = stack.pop()
+        if state.layer + 1 == len(restriction.layers):
+            outputs = _affine_maps(restriction.output_affine, restriction.output_coupling, state.remainders)
+            found.append(Subdivision(cells=state.cells, pattern=state.pattern, outputs=outputs, flip=flip))
+        else:
+            stack.extend(_next_layer(restriction, state, twin, noise, zero).chunks(chunk))
+    return found
+
+
+def _next_layer(
+    restriction: Restriction, state: _State, twin: torch.Tensor, noise: torch.Tensor, zero: torch.Tensor
+) -> _State:
+    start, end = restriction.layers[state.layer : state.layer + 2]
+    layer = slice(start, end)
+    rows = _affine_maps(restriction.affine[layer], restriction.coupling[layer, :start], state.remainders[..., :start])
+    index = torch.arange(start, end, device=rows.device)
+    own = (twin[layer] == index).nonzero()[:, 0]
+    lines = rows if len(own) == end - start else rows[..., own]
+    cells, parent = split_along(state.cells, lines.permute(2, 1, 0), index[own], noise[layer][own])
+    if len(cells) > len(state.cells):
+        rows, state = rows.index_select(0, parent), state.take(parent)
+    _, centroid = measure_cells(cells)
+    value = rows[:, 0] + rows[:, 1] * centroid[0][:, None] + rows[:, 2] * centroid[1][:, None]
+    active = value > zero[layer]
+    torch.mul(rows, (active.to(rows.dtype) - restriction.mix[layer])[:, None], out=state.remainders[..., start:end])
+    return _State(
+        layer=state.layer + 1,
+        cells=cells,
+        remainders=state.remainders,
+        pattern=state.pattern ^ xor_active(active.T, restriction.key[layer]),
+    )
+
+
+def _affine_maps(affine: torch.Tensor, coupling: torch.Tensor, remainders: torch.Tensor) -> torch.Tensor:
+    """(N, 3, m) affine maps of m units or outputs on N cells, given the maps (N, 3, U) of the remainders."""
+    return remainders @ coupling.T + affine.T
+
+
+def _flips(restriction: Restriction, twin: torch.Tensor) -> torch.Tensor:
+    """XOR of the keys of all twins of every unit: they change sign together."""
+    flip = restriction.key.clone()
+    others = (twin != torch.arange(len(twin), device=twin.device)).nonzero()[:, 0]
+    if len(others):
+        members = restriction.key[others].tolist()
+        keys = flip.tolist()
+        for first, key in zip(twin[others].tolist(), members, strict=True):
+            keys[first] ^= key
+        flip = torch.tensor(keys, dtype=torch.int64, device=flip.device)
+    return flip
+
+
+def split_along(
+    cells: Cells, rows: Float[torch.Tensor, "m 3 N"], label: Int[torch.Tensor, "m"], noise: Float[torch.Tensor, "m"]
+) -> tuple[Cells, Int[torch.Tensor, "M"]]:
+    """Split cells by every line that crosses them, the best-balanced line first.
+
+    Args:
+        cells: N cells.
+        rows: (m, 3, N) affine maps over (1, x, y) of m units on every cell; their zeros are the lines.
+        label: (m,) what to call an edge drawn by each unit.
+        noise: (m,) values of each unit below this are rounding errors.
+
+    Returns:
+        The new cells, and for each the index of the cell that it is a part of.
+    """
+    lines = _Lines.normalised(rows, label, noise)
+    parent = torch.arange(len(cells), device=label.device)
+    done: list[Cells] = []
+    parents: list[torch.Tensor] = []
+    while len(cells):
+        distance = lines.distance(cells)
+        low, high = distance.aminmax(dim=1)
+        balance = torch.minimum(high, -low) - lines.slack
+        best, choice = balance.max(0) if len(balance) else (low.new_zeros(len(cells)), parent)
+        crossed = best > 0
+        busy = crossed.nonzero()[:, 0]
+        if len(busy) < len(cells):
+            rest = (~crossed).nonzero()[:, 0]
+            done.append(cells[rest])
+            parents.append(parent[rest])
+            if not len(busy):
+                break
+        choice = choice[busy]
+        lines_busy = lines[busy]
+        chosen = distance[choice, :, busy].T
+        slack = lines_busy.slack.gather(0, choice[None])
+        chosen = torch.where(chosen.abs() <= slack, 0.0, chosen)
+        one, two = split_cells(cells[busy], chosen, lines_busy.label.gather(0, choice[None])[0])
+        cells = Cells.join([one, two])
+        cells = cells.padded(int(cells.count.max()))
+        parent = parent[busy].repeat(2)
+        lines = lines_busy.narrowed(balance[:, busy]).repeated()
+    return Cells.join(done), torch.cat(parents)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lines:
+    """Candidate lines of every cell: signed distance = offset + normal . (x, y)."""
+
+    offset: Float[torch.Tensor, "q N"]
+    normal: Float[torch.Tensor, "2 q N"]
+    slack: Float[torch.Tensor, "q N"]
+    label: Int[torch.Tensor, "q N"]
+
+    @classmethod
+    def normalised(cls, rows: torch.Tensor, label: torch.Tensor, noise: torch.Tensor) -> "_Lines":
+        gradient = torch.hypot(rows[:, 1], rows[:, 2]).clamp(min=1e-300).contiguous()
+        return cls(
+            offset=(rows[:, 0] / gradient).contiguous(),
+            normal=torch.stack([rows[:, 1] / gradient, rows[:, 2] / gradient]),
+            slack=TOLERANCE.distance + noise[:, None] / gradient,
+            label=label[:, None].expand(-1, rows.shape[-1]),
+        )
+
+    def __getitem__(self, index: torch.Tensor) -> "_Lines":
+        return _Lines(
+            offset=self.offset[:, index],
+            normal=self.normal[:, :, index],
+            slack=self.slack[:, index],
+            label=self.label[:, index],
+        )
+
+    def distance(self, cells: Cells) -> torch.Tensor:
+        """(q, P, N) signed distance of every vertex from every line."""
+        x, y = cells.vertices
+        result = self.normal[0, :, None] * x
+        return result.addcmul_(self.normal[1, :, None], y).add_(self.offset[:, None])
+
+    def narrowed(self, balance: torch.Tensor) -> "_Lines":
+        """Drop candidates that cross no cell any more, once that at least halves the table."""
+        most = int((balance > 0).sum(0).max()) - 1
+        if 2 * most > len(balance):
+            return self
+        keep = balance.topk(most + 1, dim=0).indices[1:]
+        return _Lines(
+            offset=self.offset.gather(0, keep),
+            normal=self.normal.gather(1, keep.expand(2, -1, -1)),
+            slack=self.slack.gather(0, keep),
+            label=self.label.gather(0, keep),
+        )
+
+    def repeated(self) -> "_Lines":
+        """The same candidates for both halves of every cell."""
+        return _Lines(
+            offset=self.offset.repeat(1, 2),
+            normal=self.normal.repeat(1, 1, 2),
+            slack=self.slack.repeat(1, 2),
+            label=self.label.repeat(1, 2),
+        )

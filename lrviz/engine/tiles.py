@@ -1,0 +1,182 @@
+"""Cut a window into tiles until few units are unstable in each, and restrict the network to every tile."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float, Int
+
+from lrviz.devices import THREADS, single_threaded
+from lrviz.engine.restrict import Restriction, TooManyUnits, restrict
+from lrviz.geometry.cells import Cells, split_cells
+from lrviz.network.program import Program
+
+CUT = -1_000_000
+"""Label of an edge that a cut drew."""
+
+_BALANCE = 0.5137
+"""Where to cut, as a fraction: off the middle, where the lines of symmetric networks like to lie."""
+
+_MAX_IDLE_CUTS = 4
+"""Successive cuts that may leave nine tenths of the units before cutting is given up: their lines share a point."""
+
+_MAX_PATIENT_CUTS = 8
+"""After this many cuts the whole network is restricted however many units remain."""
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How far to cut, for a device.
+
+    Attributes:
+        tile_units: A tile with at most this many unstable units is subdivided.
+        program_units: The whole network is restricted to windows with at most this many.
+        chunk: Cells that are split at once.
+        workers: Tiles that are worked on at once, each by one thread.
+    """
+
+    tile_units: int
+    program_units: int
+    chunk: int
+    workers: int
+
+    @classmethod
+    def of(cls, program: Program) -> "Limits":
+        """Small tiles that stay in a processor's cache, or large ones that fill a GPU."""
+        largest = max((layer.num_units for layer in program.layers), default=1)
+        units = max(128, min(1024, 2**25 // largest))
+        if program.device.type == "cuda":
+            return cls(tile_units=384, program_units=4 * units, chunk=2**16, workers=1)
+        return cls(tile_units=224, program_units=units, chunk=4096, workers=THREADS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A convex part of the window, in the window's local coordinates.
+
+    Attributes:
+        corners: (c, 2), counter-clockwise.
+        labels: (c,) labels of the sides behind the corners.
+        parent: A tile that contains it, if the network has been restricted already.
+        cuts: How many cuts led to it.
+        idle: How many of the last cuts left most units unstable.
+    """
+
+    corners: Float[torch.Tensor, "c 2"]
+    labels: Int[torch.Tensor, "c"]
+    parent: "Tile | None" = None
+    cuts: int = 0
+    idle: int = 0
+
+    def halves(self, parent: "Tile | None" = None, idle: int = 0) -> "list[Part]":
+        """Cut across the longest side of the bounding box."""
+        low, high = self.corners.amin(0), self.corners.amax(0)
+        axis = int((high - low).argmax())
+        middle = (low + _BALANCE * (high - low))[axis]
+        cell = Cells.polygon(self.corners, self.labels)
+        label = torch.full((1,), CUT, device=self.corners.device)
+        parts = [half.padded(int(half.count)) for half in split_cells(cell, cell.vertices[axis] - middle, label)]
+        return [
+            Part(corners=p.vertices[..., 0].T, labels=p.edges[:, 0], parent=parent, cuts=self.cuts + 1, idle=idle)
+            for p in parts
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A part with its own coordinates x' = (x - center) / radius, and the network restricted to it.
+
+    Attributes:
+        corners: (c, 2) corners in the tile's own coordinates.
+        labels: (c,) labels of its sides.
+        center: (2,) in the window's local coordinates.
+        radius: Half its extent, likewise.
+        restriction: The network in the tile's coordinates.
+    """
+
+    corners: Float[torch.Tensor, "c 2"]
+    labels: Int[torch.Tensor, "c"]
+    center: Float[torch.Tensor, "2"]
+    radius: float
+    restriction: Restriction
+
+
+def explore_tiles(
+    program: Program,
+    rows: Float[torch.Tensor, "..."],
+    window: Part,
+    solve: Callable[[Tile], Result],
+    check: Callable[[], None],
+) -> Iterator[Result]:
+    """Cut a window into tiles and solve each, about depth first, so that little is in memory at any time.
+
+    Args:
+        program: The network, on the device to work on.
+        rows: (3, *input_shape) the input at the window's local origin, and its two directions.
+        window: The whole window, in local coordinates of about unit size.
+        solve: What to do with a tile.
+        check: Called often, in any thread; raises to stop.
+    """
+    limits = Limits.of(program)
+
+    def step(part: Part) -> tuple[list[Part], list[Result]]:
+        check()
+        try:
+            tile = _restrict_part(program, rows, part, limits, check)
+        except TooManyUnits:
+            return part.halves(), []
+        before = part.parent.restriction.num_units if part.parent else 2 * tile.restriction.num_units
+        idle = part.idle + 1 if tile.restriction.num_units > 0.9 * before else 0
+        if tile.restriction.num_units <= limits.tile_units or idle >= _MAX_IDLE_CUTS:
+            return [], [solve(tile)]
+        return part.halves(tile, idle), []
+
+    yield from work_off([window], step, limits.workers)
+
+
+def work_off(
+    tasks: list[Task], step: Callable[[Task], tuple[list[Task], list[Result]]], workers: int
+) -> Iterator[Result]:
+    """Run steps until no task is left, the newest tasks first, several at once by threads of their own.
+
+    Args:
+        tasks: What to do; the last one comes first.
+        step: From a task to further tasks and to results.
+        workers: How many steps run at once.
+    """
+    stack, running = list(tasks), set[Future[tuple[list[Task], list[Result]]]]()
+    with single_threaded(), ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            while stack or running:
+                while stack and len(running) < workers:
+                    running.add(pool.submit(step, stack.pop()))
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    parts, results = future.result()
+                    stack.extend(parts)
+                    yield from results
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _restrict_part(program: Program, rows: torch.Tensor, part: Part, limits: Limits, check: Callable[[], None]) -> Tile:
+    low, high = part.corners.amin(0), part.corners.amax(0)
+    center, radius = (low + high) / 2, float((high - low).max()) / 2
+    corners = (part.corners - center) / radius
+    ones = torch.cat([corners.new_ones(len(corners), 1), corners], 1)
+    if part.parent is None:
+        origin = rows[:1] + torch.einsum("d,d...->...", center, rows[1:])[None]
+        most = limits.program_units if part.cuts < _MAX_PATIENT_CUTS else None
+        restriction = restrict(program, torch.cat([origin, radius * rows[1:]]), ones, most, check)
+    else:
+        frame = torch.eye(ones.shape[1], dtype=torch.float64, device=corners.device)
+        frame[1:] *= radius / part.parent.radius
+        frame[1:, 0] = (center - part.parent.center) / part.parent.radius
+        restriction = part.parent.restriction.shrink(frame, ones)
+    return Tile(corners=corners, labels=part.labels, center=center, radius=radius, restriction=restriction)

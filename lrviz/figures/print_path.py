@@ -1,0 +1,148 @@
+"""A path as a file: the figure for print or the browser, the measures of its segments, its pieces."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
+from lrviz.errors import InvalidRequest
+from lrviz.figures.breakpoints import count_breakpoints, layer_colour
+from lrviz.figures.paper import PRINTED, Paper, print_figure, write_archive, write_page, write_table
+from lrviz.figures.path import (
+    PathDrawing,
+    chord_values,
+    line_points,
+    path_figure,
+    seen_anchors,
+    shown_images,
+    value_range,
+    value_title,
+)
+from lrviz.figures.style import FAINT, to_rgb
+from lrviz.measures.curve import thin
+from lrviz.measures.tables import Columns, measure_segments
+from lrviz.results.pieces import PathMeasures, PathPieces
+from lrviz.views.path_view import PathView
+
+PATH_SUFFIXES = (*PRINTED, ".html", ".csv", ".npz")
+MAX_TICKS = 5000
+"""More breakpoints are printed as counts in bins."""
+
+_COLUMNS_PER_INCH = 600
+_BINS = 480
+_TITLE = "f along a path"
+
+
+def render_path(
+    suffix: str,
+    view: PathView,
+    drawing: PathDrawing,
+    *,
+    measures: Mapping[str, PathMeasures],
+    pieces: PathPieces,
+    class_names: tuple[str, ...],
+    paper: Paper | None = None,
+) -> bytes:
+    """The contents of a file about a path; it carries the view as JSON, as in `render`.
+
+    Args:
+        suffix: one of `PATH_SUFFIXES`; a CSV holds the measures of every segment, an npz the pieces of the first model.
+        view: what is shown.
+        drawing: the figure.
+        measures: those of every model, by its name.
+        pieces: those of the first model.
+        class_names: names of the outputs.
+        paper: size and resolution of a printed figure.
+
+    Raises:
+        InvalidRequest: the suffix is another one, or there is nothing to draw.
+    """
+    if suffix not in PATH_SUFFIXES:
+        raise InvalidRequest(f"Expected a file ending in {', '.join(PATH_SUFFIXES)}; got {suffix!r}. Rename it.")
+    if not drawing.lines or not len(pieces):
+        raise InvalidRequest("A file needs the pieces of at least one segment; got none. Wait for the first one.")
+    description = view.to_json()
+    if suffix == ".npz":
+        return write_archive(pieces, description=description)
+    if suffix == ".csv":
+        return write_table(join_tables(measures, class_names), description=description)
+    if suffix == ".html":
+        return write_page([path_figure(drawing)], title=_TITLE, description=description)
+    paper = paper or Paper(width_inches=7.0, height_inches=4.2)
+    return print_figure(
+        suffix, paper, lambda sheet: _draw(sheet, drawing, paper), title=_TITLE, description=description
+    )
+
+
+def join_tables(measures: Mapping[str, PathMeasures], class_names: tuple[str, ...]) -> Columns:
+    """The measures of all segments of several models, one model after the other."""
+    tables = {name: measure_segments(path, class_names) for name, path in measures.items()}
+    names = np.concatenate([np.full(len(path), name) for name, path in measures.items()])
+    first = next(iter(tables.values()))
+    return {"model": names} | {column: np.concatenate([table[column] for table in tables.values()]) for column in first}
+
+
+def _draw(figure: Figure, drawing: PathDrawing, paper: Paper) -> None:
+    rug = 0.1 + 0.085 * max(len(drawing.layer_names), 3)
+    heights = [0.55, max(paper.height_inches - 1.2 - rug, 0.8), rug]
+    strip, plot, lanes = figure.subplots(3, 1, sharex=True, height_ratios=heights)
+    _draw_images(strip, drawing)
+    _draw_lines(plot, drawing, int(_COLUMNS_PER_INCH * paper.width_inches))
+    _draw_breakpoints(lanes, drawing)
+    low, high = drawing.stretch.range
+    lanes.set(xlim=(low, high), xlabel="$L_2$ distance along the path")
+    lanes.ticklabel_format(axis="x", useOffset=False)
+
+
+def _draw_images(axes: Axes, drawing: PathDrawing) -> None:
+    axes.set_axis_off()
+    axes.set_ylim(0, 1)
+    for x, (_, image) in shown_images(drawing).items():
+        box = AnnotationBbox(OffsetImage(image.transpose(1, 2, 0), zoom=0.9), (x, 0.5), frameon=False, pad=0)
+        box.set_in_layout(False)
+        axes.add_artist(box)
+
+
+def _draw_lines(axes: Axes, drawing: PathDrawing, num_columns: int) -> None:
+    stretch = drawing.stretch
+    for x in seen_anchors(drawing).values():
+        axes.axvline(x, color=FAINT, linewidth=0.5, zorder=0)
+    for index, line in reversed(list(enumerate(drawing.lines))):
+        every_position, every_value = line_points(line, stretch)
+        position, values = thin(every_position, every_value, num_columns)
+        chord = chord_values(line, stretch, position)
+        if drawing.has_chord(index):
+            axes.plot(
+                position, chord, color=drawing.chord_colour(line), linewidth=0.6, linestyle=(0, (4, 3)),
+                label="chord" if index == 0 else None,
+            )  # fmt: skip
+        if drawing.is_shaded and index == 0:
+            axes.fill_between(position, values, chord, color=line.colour, alpha=0.22, linewidth=0)
+        axes.plot(position, values, color=line.colour, linewidth=0.9, label=line.name)
+    axes.set(ylim=value_range(drawing), ylabel=value_title(stretch))
+    axes.ticklabel_format(axis="y", useOffset=False)
+    handles = sorted(axes.get_legend_handles_labels()[0][::-1], key=lambda handle: handle.get_label() == "chord")
+    axes.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(handles), 5), frameon=False, fontsize=7
+    )  # fmt: skip
+
+
+def _draw_breakpoints(axes: Axes, drawing: PathDrawing) -> None:
+    curve, num_layers = drawing.lines[0].curve, len(drawing.layer_names)
+    low, high = drawing.stretch.range
+    inner = curve.knots_between(low, high)
+    if (curve.layer[inner] >= 0).sum() <= MAX_TICKS:
+        for layer in range(num_layers):
+            position = curve.position[inner][curve.layer[inner] == layer]
+            axes.eventplot(position, lineoffsets=layer + 1, linelengths=0.8, linewidths=0.4, colors=layer_colour(layer))
+    else:
+        edges = np.linspace(low, high, _BINS + 1)
+        counts = count_breakpoints(curve, edges, num_layers)
+        share = np.sqrt(counts / counts.max())
+        colours = to_rgb([layer_colour(layer) for layer in range(num_layers)]) / 255
+        image = 1 - share[..., None] * (1 - colours[:, None])
+        axes.imshow(image, extent=(low, high, num_layers + 0.5, 0.5), aspect="auto", interpolation="none")
+    step = -(-num_layers // 8)
+    axes.set(ylim=(num_layers + 0.5, 0.5), yticks=range(1, num_layers + 1, step), ylabel="layer")

@@ -1,0 +1,60 @@
+"""The curves of a sweep as a file."""
+
+import json
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lrviz.errors import InvalidRequest
+from lrviz.figures.axis import width_axis
+from lrviz.figures.paper import PRINTED, Paper, fit_axes, print_figure, write_page, write_table
+from lrviz.figures.sweeps import COLOURS, HEIGHTS, TITLES, Marks, curve_axis, sweep_curves
+from lrviz.measures.sweeps import SERIES, find_peak, find_threshold
+
+SWEEP_SUFFIXES = (*PRINTED, ".html", ".csv")
+_TITLE = "Nonlinearity and test error against width"
+
+
+def render_sweep(suffix: str, curve: pd.DataFrame, *, paper: Paper | None = None) -> bytes:
+    """The contents of a file that shows one series against width; it says which series.
+
+    Args:
+        suffix: one of `SWEEP_SUFFIXES`; a CSV holds the numbers, the others the curves.
+        curve: the rows of one series of `lrviz.measures.sweeps.aggregate`, by width.
+        paper: size and resolution of a printed figure.
+
+    Raises:
+        InvalidRequest: the suffix is another one.
+    """
+    if suffix not in SWEEP_SUFFIXES:
+        raise InvalidRequest(f"Expected a file ending in {', '.join(SWEEP_SUFFIXES)}; got {suffix!r}. Rename it.")
+    description = json.dumps({name: str(curve[name].iloc[0]) for name in SERIES})
+    if suffix == ".csv":
+        return write_table({name: curve[name].to_numpy() for name in curve}, description=description)
+    marks = Marks(peak=find_peak(curve), threshold=find_threshold(curve))
+    if suffix == ".html":
+        return write_page([sweep_curves(curve, marks)], title=_TITLE, description=description)
+    paper = paper or Paper(width_inches=4.5, height_inches=6.0)
+    return print_figure(suffix, paper, lambda sheet: _draw(sheet, curve, marks), title=_TITLE, description=description)
+
+
+def _draw(figure: Figure, curve: pd.DataFrame, marks: Marks) -> None:
+    widths = width_axis(curve["width"])
+    panels = figure.subplots(len(COLOURS), 1, sharex=True, height_ratios=list(HEIGHTS.values()))
+    for axes, (name, colour) in zip(panels, COLOURS.items(), strict=True):
+        _add_curve(axes, curve, name, colour)
+        for mark, style in ((marks.peak, "dashed"), (marks.threshold, "dotted")):
+            if mark is not None:
+                axes.axvline(mark, color="0.6", linewidth=0.6, linestyle=style, zorder=0)
+        axes.set_title(TITLES[name], fontsize=7, loc="left")
+        fit_axes(axes, widths, curve_axis(curve, name))
+    panels[-1].set_xlabel("width $k$")
+
+
+def _add_curve(axes: Axes, curve: pd.DataFrame, name: str, colour: str) -> None:
+    axes.errorbar(
+        curve["width"], curve[name], yerr=np.nan_to_num(curve[f"{name}_sd"]), color=colour, linewidth=1,
+        marker="o", markersize=2.5, capsize=2, elinewidth=0.7,
+    )  # fmt: skip

@@ -1,0 +1,113 @@
+"""What the pieces on a segment amount to: density, deviation from the chord, variation; exact, in closed form.
+
+Integrals run along the segment in units of L2 distance; divided by `pieces.length` they become means.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from lrviz.arrays import frozen_array
+from lrviz.results.pieces import PathMeasures, PathPieces, Pieces
+
+PerOutput = Float[np.ndarray, "outputs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PieceSummary:
+    """The measures of a segment, as a table shows them.
+
+    Attributes:
+        num_pieces: Number of pieces.
+        density: Pieces per unit of L2 distance.
+        deviation: (K,) integral of the absolute difference from the chord, in logits times L2 distance.
+        variation: (K,) sum of the absolute changes of f, in logits.
+        deviation_as_published: (K,) see the function of this name.
+        status: Whether the pieces are complete.
+    """
+
+    num_pieces: int
+    density: float
+    deviation: PerOutput
+    variation: PerOutput
+    deviation_as_published: PerOutput
+    status: str
+
+    def __post_init__(self) -> None:
+        for name in ("deviation", "variation", "deviation_as_published"):
+            object.__setattr__(self, name, frozen_array(getattr(self, name)))
+
+
+def summarise(pieces: Pieces) -> PieceSummary:
+    """All measures of a segment at a glance."""
+    return PieceSummary(
+        num_pieces=len(pieces),
+        density=density(pieces),
+        deviation=deviation(pieces),
+        variation=variation(pieces),
+        deviation_as_published=deviation_as_published(pieces),
+        status=pieces.status,
+    )
+
+
+def measure_path(path: PathPieces) -> PathMeasures:
+    """The measures of all segments of a path."""
+    segments = path.segments()
+
+    def rows(measure: Callable[[Pieces], PerOutput]) -> Float[np.ndarray, "segments outputs"]:
+        return np.array([measure(pieces) for pieces in segments]).reshape(len(segments), path.values.shape[1])
+
+    return PathMeasures(
+        num_pieces=np.diff(path.starts),
+        length=path.length,
+        deviation=rows(deviation),
+        variation=rows(variation),
+        deviation_as_published=rows(deviation_as_published),
+        status=path.status,
+        seconds=path.seconds,
+    )
+
+
+def density(pieces: Pieces) -> float:
+    """Pieces per unit of L2 distance."""
+    return len(pieces) / pieces.length
+
+
+def chord_difference(pieces: Pieces) -> Float[np.ndarray, "pieces_plus_1 outputs"]:
+    """The difference (P + 1, K) of f from its chord at the breakpoints; the chord joins the values at both ends."""
+    position = pieces.breakpoints[:, None]
+    return pieces.values - ((1 - position) * pieces.values[0] + position * pieces.values[-1])
+
+
+def deviation(pieces: Pieces) -> PerOutput:
+    """Integral (K,) of |f - chord| along the segment, exact.
+
+    A piece of length h with the differences a and b at its ends adds h |a + b| / 2, or, where the difference changes
+    its sign in between, the two triangles h (a^2 + b^2) / (2 (|a| + |b|)).
+    """
+    difference = chord_difference(pieces)
+    a, b = np.abs(difference[:-1]), np.abs(difference[1:])
+    changes = difference[:-1] * difference[1:] < 0
+    mean = np.where(changes, (a * a + b * b) / (2 * np.where(changes, a + b, 1)), (a + b) / 2)
+    return pieces.length * (np.diff(pieces.breakpoints) @ mean)
+
+
+def variation(pieces: Pieces) -> PerOutput:
+    """Total variation (K,) of f along the segment: the sum over the pieces of |change of f|."""
+    return np.abs(np.diff(pieces.values, axis=0)).sum(0)
+
+
+def deviation_as_published(pieces: Pieces) -> PerOutput:
+    """The sum (K,) that the code published with Gamba et al. 2022 (arXiv 2202.11749) reports as the deviation.
+
+    With the difference a + b t on a piece from t0 to t1, it adds |a| (t1 - t0) + |b| (t1^2 - t0^2) / 2. That is never
+    less than the integral of |a + b t|, and larger where a and b have different signs or the difference changes its
+    own. Here t runs from 0 to 1, and the sum is multiplied by the length, as in `deviation`.
+    """
+    difference, ends = chord_difference(pieces), pieces.breakpoints[:, None]
+    width = np.diff(ends, axis=0)
+    rate = np.divide(np.diff(difference, axis=0), width, out=np.zeros_like(difference[:-1]), where=width > 0)
+    offset = difference[:-1] - rate * ends[:-1]
+    return pieces.length * (np.abs(offset) * width + np.abs(rate) * np.diff(ends**2, axis=0) / 2).sum(0)

@@ -1,0 +1,303 @@
+"""The table of many models measured on many paths, and what it says about widths, as in Gamba et al. 2022.
+
+A row holds one model on one path. As in the code published with the paper, the deviation and the variation of a
+segment are integrals and sums along it, and a row has their mean over the classes and over the path's segments:
+
+- `density`: pieces of the whole path divided by its L2 length;
+- `deviation`: integral of |f - chord| along a segment, in logits times L2 distance. Multiplied by `num_segments` and
+  divided by `length` it becomes the mean of |f - chord| along the path, in logits;
+- `variation`: sum of the absolute changes of f along a segment, in logits;
+- `deviation_as_published`: the sum that the published code reports as the deviation, see `lrviz.measures.path`.
+
+Beside each stands `<name>_sd`, the standard deviation over the segments (of their means over the classes).
+"""
+
+import io
+import os
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from lrviz.errors import InvalidData
+from lrviz.results.pieces import PathMeasures
+
+MEASURES = ("density", "deviation", "variation", "deviation_as_published")
+"""What a path is measured by; columns of the table."""
+
+ERRORS = ("train_error", "test_error")
+
+COLUMNS: dict[str, type] = {
+    "model": str,
+    "family": str,
+    "width": int,
+    "batch_norm": bool,
+    "data": str,
+    "num_train_images": int,
+    "label_noise": float,
+    "seed": int,
+    "epochs": int,
+    "is_snapshot": bool,
+    "train_error": float,
+    "test_error": float,
+    "path": str,
+    "image_kind": str,
+    "images": str,
+    "image_index": int,
+    "num_anchors": int,
+    "radius": float,
+    "num_segments": int,
+    "length": float,
+    "num_pieces": int,
+    **{name + suffix: float for name in MEASURES for suffix in ("", "_sd")},
+    "status": str,
+    "seconds": float,
+    "lrviz_version": str,
+    "engine_version": int,
+    "program": str,
+}
+"""The columns of the table, in order, and what they hold."""
+
+SUFFIXES = (".csv", ".parquet")
+
+PEAK_HEIGHT = 0.01
+"""A peak of the test error is higher than this; smaller ups and downs are left to the seeds."""
+
+RANGES = ("all", "from the peak", "labels fitted")
+"""Which widths are ranked: all, those from the peak of the test error on, and those that fit their training labels."""
+
+MAX_PERMUTED = 8
+"""Up to this many widths, p-values come from all orders of them; beyond, from Student's distribution."""
+
+FITTED = 0.05
+"""Up to this train error a network counts as fitting its training labels."""
+
+SERIES = (
+    "family", "batch_norm", "data", "num_train_images", "label_noise", "path", "image_kind", "num_anchors", "radius",
+)  # fmt: skip
+"""What all points of one curve against width have in common."""
+
+
+def summarise_path(measures: PathMeasures) -> dict[str, float]:
+    """The measures of a path as columns of the table; a path of one segment has no standard deviation (NaN)."""
+    per_segment = {
+        "density": measures.num_pieces / measures.length,
+        **{name: getattr(measures, name).mean(1) for name in MEASURES[1:]},
+    }
+    summary = {name: float(values.mean()) for name, values in per_segment.items()}
+    summary["density"] = float(measures.num_pieces.sum() / measures.length.sum())
+    return summary | {f"{name}_sd": _sd(values) for name, values in per_segment.items()}
+
+
+def write_results(table: pd.DataFrame, path: Path | str | os.PathLike[str]) -> None:
+    """Write a table as .csv, with all digits, or as .parquet."""
+    if Path(path).suffix.lower() == ".csv":
+        table.to_csv(path, index=False)
+    else:
+        table.to_parquet(path, index=False)
+
+
+def read_results(source: Path | str | os.PathLike[str] | io.BytesIO, name: str | None = None) -> pd.DataFrame:
+    """Read a table that `lrviz measure` wrote.
+
+    Args:
+        source: A .csv or .parquet file, or an open one.
+        name: The file's name; that of `source` if it is a path.
+
+    Returns:
+        The table with the columns and types of `COLUMNS`, in this order.
+
+    Raises:
+        InvalidData: There is no such file, or it is no such table.
+    """
+    if name is None:
+        name = Path(str(source)).name
+    try:
+        table = _read_csv(source) if Path(name).suffix.lower() == ".csv" else pd.read_parquet(source)
+    except FileNotFoundError as error:
+        raise InvalidData(f"Expected measured results at {source}, found no file: check the path.") from error
+    except (OSError, ValueError) as error:
+        raise InvalidData(
+            f"Expected a .csv or .parquet table of lrviz measure in {name}, got a file that cannot be read: "
+            "measure again."
+        ) from error
+    return _checked(table, name)
+
+
+def _read_csv(source: Any) -> pd.DataFrame:
+    # Numbers with a fraction are read as text first: pandas rounds the last digit of some, Python does not.
+    return pd.read_csv(source, dtype={name: str for name, kind in COLUMNS.items() if kind in (str, float)})
+
+
+def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise InvalidData(
+            f"Expected the columns of lrviz measure in {name}, got a table without {', '.join(missing)}: measure again."
+        )
+    try:
+        return _finite(table[list(COLUMNS)].astype(COLUMNS))
+    except (ValueError, TypeError) as error:
+        raise InvalidData(
+            f"Expected numbers where lrviz measure writes numbers in {name}, got other values ({error}): measure again."
+        ) from error
+
+
+def _finite(table: pd.DataFrame) -> pd.DataFrame:
+    for column in (*ERRORS, *MEASURES):
+        if not np.isfinite(table[column]).all():
+            raise ValueError(f"{column} without a number")
+    return table
+
+
+def aggregate(table: pd.DataFrame) -> pd.DataFrame:
+    """Average over the paths of every model, then over the models of a width that differ in their seed.
+
+    Snapshots and paths that are not complete are left out.
+
+    Args:
+        table: As from `read_results`.
+
+    Returns:
+        One row per series (`SERIES`) and `width`, sorted by width within a series: `num_models`, `num_paths` (of all
+        models), and for every measure and error its mean over models, `<name>_sd` over models (NaN for one), and for
+        every measure `<name>_paths_sd`, its standard deviation over the paths of a model, averaged over models.
+    """
+    kept = table[~table["is_snapshot"] & (table["status"] == "complete")]
+    by_model = kept.groupby([*SERIES, "width", "seed", "model"])
+    means = by_model[[*ERRORS, *MEASURES]].mean()
+    spread = by_model[list(MEASURES)].std().add_suffix("_paths_sd")
+    models = means.join(spread).assign(num_paths=by_model.size())
+    by_width = models.groupby([*SERIES, "width"])
+    result = by_width[list(means)].mean().assign(num_models=by_width.size(), num_paths=by_width["num_paths"].sum())
+    result = result.join(by_width[list(means)].std().add_suffix("_sd")).join(by_width[list(spread)].mean())
+    return result.reset_index()
+
+
+def correlations(aggregated: pd.DataFrame) -> pd.DataFrame:
+    """Spearman's rank correlation over the widths of every measure with the test error.
+
+    Below the peak of the test error, and of the width that fits the labels, a network cannot fit its data; the paper's
+    claim is about what comes after it.
+
+    Args:
+        aggregated: As from `aggregate`.
+
+    Returns:
+        One row per series, `measure` and `widths`, one of `RANGES`: `correlation`, `p_value` (of no
+        correlation, two-sided), `num_widths`; NaN where there are fewer than three widths or one of the two is
+        constant. A range that a series does not have, such as "from the peak" without one, has no rows.
+    """
+    rows = [
+        {
+            **dict(zip(SERIES, series, strict=True)),
+            "measure": measure,
+            "widths": name,
+            **_rank_correlation(part[measure].to_numpy(), part["test_error"].to_numpy()),
+        }
+        for series, curve in aggregated.groupby(list(SERIES))
+        for name, part in _ranges(curve)
+        for measure in MEASURES
+    ]
+    return pd.DataFrame(rows, columns=[*SERIES, "measure", "widths", "correlation", "p_value", "num_widths"])
+
+
+def find_peak(curve: pd.DataFrame) -> int | None:
+    """The width where the test error of one series, after it has fallen or begun, peaks; None if it only falls.
+
+    A peak lies above both a narrower and a wider network by more than `PEAK_HEIGHT`.
+
+    Args:
+        curve: The rows of one series of `aggregate`.
+    """
+    error = curve.sort_values("width")["test_error"].to_numpy()
+    widths = np.sort(curve["width"].to_numpy())
+    before, after = np.minimum.accumulate(error), np.minimum.accumulate(error[::-1])[::-1]
+    height = np.minimum(error - before, error - after)
+    return int(widths[height.argmax()]) if len(height) and height.max() > PEAK_HEIGHT else None
+
+
+def find_threshold(curve: pd.DataFrame) -> int | None:
+    """The smallest width from which on a series fits its training labels, noisy ones included; None if none does.
+
+    Args:
+        curve: The rows of one series of `aggregate`.
+    """
+    curve = curve.sort_values("width")
+    unfitted = np.flatnonzero(curve["train_error"].to_numpy() > FITTED)
+    first = unfitted[-1] + 1 if len(unfitted) else 0
+    return int(curve["width"].iloc[first]) if first < len(curve) else None
+
+
+def describe(curve: pd.DataFrame) -> str:
+    """What one series shows, in two sentences.
+
+    Args:
+        curve: The rows of one series of `aggregate`.
+    """
+    return f"{_describe_error(curve)} {_describe_measures(curve)}"
+
+
+def _describe_error(curve: pd.DataFrame) -> str:
+    peak, threshold = find_peak(curve), find_threshold(curve)
+    if len(curve) == 1:
+        return f"The test error is {curve['test_error'].iloc[0]:.3f} at the only width, {curve['width'].iloc[0]}."
+    error = curve.set_index("width")["test_error"]
+    last = f"{error.iloc[-1]:.3f} at width {error.index[-1]}"
+    labels = "no network fits its training labels"
+    if threshold is not None:
+        labels = f"from width {threshold} on the networks fit their training labels, noise included"
+    if peak is None:
+        start = f"{error.iloc[0]:.3f} at width {error.index[0]}"
+        descent = " (second descent only)" if threshold is not None and error.iloc[-1] < error.iloc[0] else ""
+        return f"The test error goes from {start} to {last} without a peak{descent}; {labels}."
+    return f"The test error peaks at width {peak} ({error[peak]:.3f}) and falls to {last}; {labels}."
+
+
+def _describe_measures(curve: pd.DataFrame) -> str:
+    values = curve.set_index("width")
+    if len(curve) == 1:
+        (density, deviation) = values[["density", "deviation"]].iloc[0]
+        return f"Its density is {density:.3g} pieces per unit of L2 distance, and its deviation {deviation:.3g}."
+    density, deviation = values["density"], values["deviation"]
+    factor = density.iloc[-1] / density.iloc[0]
+    trend = "grows at every step" if (density.diff().dropna() > 0).all() else "changes"
+    top = deviation.idxmax()
+    if top == deviation.index[-1]:
+        shape = "and the deviation is largest at the widest network"
+    elif top == deviation.index[0]:
+        shape = "while the deviation is largest at the narrowest network and then falls"
+    else:
+        fall = 1 - deviation.iloc[-1] / deviation[top]
+        shape = f"while the deviation is largest at width {top} and {fall:.0%} lower at the widest network"
+    return f"The density {trend}, {factor:.3g}-fold in all, {shape}."
+
+
+def _ranges(curve: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    starts = dict(zip(RANGES, (0, find_peak(curve), find_threshold(curve)), strict=True))
+    return [(name, curve[curve["width"] >= start]) for name, start in starts.items() if start is not None]
+
+
+def _rank_correlation(measure: np.ndarray, error: np.ndarray) -> dict[str, float]:
+    result = {"correlation": np.nan, "p_value": np.nan, "num_widths": len(measure)}
+    if len(measure) >= 3 and np.ptp(measure) > 0 and np.ptp(error) > 0:
+        found = stats.spearmanr(measure, error)
+        result |= {"correlation": float(found.statistic), "p_value": float(found.pvalue)}
+        if len(measure) <= MAX_PERMUTED:
+            result["p_value"] = _permutation_p_value(measure, error)
+    return result
+
+
+def _permutation_p_value(measure: np.ndarray, error: np.ndarray) -> float:
+    """The share of all orders of one of two samples with at least as strong a rank correlation."""
+    first, second = (ranks - ranks.mean() for ranks in (stats.rankdata(measure), stats.rankdata(error)))
+    orders = np.array(list(permutations(first)))
+    strength = np.abs(orders @ second)
+    return float((strength >= abs(first @ second) * (1 - 1e-9)).mean())
+
+
+def _sd(values: np.ndarray) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else np.nan

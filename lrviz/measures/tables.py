@@ -1,0 +1,84 @@
+"""Results as tables of numbers."""
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+
+from lrviz.measures import window as measures
+from lrviz.results.pieces import PathMeasures
+from lrviz.results.regions import Regions
+
+Columns = dict[str, np.ndarray]
+
+
+def measure_regions(regions: Regions, class_names: tuple[str, ...] = ()) -> Columns:
+    """The measures of every region, by column; units as in `lrviz.measures.window`.
+
+    Args:
+        regions: The regions.
+        class_names: Names of the outputs; their numbers if empty.
+    """
+    names = np.array(class_names or [str(index) for index in range(regions.num_outputs)])
+    return {
+        "pattern": np.array([f"{pattern:016x}" for pattern in regions.pattern]),
+        "class": names[regions.predicted],
+        "u": regions.centroid[:, 0],
+        "v": regions.centroid[:, 1],
+        "corners": np.diff(regions.offsets),
+        "area": regions.area,
+        "inner_radius": measures.inner_radius(regions),
+        "outer_radius": measures.outer_radius(regions),
+        "slope": measures.slope_norm(regions),
+        "slope_predicted": measures.slope_norm(regions, "predicted"),
+        "slope_margin": measures.slope_norm(regions, "margin"),
+        **{name: measures.colour_values(regions, name) for name in ("jump", "similarity", "deviation")},
+    }
+
+
+def measure_segments(path: PathMeasures, class_names: tuple[str, ...] = ()) -> Columns:
+    """The measures of every segment of a path, by column: means over the classes, then those of every class.
+
+    Deviations are in logits times L2 distance, variations in logits; `mean_difference` is the deviation divided by the
+    length, the mean of |f - chord| in logits.
+
+    Args:
+        path: The measures.
+        class_names: Names of the outputs; their numbers if empty.
+    """
+    names = class_names or tuple(str(index) for index in range(path.deviation.shape[1]))
+    kinds = {name: getattr(path, name) for name in ("deviation", "variation", "deviation_as_published")}
+    return {
+        "segment": np.arange(1, len(path) + 1),
+        "length": path.length,
+        "num_pieces": path.num_pieces,
+        "density": path.num_pieces / path.length,
+        "mean_difference": path.deviation.mean(1) / path.length,
+        **{kind: values.mean(1) for kind, values in kinds.items()},
+        **{f"{kind}_{name}": values[:, k] for kind, values in kinds.items() for k, name in enumerate(names)},
+    }
+
+
+def measure_classes(path: PathMeasures, class_names: tuple[str, ...] = ()) -> Columns:
+    """The measures of every class along a path, by column: means over the segments, and standard deviations.
+
+    Args:
+        path: The measures.
+        class_names: Names of the outputs; their numbers if empty.
+    """
+    names = class_names or tuple(str(index) for index in range(path.deviation.shape[1]))
+    columns = {"class": np.array(names), "mean_difference": path.deviation.sum(0) / path.length.sum()}
+    for kind in ("deviation", "variation", "deviation_as_published"):
+        values = getattr(path, kind)
+        columns[kind] = values.mean(0)
+        columns[f"{kind}_sd"] = values.std(0, ddof=1) if len(values) > 1 else np.full(len(names), np.nan)
+    return columns
+
+
+def save_csv(path: Path | str | os.PathLike[str], columns: Columns) -> None:
+    """Write columns of one length as comma-separated text with a header; numbers keep all their digits."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))

@@ -1,0 +1,317 @@
+"""What regions and pieces amount to: slope, jump, similarity, deviation, density; exact sums, in closed form.
+
+Everywhere `output` says of what: a number is one output; "all" takes all outputs together (Frobenius norm, or cosine
+over all numbers); "predicted" is the largest output of each region, and "margin" its largest minus its second largest,
+both at the centroid.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from lrviz.errors import InvalidData
+from lrviz.measures.deviation import deviation
+from lrviz.results.regions import Regions
+
+Output: TypeAlias = int | Literal["all", "predicted", "margin"]
+PerRegion: TypeAlias = Float[np.ndarray, "regions"]
+PerEdge: TypeAlias = Float[np.ndarray, "inner_edges"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """Something that regions can be coloured by.
+
+    Attributes:
+        label: What a colour bar or a menu calls it.
+        unit: Its unit; empty if it has none.
+        categorical: Whether its values are names and not amounts.
+        diverging: Whether its scale has a middle that means something.
+        per_class: Whether it can be asked for one class.
+    """
+
+    label: str
+    unit: str = ""
+    categorical: bool = False
+    diverging: bool = False
+    per_class: bool = False
+
+
+_SLOPE_UNIT = "logit per unit of L2 distance"
+_AREA_UNIT = "squared L2 distance"
+
+QUANTITIES: dict[str, Quantity] = {
+    "region": Quantity(label="region", categorical=True),
+    "class": Quantity(label="predicted class", categorical=True),
+    "slope": Quantity(label="slope", unit=_SLOPE_UNIT, per_class=True),
+    "jump": Quantity(label="jump of the slope", unit=_SLOPE_UNIT, per_class=True),
+    "deviation": Quantity(label="mean absolute deviation", unit="logit", per_class=True),
+    "similarity": Quantity(label="similarity to neighbours", unit="cosine", diverging=True, per_class=True),
+    "area": Quantity(label="area", unit=_AREA_UNIT),
+    "density": Quantity(label="log10 density", unit=f"log10 of regions per {_AREA_UNIT}"),
+}
+"""What regions can be coloured by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The measures of a window, as a table shows them.
+
+    What is not defined, such as the jump in a window without inner edges or the deviation of a partial result, is NaN.
+
+    Attributes:
+        num_regions: Number of regions found.
+        area: What they cover, in squared units of L2 distance.
+        density: Regions per squared unit of L2 distance.
+        mean_area: Area per region.
+        median_area: Half of the regions are smaller.
+        mean_inner_radius: Mean over regions of `inner_radius`.
+        mean_outer_radius: Mean over regions of `outer_radius`.
+        num_classes: Number of classes predicted somewhere.
+        mean_slope: Area-weighted mean of the Frobenius norm of the slope, all outputs together.
+        mean_slope_predicted: Likewise of the norm of the predicted class's slope.
+        mean_slope_margin: Likewise of the norm of the margin's slope.
+        total_variation: Sum over inner edges of length times jump, all outputs together.
+        mean_jump: Edge-length weighted mean jump, all outputs together.
+        mean_similarity: Edge-length weighted mean similarity, all outputs together.
+        deviation: Mean over outputs of the integral of the absolute deviation.
+        deviation_per_area: The same divided by the area: a mean absolute deviation in logits.
+        status: Whether the regions are complete.
+    """
+
+    num_regions: int
+    area: float
+    density: float
+    mean_area: float
+    median_area: float
+    mean_inner_radius: float
+    mean_outer_radius: float
+    num_classes: int
+    mean_slope: float
+    mean_slope_predicted: float
+    mean_slope_margin: float
+    total_variation: float
+    mean_jump: float
+    mean_similarity: float
+    deviation: float
+    deviation_per_area: float
+    status: str
+
+
+def summary(regions: Regions) -> Summary:
+    """All measures of a window at a glance.
+
+    Raises:
+        InvalidData: There is no region.
+    """
+    if len(regions) == 0:
+        raise InvalidData("Measures need at least one region; got none. Find regions without cancelling first.")
+    area, jumps = float(regions.area.sum()), jump(regions)
+    deviations = float(deviation(regions).sum(0).mean())
+    return Summary(
+        num_regions=len(regions),
+        area=area,
+        density=density(regions),
+        mean_area=area / len(regions),
+        median_area=float(np.median(regions.area)),
+        mean_inner_radius=float(inner_radius(regions).mean()),
+        mean_outer_radius=float(outer_radius(regions).mean()),
+        num_classes=len(np.unique(regions.predicted)),
+        mean_slope=mean_slope(regions),
+        mean_slope_predicted=mean_slope(regions, "predicted"),
+        mean_slope_margin=mean_slope(regions, "margin"),
+        total_variation=float(inner_length(regions) @ jumps),
+        mean_jump=_mean(jumps, inner_length(regions)),
+        mean_similarity=_mean(similarity(regions), inner_length(regions)),
+        deviation=deviations,
+        deviation_per_area=deviations / area,
+        status=regions.status,
+    )
+
+
+def colour_values(regions: Regions, quantity: str, class_index: int | None = None) -> np.ndarray:
+    """One number for every region, to colour it by.
+
+    Args:
+        regions: The regions.
+        quantity: One of `QUANTITIES`.
+        class_index: The output that slope, jump, deviation and similarity are of; all outputs together if None, which
+            for the deviation is the mean over the outputs.
+
+    Returns:
+        (R,) the region's pattern id or class for "region" and "class"; else floats, NaN where there is no value.
+
+    Raises:
+        InvalidData: There is no such quantity or class.
+    """
+    if quantity not in QUANTITIES:
+        raise InvalidData(f"Expected a quantity among {', '.join(QUANTITIES)}; got {quantity!r}. Choose one of them.")
+    output: Output = "all" if class_index is None else _checked(regions, int(class_index))
+    measures: dict[str, Callable[[], np.ndarray]] = {
+        "region": lambda: regions.pattern,
+        "class": lambda: regions.predicted,
+        "slope": lambda: slope_norm(regions, output),
+        "jump": lambda: region_mean(regions, jump(regions, output)),
+        "deviation": lambda: _mean_deviation(regions, output),
+        "similarity": lambda: region_mean(regions, similarity(regions, output)),
+        "area": lambda: regions.area,
+        "density": lambda: -np.log10(np.maximum(regions.area, np.finfo(float).tiny)),
+    }
+    return measures[quantity]()
+
+
+def _mean_deviation(regions: Regions, output: Output) -> PerRegion:
+    chosen = slice(output, output + 1) if isinstance(output, int) else slice(None)
+    return _divide(deviation(regions, chosen).mean(1), regions.area)
+
+
+# --- slope -----------------------------------------------------------------------------------------------------------
+
+
+def slope_of(regions: Regions, output: Output = "all") -> Float[np.ndarray, "regions numbers"]:
+    """The slope of an output in every region, as a row of numbers.
+
+    Args:
+        regions: The regions.
+        output: See the module.
+
+    Returns:
+        (R, 2), or (R, 2 K) for all outputs: change of logit per unit of L2 distance in the plane.
+    """
+    if output == "all":
+        return regions.slope.reshape(len(regions), 2 * regions.num_outputs)
+    if isinstance(output, int):
+        return regions.slope[:, _checked(regions, output)]
+    values, rows = regions.centroid_values, np.arange(len(regions))
+    first = values.argmax(1)
+    slope = regions.slope[rows, first]
+    if output == "predicted" or regions.num_outputs == 1:
+        return slope
+    values[rows, first] = -np.inf
+    return slope - regions.slope[rows, values.argmax(1)]
+
+
+def slope_norm(regions: Regions, output: Output = "all") -> PerRegion:
+    """L2 norm (R,) of the slope: the steepest change of the output per unit of L2 distance in the plane."""
+    return _norm(slope_of(regions, output))
+
+
+def mean_slope(regions: Regions, output: Output = "all") -> float:
+    """Area-weighted mean of the slope's norm."""
+    return _mean(slope_norm(regions, output), regions.area)
+
+
+# --- neighbours ------------------------------------------------------------------------------------------------------
+
+
+def inner_edges(regions: Regions) -> Bool[np.ndarray, "edges"]:
+    """Tell which edges (E,) have a region on both sides."""
+    return np.asarray((regions.edge_regions >= 0).all(1))
+
+
+def inner_length(regions: Regions) -> PerEdge:
+    """Length (I,) of every inner edge, in units of L2 distance."""
+    return regions.edge_length[inner_edges(regions)]
+
+
+def jump(regions: Regions, output: Output = "all") -> PerEdge:
+    """Norm (I,) of the difference of the slopes on the two sides of every inner edge.
+
+    For "predicted" and "margin" the output may differ from one side to the other, and so may the slope without a bend
+    of any single output.
+    """
+    here, there = _slopes_at_edges(regions, output)
+    return _norm(here - there)
+
+
+def similarity(regions: Regions, output: Output = "all") -> PerEdge:
+    """Cosine (I,) of the angle between the slopes on the two sides of every inner edge.
+
+    Two zero slopes are alike, 1; a zero slope has nothing in common with another one, 0.
+    """
+    here, there = _slopes_at_edges(regions, output)
+    one, two = _norm(here), _norm(there)
+    cosine = np.einsum("en,en->e", _divide(here, one[:, None], 0.0), _divide(there, two[:, None], 0.0))
+    return np.where((one == 0) & (two == 0), 1.0, np.clip(cosine, -1, 1))
+
+
+def total_variation(regions: Regions, output: Output = "all") -> float:
+    """Total variation of the slope over the window: the sum over inner edges of length times jump, in logits."""
+    return float(inner_length(regions) @ jump(regions, output))
+
+
+def region_mean(regions: Regions, values: PerEdge) -> PerRegion:
+    """Edge-length weighted mean (R,) over each region's inner edges of a value (I,) per inner edge; NaN without any."""
+    inner = inner_edges(regions)
+    length, sides = regions.edge_length[inner], regions.edge_regions[inner]
+
+    def total(weights: np.ndarray) -> np.ndarray:
+        return np.bincount(sides[:, 0], weights, len(regions)) + np.bincount(sides[:, 1], weights, len(regions))
+
+    return _divide(total(length * values), total(length))
+
+
+def _slopes_at_edges(regions: Regions, output: Output) -> tuple[np.ndarray, np.ndarray]:
+    slope, sides = slope_of(regions, output), regions.edge_regions[inner_edges(regions)]
+    return slope[sides[:, 0]], slope[sides[:, 1]]
+
+
+# --- size ------------------------------------------------------------------------------------------------------------
+
+
+def density(regions: Regions) -> float:
+    """Regions per squared unit of L2 distance, over the area that the regions cover."""
+    return len(regions) / float(regions.area.sum())
+
+
+def perimeter(regions: Regions) -> PerRegion:
+    """Length (R,) of every region's boundary, in units of L2 distance."""
+    following = np.arange(1, len(regions.coordinates) + 1)
+    following[regions.offsets[1:] - 1] = regions.offsets[:-1]
+    side = _norm(regions.coordinates[following] - regions.coordinates)
+    return np.add.reduceat(side, regions.offsets[:-1])
+
+
+def inner_radius(regions: Regions) -> PerRegion:
+    """Twice the area over the perimeter (R,), in units of L2 distance.
+
+    It is the radius of the inscribed circle of triangles and of all polygons that have one; for any other convex
+    polygon the largest circle inside is smaller than this, but more than half as large.
+    """
+    return _divide(2 * regions.area, perimeter(regions), 0.0)
+
+
+def outer_radius(regions: Regions) -> PerRegion:
+    """Largest distance (R,) of a vertex from the region's centroid: some circle of this radius holds the region."""
+    count = np.diff(regions.offsets)
+    distance = _norm(regions.coordinates - np.repeat(regions.centroid, count, axis=0))
+    return np.maximum.reduceat(distance, regions.offsets[:-1])
+
+
+# --- arithmetic ------------------------------------------------------------------------------------------------------
+
+
+def _norm(rows: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum("nd,nd->n", rows, rows))
+
+
+def _mean(values: np.ndarray, weights: np.ndarray) -> float:
+    total = float(weights.sum())
+    return float(weights @ values) / total if total > 0 else float("nan")
+
+
+def _divide(numerator: np.ndarray, denominator: np.ndarray, otherwise: float = float("nan")) -> np.ndarray:
+    """The quotient, with a value of its own where the denominator is zero."""
+    result = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), otherwise)
+    return np.divide(numerator, denominator, out=result, where=denominator != 0)
+
+
+def _checked(regions: Regions, output: int) -> int:
+    if not 0 <= output < regions.num_outputs:
+        raise InvalidData(
+            f"Expected an output from 0 to {regions.num_outputs - 1}; got {output}. The network has no such output."
+        )
+    return output

@@ -1,0 +1,175 @@
+"""Single images by reference: shipped samples, images of a data set, and files."""
+
+import io
+import os
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from lrviz.errors import InvalidData, InvalidImage
+from lrviz.models.assets import assets_folder
+from lrviz.models.datasets import CIFAR_NAMES, SPLITS, load_dataset
+
+DATA_VARIABLE = "LRVIZ_DATA_DIR"
+"""Environment variable that names the folder (or npz file) of the data sets."""
+
+SIDE = 32
+_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
+_REFERENCE_HELP = (
+    "give samples:N, samples:cifar100:N, cifar10:test:N, cifar100:train:N, or the path of a PNG or JPEG file"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImageRecord:
+    """An image and where it comes from.
+
+    Attributes:
+        reference: the text that finds it again.
+        image: (3, 32, 32), 0 to 255.
+        label: name of its class, if known.
+        notice: what the user should know, such as that it was resized; None when nothing happened.
+    """
+
+    reference: str
+    image: UInt8[np.ndarray, "3 32 32"]
+    label: str | None = None
+    notice: str | None = None
+
+    def __post_init__(self) -> None:
+        """Make the image read-only, so that it can be shared."""
+        self.image.flags.writeable = False
+
+
+@cache
+def list_samples(name: str) -> tuple[ImageRecord, ...]:
+    """Return the shipped sample images of a data set, in the order of its test set.
+
+    Args:
+        name: "cifar10" or "cifar100".
+
+    Raises:
+        InvalidImage: there are no samples of that name.
+    """
+    if name not in CIFAR_NAMES:
+        raise InvalidImage(f"Expected samples of {' or '.join(CIFAR_NAMES)}, got {name!r}: choose one of them.")
+    paths = sorted((assets_folder() / "samples").glob(f"{name}_*.png"))
+    prefix = "samples" if name == "cifar10" else f"samples:{name}"
+    return tuple(_read_sample(path, f"{prefix}:{index}") for index, path in enumerate(paths))
+
+
+def _read_sample(path: Path, reference: str) -> ImageRecord:
+    image = decode_image(path.read_bytes(), reference).image
+    return ImageRecord(reference=reference, image=image, label=path.stem.split("_", 2)[2])
+
+
+def load_image(reference: str | Path, *, data_path: Path | str | None = None) -> ImageRecord:
+    """Load the image that a reference names.
+
+    Args:
+        reference: `samples:3` (a shipped CIFAR-10 sample, counted from 0), `samples:cifar100:3`,
+            `cifar10:test:17` (an image of a data set on disk, counted from 0), or a path of a PNG or JPEG file.
+        data_path: where the data sets are: a folder in torchvision's layout or an npz file of JPEG bytes;
+            the environment variable `LRVIZ_DATA_DIR` when None.
+
+    Raises:
+        InvalidImage: the reference names nothing, or the file is not a readable image.
+
+    >>> load_image("samples:0").label
+    'cat'
+    """
+    text = str(reference)
+    if text.partition(":")[0] == "samples":
+        return _load_sample(text)
+    if text.partition(":")[0] in CIFAR_NAMES:
+        return _load_from_dataset(text, data_path)
+    try:
+        data = Path(reference).read_bytes()
+    except OSError as error:
+        raise InvalidImage(f"Expected an image at {text!r}, found no readable file: {_REFERENCE_HELP}.") from error
+    return decode_image(data, text)
+
+
+def decode_image(data: bytes, reference: str) -> ImageRecord:
+    """Decode a PNG or JPEG file to 32 x 32 RGB, with a notice of what was changed.
+
+    Args:
+        data: the file's contents.
+        reference: what to call the image.
+
+    Raises:
+        InvalidImage: the bytes are no PNG or JPEG image of 8 bits per channel, or it is larger than Pillow allows.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as file:
+            if file.mode not in _MODES:
+                raise InvalidImage(
+                    f"Expected 8 bits per channel in {reference!r}, got the mode {file.mode}: "
+                    "save it as an 8-bit PNG or JPEG."
+                )
+            image, notices = _flatten_alpha(ImageOps.exif_transpose(file))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InvalidImage(
+            f"Expected a PNG or JPEG image in {reference!r}, got a file that cannot be decoded ({error}): "
+            "save it again, or choose another."
+        ) from error
+    if image.size != (SIDE, SIDE):
+        width, height = image.size
+        cut = "it was" if width == height else "its central square was"
+        notices.append(f"{reference} is {width} x {height} pixels: {cut} resized to {SIDE} x {SIDE}.")
+        image = ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.LANCZOS)
+    pixels = np.ascontiguousarray(np.asarray(image, dtype=np.uint8).transpose(2, 0, 1))
+    return ImageRecord(reference=reference, image=pixels, notice=" ".join(notices) or None)
+
+
+def _flatten_alpha(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    if not image.has_transparency_data:
+        return image.convert("RGB"), []
+    layer = image.convert("RGBA")
+    background = Image.new("RGBA", layer.size, "white")
+    return Image.alpha_composite(background, layer).convert("RGB"), ["Transparent parts became white."]
+
+
+def _load_sample(reference: str) -> ImageRecord:
+    match = re.fullmatch(r"samples:(?:(cifar100?):)?(\d+)", reference)
+    if match is None:
+        raise InvalidImage(f"Expected samples:N or samples:cifar100:N, got {reference!r}: {_REFERENCE_HELP}.")
+    samples = list_samples(match[1] or "cifar10")
+    if int(match[2]) >= len(samples):
+        raise InvalidImage(
+            f"Expected a sample from 0 to {len(samples) - 1}, got {reference!r}: choose one of those, "
+            "or name an image of a whole data set, such as cifar10:test:17."
+        )
+    return samples[int(match[2])]
+
+
+def _load_from_dataset(reference: str, data_path: Path | str | None) -> ImageRecord:
+    match = re.fullmatch(rf"({'|'.join(CIFAR_NAMES)}):({'|'.join(SPLITS)}):(\d+)", reference)
+    if match is None:
+        raise InvalidImage(f"Expected a reference such as cifar10:test:17, got {reference!r}: {_REFERENCE_HELP}.")
+    path = data_path or os.environ.get(DATA_VARIABLE)
+    if not path:
+        raise InvalidImage(
+            f"Expected to know where {CIFAR_NAMES[match[1]]} is, to load {reference!r}: set the environment variable "
+            f"{DATA_VARIABLE} to its folder, or use a shipped image such as samples:0."
+        )
+    try:
+        dataset = load_dataset(match[1], match[2], path, indices=[int(match[3])])
+    except InvalidData as error:
+        raise InvalidImage(f"Image {reference!r}: {error}") from error
+    if dataset.name.split(" ")[0] != CIFAR_NAMES[match[1]]:
+        raise InvalidImage(
+            f"Expected {CIFAR_NAMES[match[1]]} at {path} to load {reference!r}, got {dataset.name}: "
+            f"set {DATA_VARIABLE} to the right place."
+        )
+    notice = None
+    if dataset.name != CIFAR_NAMES[match[1]]:
+        notice = f"{reference} comes from {dataset.name}, which may be in another order than the original."
+    return ImageRecord(
+        reference=reference, image=dataset.images[0], label=dataset.classes[dataset.labels[0]], notice=notice
+    )

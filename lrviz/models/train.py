@@ -1,0 +1,328 @@
+"""Training of the families, seeded and resumable, to a checkpoint with its card."""
+
+import copy
+import io
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor, nn
+
+from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
+from lrviz.models.architectures import build
+from lrviz.models.catalogue import SUFFIX, Card, count_parameters, save_model
+from lrviz.models.datasets import Dataset, add_label_noise, channel_statistics, take_subset
+from lrviz.models.recipes import TrainConfig, describe
+
+CROP_PADDING = 4
+EVALUATION_BATCH = 500
+_STATE_FIELDS = {"config", "data", "epoch", "decay_start", "module", "optimizer"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochReport:
+    """What a finished epoch gave.
+
+    Attributes:
+        epoch: its number, from 1.
+        epochs: how many there will be at most, as known now.
+        loss: mean cross-entropy over the epoch's steps, in nats.
+        error: fraction of images that were misclassified when their step came.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    error: float
+
+
+def prepare_data(config: TrainConfig, train_set: Dataset) -> tuple[Dataset, Bool[np.ndarray, " n"]]:
+    """Return what a configuration trains on: its subset with noisy labels, and which labels are noise (N,)."""
+    subset = train_set if config.subset is None else take_subset(train_set, config.subset, seed=config.seed)
+    return add_label_noise(subset, config.label_noise, seed=config.seed)
+
+
+def train(
+    config: TrainConfig,
+    train_set: Dataset,
+    test_set: Dataset,
+    *,
+    checkpoint_path: Path,
+    device: torch.device | str | None = None,
+    progress: Callable[[EpochReport], None] | None = None,
+    save_every: int = 5,
+    reproduce: str = "",
+) -> Card:
+    """Train a network, or go on where an earlier call was stopped.
+
+    Every few epochs the state is written beside the checkpoint (`*.partial.pt`); a call that finds it goes on
+    from there and gives the same result as one that was never stopped. At the end it is removed.
+
+    Args:
+        config: the recipe.
+        train_set: all training images; `config` says what subset to take and how noisy the labels are.
+        test_set: images for the test error.
+        checkpoint_path: the .safetensors file to write; the card goes beside it.
+        device: where to train; "cuda" if there is one, else "cpu", when None.
+        progress: called after each epoch.
+        save_every: epochs between two writes of the state.
+        reproduce: the command that the card names.
+
+    Returns:
+        The card that was written.
+
+    Raises:
+        InvalidData: the data do not have what the configuration asks for.
+        InvalidDevice: torch cannot compute on the device.
+        InvalidCheckpoint: the state beside the checkpoint is damaged or belongs to another configuration.
+        TrainingDiverged: the loss is no longer finite.
+        UnknownModel: the family is not known.
+    """
+    _check_data(config, train_set, test_set)
+    checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
+    run = _Run(config, train_set, _choose_device(device), partial_path(checkpoint_path))
+    while run.epoch < run.num_epochs:
+        report = run.train_epoch()
+        if progress is not None:
+            progress(report)
+        if run.epoch in config.snapshots and run.epoch < run.num_epochs:
+            path = checkpoint_path.with_name(f"{checkpoint_path.stem}-epoch{run.epoch}{SUFFIX}")
+            _write(run, test_set, path, reproduce)
+        if run.epoch % save_every == 0:
+            run.save()
+    card = _write(run, test_set, checkpoint_path, reproduce)
+    run.partial_path.unlink(missing_ok=True)
+    return card
+
+
+class _Run:
+    """A training run at the end of an epoch; all that changes while it goes on."""
+
+    def __init__(self, config: TrainConfig, train_set: Dataset, device: torch.device, partial_path: Path) -> None:
+        data, _ = prepare_data(config, train_set)
+        self.config, self.data, self.device, self.partial_path = config, data, device, partial_path
+        self.mean, self.std = channel_statistics(train_set)
+        padding = CROP_PADDING if config.augment else 0
+        self.images = F.pad(_to_nhwc(data, device), (0, 0, padding, padding, padding, padding))
+        self.labels = torch.tensor(data.labels, device=device)
+        module = build(config.family, config.width, len(data.classes), config.batch_norm, seed=config.seed)
+        self.module = module.to(device).to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.module.parameters(), lr=config.learning_rate)
+        self.epoch = 0
+        self.decay_start = config.epochs - config.decay_epochs
+        if partial_path.exists():
+            self._restore()
+
+    @property
+    def num_epochs(self) -> int:
+        return self.decay_start + self.config.decay_epochs
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.data) // self.config.batch_size)
+
+    def learning_rate(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0 over all epochs."""
+        warmup = min(1.0, (step + 1) / self.config.warmup_steps) if self.config.warmup_steps else 1.0
+        decay_steps = max(1, self.config.decay_epochs * self.steps_per_epoch)
+        decay = 1.0 - max(0, step - self.decay_start * self.steps_per_epoch) / decay_steps
+        return self.config.learning_rate * min(warmup, decay)
+
+    def train_epoch(self) -> EpochReport:
+        """Go through the training images once."""
+        # The randomness of an epoch depends on its number only, so a resumed run repeats it.
+        generator = torch.Generator("cpu").manual_seed(self.config.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(len(self.data), generator=generator, device="cpu")
+        self.module.train()
+        loss_sum = torch.zeros((), device=self.device)
+        num_wrong = torch.zeros((), device=self.device, dtype=torch.int64)
+        for index, batch in enumerate(order.split(self.config.batch_size)):
+            loss, wrong = self._step(batch, self.epoch * self.steps_per_epoch + index, generator)
+            loss_sum += loss * len(batch)
+            num_wrong += wrong
+        self.module.eval()
+        self.epoch += 1
+        loss_mean = loss_sum.item() / len(self.data)
+        if not math.isfinite(loss_mean):
+            raise TrainingDiverged(
+                f"Expected a finite loss, got {loss_mean} in epoch {self.epoch} of {self.config.name}: "
+                f"lower the learning rate ({self.config.learning_rate:g})."
+            )
+        if loss_mean < self.config.loss_target:
+            self.decay_start = min(self.decay_start, self.epoch)
+        error = num_wrong.item() / len(self.data)
+        return EpochReport(epoch=self.epoch, epochs=self.num_epochs, loss=loss_mean, error=error)
+
+    def _step(self, batch: Int[Tensor, " b"], step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        images = (
+            _crop_and_flip(self.images, batch, generator) if self.config.augment else self.images[batch.to(self.device)]
+        )
+        labels = self.labels[batch.to(self.device)]
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(step)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits = self.module(_normalise(images, self.mean, self.std))
+        loss = F.cross_entropy(logits.float(), labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach(), (logits.detach().argmax(1) != labels).sum()
+
+    def save(self) -> None:
+        """Write the state, complete or not at all."""
+        config, data = self._identity()
+        state = {
+            "config": config,
+            "data": data,
+            "epoch": self.epoch,
+            "decay_start": self.decay_start,
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        temporary = self.partial_path.with_suffix(".tmp")
+        temporary.write_bytes(buffer.getbuffer())
+        os.replace(temporary, self.partial_path)
+
+    def _restore(self) -> None:
+        state = _read_state(self.partial_path, self.device)
+        if (state["config"], state["data"]) != self._identity():
+            raise InvalidCheckpoint(
+                f"Expected the training state of this recipe and data in {self.partial_path}, got that of another: "
+                "delete it to start again, or go on with what it was started with."
+            )
+        self.module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.decay_start = state["epoch"], state["decay_start"]
+
+    def _identity(self) -> tuple[str, str]:
+        return json.dumps(asdict(self.config)), f"{self.data.name}, {len(self.data)} images"
+
+
+def _read_state(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+        if not isinstance(state, dict) or state.keys() != _STATE_FIELDS:
+            raise ValueError("unknown fields")
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise InvalidCheckpoint(
+            f"Expected a saved training state in {path}, got a damaged file: delete it to start again."
+        ) from error
+    return state
+
+
+def evaluate(
+    module: nn.Module,
+    dataset: Dataset,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    *,
+    device: torch.device | str,
+) -> float:
+    """Return the fraction of images that a network classifies wrongly, in float32."""
+    images, labels = _to_nhwc(dataset, device), torch.tensor(dataset.labels, device=device)
+    num_wrong = 0
+    with torch.inference_mode():
+        for start in range(0, len(dataset), EVALUATION_BATCH):
+            batch = slice(start, start + EVALUATION_BATCH)
+            logits = module(_normalise(images[batch], mean, std))
+            num_wrong += int((logits.argmax(1) != labels[batch]).sum())
+    return num_wrong / len(dataset)
+
+
+def _write(run: _Run, test_set: Dataset, path: Path, reproduce: str) -> Card:
+    config, data = run.config, run.data
+    module = copy.deepcopy(run.module).half().float() if config.half else run.module
+    card = Card(
+        name=path.stem,
+        architecture=config.family,
+        width=config.width,
+        batch_norm=config.batch_norm,
+        data=data.name,
+        num_train_images=len(data),
+        label_noise=config.label_noise,
+        augmentation=config.augment,
+        seed=config.seed,
+        epochs=run.epoch,
+        train_error=evaluate(module, data, run.mean, run.std, device=run.device),
+        test_error=evaluate(module, test_set, run.mean, run.std, device=run.device),
+        mean=run.mean,
+        std=run.std,
+        classes=data.classes,
+        num_parameters=count_parameters(module),
+        recipe=describe(config),
+        reproduce=reproduce,
+        date=datetime.now(UTC).date().isoformat(),
+        lrviz_version=installed_version(),
+    )
+    save_model(path, module.half() if config.half else module, card)
+    return card
+
+
+def _check_data(config: TrainConfig, train_set: Dataset, test_set: Dataset) -> None:
+    if not len(train_set) or not len(test_set) or train_set.classes != test_set.classes:
+        raise InvalidData(
+            f"Expected training and test images of the same classes to train {config.name}, got {len(train_set)} "
+            f"images of {len(train_set.classes)} classes and {len(test_set)} of {len(test_set.classes)}: "
+            "check the data set."
+        )
+
+
+def _choose_device(device: torch.device | str | None) -> torch.device:
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.zeros(1, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidDevice(
+            f"Expected a device that torch can compute on here, got {str(device)!r}: choose cpu, or leave it out."
+        ) from error
+
+
+def installed_version() -> str:
+    """Return the version of lrviz."""
+    try:
+        return version("lrviz")
+    except PackageNotFoundError:
+        return "0.1.0"
+
+
+def partial_path(checkpoint_path: Path) -> Path:
+    """Return where the state of an unfinished training is."""
+    return checkpoint_path.with_suffix(".partial.pt")
+
+
+def _to_nhwc(dataset: Dataset, device: torch.device | str) -> UInt8[Tensor, "n h w 3"]:
+    return torch.tensor(dataset.images.transpose(0, 2, 3, 1), device=device)
+
+
+def _normalise(
+    images: UInt8[Tensor, "n h w 3"], mean: tuple[float, ...], std: tuple[float, ...]
+) -> Float[Tensor, "n 3 h w"]:
+    offset = torch.tensor(mean, device=images.device)
+    scale = torch.tensor(std, device=images.device)
+    return ((images.to(torch.float32) / 255 - offset) / scale).permute(0, 3, 1, 2)
+
+
+def _crop_and_flip(
+    padded: UInt8[Tensor, "n p p 3"], batch: Int[Tensor, " b"], generator: torch.Generator
+) -> UInt8[Tensor, "b h w 3"]:
+    """Cut a random window out of each padded image, mirrored half of the time."""
+    size = padded.shape[1] - 2 * CROP_PADDING
+    corner = torch.randint(0, 2 * CROP_PADDING + 1, (len(batch), 2), generator=generator, device="cpu")
+    flip = torch.randint(0, 2, (len(batch), 1), generator=generator, device="cpu", dtype=torch.bool)
+    steps = torch.arange(size, device="cpu")
+    rows = corner[:, :1] + steps
+    columns = corner[:, 1:] + torch.where(flip, steps.flip(0), steps)
+    index = (batch[:, None, None], rows[:, :, None], columns[:, None, :])
+    return padded[tuple(part.to(padded.device) for part in index)]

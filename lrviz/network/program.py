@@ -1,0 +1,324 @@
+"""A traced network as a list of affine steps and ReLUs."""
+
+import copy
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import fx, nn
+
+from lrviz.arrays import frozen_array
+from lrviz.errors import UnsupportedOperation
+from lrviz.network.conversion import is_size, module_path, trace
+from lrviz.network.kernels import FASTER
+from lrviz.network.operations import aten
+from lrviz.tolerance import TOLERANCE
+
+_KEY_SEED = 20220211
+
+OnRelu = Callable[[int, torch.Tensor], torch.Tensor]
+Extend = Callable[[torch.Tensor, int], torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One ReLU call of a program.
+
+    Attributes:
+        name: Path of the module that it came from.
+        shape: Shape of its units for one input.
+        first_unit: Index of its first unit among all units of the program.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    first_unit: int
+
+    @property
+    def num_units(self) -> int:
+        """Number of units."""
+        return prod(self.shape)
+
+
+class Program:
+    """A network in eval mode, in float64, as affine steps and ReLUs.
+
+    Build one with `Program.from_module`. Programs are immutable; `to` returns another one.
+
+    Attributes:
+        graph: The steps, as a `torch.fx` graph of affine operations and `aten.relu`.
+        state: Weights and buffers by the name that the graph uses.
+        layers: The ReLU calls in order of execution.
+        input_shape: Shape of one input.
+        num_outputs: Length of the flattened output for one input.
+        digest: Hash of the graph and the weights.
+    """
+
+    def __init__(self, graph: fx.Graph, state: dict[str, torch.Tensor], input_shape: tuple[int, ...]) -> None:
+        self.graph, self.state, self.input_shape = graph, state, input_shape
+        self._nodes = [node for node in graph.nodes if node.op == "call_function"]
+        self._input = next(node for node in graph.nodes if node.op == "placeholder")
+        self._output = next(node for node in graph.nodes if node.op == "output").args[0]
+        self._dependent = _dependent_nodes(graph, self._input)
+        self._release = _last_uses(self._nodes, self._output)
+        self._constants = self._fold_constants()
+        self._offsets, self.layers, self.num_outputs = self._measure()
+        self.digest = self._hash()
+
+    @classmethod
+    def from_module(cls, module: nn.Module, example: torch.Tensor) -> "Program":
+        """Trace a module and convert it, and prove that the result computes the same function.
+
+        Args:
+            module: Any network; it is copied, set to eval mode and to float64.
+            example: (1, *input_shape) an input of the right shape.
+
+        Raises:
+            UnsupportedOperation: The network holds an operation that is not piecewise linear or not known, or mixes
+                the inputs of a batch.
+        """
+        module = copy.deepcopy(module).to(device="cpu", dtype=torch.float64).eval()
+        for parameter in module.parameters():
+            parameter.requires_grad_(False)
+        example = example.detach().to(device="cpu", dtype=torch.float64)
+        program = cls(*trace(module, example), tuple(example.shape[1:]))
+        program._prove(module)
+        return program
+
+    @property
+    def num_units(self) -> int:
+        """Number of ReLU units of the whole network."""
+        return sum(layer.num_units for layer in self.layers)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next((t.device for t in self.state.values()), torch.device("cpu"))
+
+    def keys(self) -> np.ndarray:
+        """The random 64-bit key (num_units,) uint64 of every unit; the same in every run."""
+        return np.random.Philox(_KEY_SEED).random_raw(self.num_units)
+
+    def layer_of(self, unit: np.ndarray) -> np.ndarray:
+        """Index of the layer of every unit; -1 for negative units."""
+        starts = np.array([layer.first_unit for layer in self.layers], dtype=np.int64)
+        return np.where(np.asarray(unit) < 0, -1, np.searchsorted(starts, unit, side="right") - 1)
+
+    def unit_name(self, unit: int) -> str:
+        """A unit's module path and position, such as `features.3 [4, 10, 12]`."""
+        layer = self.layers[int(self.layer_of(np.array(unit)))]
+        position = [int(i) for i in np.unravel_index(unit - layer.first_unit, layer.shape)]
+        return f"{layer.name} {position}"
+
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float64) -> "Program":
+        """The same program with its weights on a device."""
+        device = torch.device(device)
+        if device == self.device and dtype == torch.float64:
+            return self
+        other = copy.copy(self)
+
+        def move(value: Any) -> Any:
+            if isinstance(value, torch.Tensor):
+                return value.to(device, dtype if value.is_floating_point() else value.dtype)
+            return tuple(move(v) for v in value) if isinstance(value, tuple) else value
+
+        for name in ("state", "_constants", "_offsets"):
+            setattr(other, name, {key: move(value) for key, value in getattr(self, name).items()})
+        return other
+
+    def forward(self, inputs: Float[torch.Tensor, "..."]) -> Float[torch.Tensor, "batch outputs"]:
+        """The network's output (n, num_outputs) for inputs (n, *input_shape)."""
+        return self.propagate(inputs, len(inputs), lambda _, z: z.clamp(min=0))
+
+    __call__ = forward
+
+    def propagate(
+        self, rows: torch.Tensor, num_points: int | None, on_relu: OnRelu, extend: Extend | None = None
+    ) -> torch.Tensor:
+        """Push points and directions through the program.
+
+        Points go through an affine step f as f(x), directions as f(x) - f(0). At a ReLU, `on_relu(layer, z)` gets the
+        rows (n, units) of pre-activations and returns rows (m, units), m >= n.
+
+        Args:
+            rows: (n, *input_shape), the points first.
+            num_points: How many of the rows are points; None if all are, those that come later as well.
+            on_relu: What becomes of the rows at a ReLU.
+            extend: `extend(value, m)` appends the rows that a value from before a ReLU is missing; zeros, as for new
+                directions, if not given.
+
+        Returns:
+            (m, num_outputs) the rows of the output.
+        """
+        values: dict[fx.Node, Any] = {self._input: rows}
+        layer = 0
+        for node in self._nodes:
+            if node not in self._dependent:
+                continue
+            if node.target is aten.relu.default:
+                z = values[node.args[0]]
+                values[node] = on_relu(layer, z.flatten(1)).unflatten(1, z.shape[1:])
+                layer += 1
+            else:
+                values[node] = self._affine(node, values, num_points, extend or _with_zeros)
+            for used in self._release.get(node, ()):
+                values.pop(used, None)
+        return values[self._output].flatten(1)
+
+    def patterns(self, inputs: Float[torch.Tensor, "..."]) -> np.ndarray:
+        """Pattern ids (n,) uint64 of inputs (n, *input_shape): the XOR of the keys of the active units."""
+        keys = torch.as_tensor(self.keys().view(np.int64), device=inputs.device)
+        ids = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
+
+        def relu(layer: int, z: torch.Tensor) -> torch.Tensor:
+            first = self.layers[layer].first_unit
+            ids.bitwise_xor_(xor_active((z > 0).T, keys[first : first + z.shape[1]]))
+            return z.clamp(min=0)
+
+        self.propagate(inputs, len(inputs), relu)
+        return frozen_array(ids).view(np.uint64)
+
+    def _affine(self, node: fx.Node, values: dict[fx.Node, Any], num_points: int | None, extend: Extend) -> Any:
+        inputs = [n for n in node.all_input_nodes if n in self._dependent]
+        num_rows = max(len(_first(values[n])) for n in inputs)
+        extended = {n: _map_tensors(values[n], lambda tensor: extend(tensor, num_rows)) for n in inputs}
+        output = self._call(node, extended, num_rows)
+        offset = self._offsets[node.name]
+        if offset is None or num_points is None or num_rows == num_points:
+            return output
+        return _subtract(output, offset, num_points)
+
+    def _call(self, node: fx.Node, values: dict[fx.Node, Any], num_rows: int) -> Any:
+        args, kwargs = fx.map_arg(  # type: ignore[misc]
+            (node.args, node.kwargs), lambda argument: self._resolve(argument, values, num_rows)
+        )
+        return FASTER.get(node.target, node.target)(*args, **kwargs)  # type: ignore[operator]
+
+    def _resolve(self, argument: fx.Node, values: dict[fx.Node, Any], num_rows: int) -> Any:
+        if argument in values:
+            return values[argument]
+        if argument.name in self._constants:
+            return self._constants[argument.name]
+        return self._batch_size(argument, num_rows)
+
+    def _batch_size(self, node: fx.Node, num_rows: int) -> int:
+        if node.target is aten.sym_size.int:
+            return num_rows
+        args = fx.map_arg(node.args, lambda argument: self._batch_size(argument, num_rows))
+        return node.target(*args)  # type: ignore[operator]
+
+    def _fold_constants(self) -> dict[str, Any]:
+        """Values of all nodes that depend on weights only."""
+        folded: dict[str, Any] = dict(self.state)
+        for node in self._nodes:
+            if node not in self._dependent and not is_size(node):
+                args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: folded[n.name])  # type: ignore[misc]
+                if node.target is torch.tensor:
+                    kwargs = {**kwargs, "device": "cpu"}
+                folded[node.name] = node.target(*args, **kwargs)  # type: ignore[operator]
+        return folded
+
+    def _measure(self) -> tuple[dict[str, Any], tuple[Layer, ...], int]:
+        """Run every step on zeros once: its offset f(0), the layers' shapes, the number of outputs."""
+        values: dict[fx.Node, Any] = {self._input: torch.zeros(1, *self.input_shape, dtype=torch.float64, device="cpu")}
+        offsets: dict[str, Any] = {}
+        layers: list[Layer] = []
+        for node in self._nodes:
+            if node not in self._dependent:
+                continue
+            value = self._call(node, {n: values[n] for n in node.all_input_nodes if n in values}, 1)
+            values[node] = _map_tensors(value, torch.zeros_like)
+            if node.target is aten.relu.default:
+                first = layers[-1].first_unit + layers[-1].num_units if layers else 0
+                layers.append(Layer(name=module_path(node), shape=tuple(value.shape[1:]), first_unit=first))
+            else:
+                offsets[node.name] = value if any(bool(t.any()) for t in _tensors(value)) else None
+        return offsets, tuple(layers), values[self._output].numel()
+
+    def _hash(self) -> str:
+        digest = hashlib.sha256(repr(self.input_shape).encode())
+        for node in self._nodes:
+            digest.update(f"{node.name}={node.target}{node.args}{node.kwargs}".encode())
+        for name, tensor in self.state.items():
+            digest.update(name.encode() + repr(tuple(tensor.shape)).encode())
+            digest.update(tensor.detach().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def _prove(self, module: nn.Module) -> None:
+        """Compare with the module on random inputs, one by one, so that a mixed batch shows as well."""
+        generator = torch.Generator(device="cpu").manual_seed(0)
+        scales = torch.tensor([0.1, 1.0, 10.0, 1.0], dtype=torch.float64, device="cpu")
+        inputs = torch.randn(4, *self.input_shape, dtype=torch.float64, device="cpu", generator=generator)
+        inputs = inputs * scales.reshape(-1, *[1] * len(self.input_shape))
+        with torch.no_grad():
+            expected = torch.cat([module(x[None]).flatten(1) for x in inputs])
+        received = self.forward(inputs)
+        error = float((expected - received).abs().max() / expected.abs().max().clamp(min=1e-300))
+        if not error <= TOLERANCE.conversion:
+            raise UnsupportedOperation(
+                f"The converted network differs from the original by {error:.2g} (relative); at most "
+                f"{TOLERANCE.conversion} is expected. The network is random, or mixes the inputs of a batch."
+            )
+
+
+def xor_active(active: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+    """XOR of the keys (U,) of the active units (U, N), as (N,) int64."""
+    chosen = torch.where(active, keys[:, None], torch.zeros((), dtype=keys.dtype, device=keys.device))
+    while chosen.shape[0] > 1:
+        half = chosen.shape[0] // 2
+        rest = chosen[2 * half :]
+        chosen = (
+            torch.cat([chosen[:half] ^ chosen[half : 2 * half], rest]) if len(rest) else (chosen[:half] ^ chosen[half:])
+        )
+    return chosen[0] if len(chosen) else torch.zeros(active.shape[1], dtype=keys.dtype, device=keys.device)
+
+
+def _dependent_nodes(graph: fx.Graph, source: fx.Node) -> set[fx.Node]:
+    """The nodes whose tensors depend on the input; sizes do not count."""
+    dependent = {source}
+    for node in graph.nodes:
+        if node.op == "call_function" and not is_size(node) and dependent.intersection(node.all_input_nodes):
+            dependent.add(node)
+    return dependent
+
+
+def _last_uses(nodes: list[fx.Node], output: Any) -> dict[fx.Node, list[fx.Node]]:
+    """For every node, the values that nobody needs after it."""
+    last: dict[fx.Node, fx.Node] = {}
+    for node in nodes:
+        for used in node.all_input_nodes:
+            last[used] = node
+    release: dict[fx.Node, list[fx.Node]] = {}
+    for used, node in last.items():
+        if used is not output:
+            release.setdefault(node, []).append(used)
+    return release
+
+
+def _tensors(value: Any) -> Iterable[torch.Tensor]:
+    return [value] if isinstance(value, torch.Tensor) else [v for v in value if isinstance(v, torch.Tensor)]
+
+
+def _map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    return function(value) if isinstance(value, torch.Tensor) else tuple(function(v) for v in value)
+
+
+def _first(value: Any) -> torch.Tensor:
+    return value if isinstance(value, torch.Tensor) else value[0]
+
+
+def _with_zeros(tensor: torch.Tensor, num_rows: int) -> torch.Tensor:
+    """Append zero rows: directions that did not exist yet when this value was computed."""
+    missing = num_rows - len(tensor)
+    return tensor if missing == 0 else torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])])
+
+
+def _subtract(value: Any, offset: Any, num_points: int) -> Any:
+    if isinstance(value, torch.Tensor):
+        return torch.cat([value[:num_points], value[num_points:] - offset])
+    return tuple(_subtract(v, o, num_points) for v, o in zip(value, offset, strict=True))

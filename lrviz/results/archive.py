@@ -1,0 +1,75 @@
+"""What all results share: read-only arrays that are checked when they are made, kept as npz files without pickles."""
+
+import json
+import os
+import zipfile
+from contextlib import nullcontext
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from lrviz.arrays import frozen_array
+from lrviz.errors import InvalidData
+
+SCHEMA_VERSION = 1
+STATUSES = ("complete", "max_regions", "cancelled")
+
+Result = TypeVar("Result", bound="Archive")
+
+
+class Archive:
+    """Results that are saved as npz, without pickles, and checked when they are made."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for item in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, item.name, frozen_array(value))
+        self._check()
+
+    def _check(self) -> None:
+        raise NotImplementedError
+
+    def save(self, path: str | os.PathLike[str] | Any) -> None:
+        """Write everything to an npz file (a path or a binary file object).
+
+        It is not compressed: the digits of float64 hardly compress, and trying takes longer than finding regions.
+        """
+        arrays = {item.name: getattr(self, item.name) for item in fields(self)}  # type: ignore[arg-type]
+        plain = {name: value for name, value in arrays.items() if not isinstance(value, np.ndarray)}
+        header = {"kind": type(self).__name__, "schema": SCHEMA_VERSION, **plain}
+        arrays = {name: value for name, value in arrays.items() if isinstance(value, np.ndarray)}
+        np.savez(path, header=np.array(json.dumps(header)), **arrays)
+
+    @classmethod
+    def load(cls: type[Result], path: str | os.PathLike[str] | Any) -> Result:
+        """Read what `save` wrote.
+
+        Raises:
+            InvalidData: The file is damaged, of another kind or another version.
+        """
+        is_path = isinstance(path, str | os.PathLike)
+        name = Path(path).name if is_path else "the data"
+        try:
+            with open(path, "rb") if is_path else nullcontext(path) as file:
+                return cls._read(file, name)
+        except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+            raise InvalidData(f"{name} cannot be read as {cls.__name__} ({error}). Compute it again.") from error
+
+    @classmethod
+    def _read(cls: type[Result], file: Any, name: str) -> Result:
+        with np.load(file, allow_pickle=False) as archive:
+            header = json.loads(str(archive["header"]))
+            if header.pop("kind") != cls.__name__ or header.pop("schema") != SCHEMA_VERSION:
+                raise InvalidData(f"{name} is not {cls.__name__} of version {SCHEMA_VERSION}. Compute it again.")
+            return cls(**header, **{key: archive[key] for key in archive.files if key != "header"})
+
+
+def require(condition: bool | np.bool_, message: str) -> None:
+    """Raise InvalidData with the message unless the condition holds."""
+    if not condition:
+        raise InvalidData(message)

@@ -1,0 +1,88 @@
+"""The linear regions of a network in a window."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, UInt64
+
+from lrviz.results.archive import STATUSES, Archive, require
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regions(Archive):
+    """The linear regions of a network in a window.
+
+    Attributes:
+        coordinates: (N, 2) vertices of all polygons in plane coordinates, counter-clockwise.
+        offsets: (R + 1,) where each polygon starts in `coordinates`.
+        pattern: (R,) pattern ids.
+        bias: (R, K) value of the region's affine map at plane coordinates (0, 0).
+        slope: (R, K, 2) change of logit per unit of L2 distance in the plane;
+            in region r, f(u, v) = bias[r] + slope[r] @ (u, v).
+        area: (R,) in squared units of L2 distance.
+        centroid: (R, 2) in plane coordinates.
+        edge_regions: (E, 2) the regions on the two sides of every edge, -1 for outside.
+        edge_unit: (E,) the unit that drew the edge, -1 for the border of the window.
+        edge_layer: (E,) its layer, -1 for the border.
+        edge_length: (E,) in units of L2 distance.
+        edge_coordinates: (E, 2, 2) the two ends of every edge, in plane coordinates.
+        window: (C, 2) corners of the window.
+        status: "complete", "max_regions" (the budget was hit) or "cancelled".
+        seconds: Time that finding them took.
+        device: Where they were found.
+    """
+
+    coordinates: Float[np.ndarray, "vertices 2"]
+    offsets: Int[np.ndarray, "regions_plus_1"]
+    pattern: UInt64[np.ndarray, "regions"]
+    bias: Float[np.ndarray, "regions outputs"]
+    slope: Float[np.ndarray, "regions outputs 2"]
+    area: Float[np.ndarray, "regions"]
+    centroid: Float[np.ndarray, "regions 2"]
+    edge_regions: Int[np.ndarray, "edges 2"]
+    edge_unit: Int[np.ndarray, "edges"]
+    edge_layer: Int[np.ndarray, "edges"]
+    edge_length: Float[np.ndarray, "edges"]
+    edge_coordinates: Float[np.ndarray, "edges 2 2"]
+    window: Float[np.ndarray, "corners 2"]
+    status: str = "complete"
+    seconds: float = 0.0
+    device: str = "cpu"
+
+    def _check(self) -> None:
+        num_regions, num_edges = len(self.pattern), len(self.edge_unit)
+        require(self.status in STATUSES, f"The status must be one of {STATUSES}; got {self.status!r}.")
+        require(
+            len(self.offsets) == num_regions + 1 and (num_regions == 0 or self.offsets[-1] == len(self.coordinates)),
+            "The offsets do not fit the coordinates.",
+        )
+        for name in ("bias", "slope", "area", "centroid"):
+            require(len(getattr(self, name)) == num_regions, f"{name} does not have one entry per region.")
+        for name in ("edge_regions", "edge_layer", "edge_length", "edge_coordinates"):
+            require(len(getattr(self, name)) == num_edges, f"{name} does not have one entry per edge.")
+
+    def __len__(self) -> int:
+        return len(self.pattern)
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of outputs of the network."""
+        return self.bias.shape[1]
+
+    def polygon(self, region: int) -> Float[np.ndarray, "corners 2"]:
+        """Vertices (n, 2) of one region, counter-clockwise."""
+        return self.coordinates[self.offsets[region] : self.offsets[region + 1]]
+
+    def values(self, region: np.ndarray, points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points outputs"]:
+        """Outputs (n, K) of the affine maps of regions (n,) at plane coordinates (n, 2)."""
+        return self.bias[region] + np.einsum("nkd,nd->nk", self.slope[region], points)
+
+    @property
+    def centroid_values(self) -> Float[np.ndarray, "regions outputs"]:
+        """Outputs (R, K) at the centroids."""
+        return self.values(np.arange(len(self)), self.centroid)
+
+    @property
+    def predicted(self) -> Int[np.ndarray, "regions"]:
+        """Index (R,) of the largest output at the centroid."""
+        return self.centroid_values.argmax(1)

@@ -1,0 +1,101 @@
+"""From the names in a view to the objects that the engine works on."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from lrviz.errors import InvalidView, InvalidWindow
+from lrviz.geometry.plane import Plane, Window
+from lrviz.models.catalogue import SUFFIX, Model, load_model
+from lrviz.models.images import ImageRecord, load_image
+from lrviz.network.program import Program
+from lrviz.views.view import ViewSpec
+
+FARTHEST = 100.0
+"""A window may lie and reach this far from the triplet, in units of the triplet's own extent."""
+
+
+class Scene(NamedTuple):
+    """The objects that a view names.
+
+    Attributes:
+        model: The model.
+        program: Its traced network.
+        plane: The plane through the three normalised images.
+        window: The window, or the triangle.
+        images: The three images.
+    """
+
+    model: Model
+    program: Program
+    plane: Plane
+    window: Window
+    images: tuple[ImageRecord, ImageRecord, ImageRecord]
+
+
+def resolve(view: ViewSpec) -> Scene:
+    """Load what a view names.
+
+    Raises:
+        UnknownModel: There is no such model.
+        InvalidCheckpoint: The model's file is damaged.
+        UnsupportedOperation: The network cannot be traced.
+        InvalidImage: A reference names no image.
+        InvalidPlane: The three images are equal or collinear.
+        InvalidWindow: The window is empty or outside reason.
+        InvalidView: The model has no such class.
+    """
+    model, program = load_program(view.model)
+    if view.class_index is not None and view.class_index >= len(model.classes):
+        raise InvalidView(
+            f"The model {model.name} has the classes 0 to {len(model.classes) - 1}; got {view.class_index}."
+        )
+    a, b, c = images = (load_image(view.images[0]), load_image(view.images[1]), load_image(view.images[2]))
+    normalise = model.normalise
+    plane = Plane.through(normalise(a.image), normalise(b.image), normalise(c.image), names=view.images)
+    return Scene(model=model, program=program, plane=plane, window=view_window(view, plane), images=images)
+
+
+def load_program(name: str) -> tuple[Model, Program]:
+    """A model and its traced network; the last ones are remembered while their files stay as they are.
+
+    Args:
+        name: Name of a shipped model, or its file.
+    """
+    return _load_program(name, changed_at(name))
+
+
+def changed_at(name: str) -> int:
+    """When a model's file was written, in nanoseconds; 0 for shipped models."""
+    path = Path(name)
+    return path.stat().st_mtime_ns if path.suffix == SUFFIX and path.is_file() else 0
+
+
+@lru_cache(maxsize=16)
+def _load_program(name: str, changed: int) -> tuple[Model, Program]:
+    model = load_model(name)
+    example = torch.zeros(1, *model.input_shape, device="cpu")
+    return model, Program.from_module(model.module, example)
+
+
+def view_window(view: ViewSpec, plane: Plane) -> Window:
+    """The window of a view, checked against the triplet.
+
+    Raises:
+        InvalidWindow: The window is empty, or more than `FARTHEST` times the triplet's extent away or wide.
+    """
+    triangle = plane.triangle()
+    if view.center is None or view.half_width is None:
+        return triangle
+    window = Window.rectangle(view.center, view.half_width, view.half_height)
+    if np.abs(window.corners - triangle.center).max() > FARTHEST * triangle.radius:
+        u, v = triangle.center
+        raise InvalidWindow(
+            f"A window within {FARTHEST * triangle.radius:.4g} of the triplet's middle ({u:.4g}, {v:.4g}) is needed; "
+            f"got one around ({view.center[0]:.4g}, {view.center[1]:.4g}) with half width {view.half_width:.4g}. "
+            "Move it closer or make it smaller."
+        )
+    return window
