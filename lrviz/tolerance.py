@@ -10,9 +10,16 @@ class Tolerance:
     Attributes:
         distance: A vertex closer than this to a unit's line lies on the line, as a fraction of the tile's radius.
         crossing: A unit's value below this fraction of the terms that it is summed from cannot split a cell.
-        rounding: A unit's value below this fraction of the largest in its layer is zero.
+        rounding: A unit's value below this fraction of the terms that it is summed from in the network is zero.
+        cancelled: A slope below this fraction of the terms that it is summed from is zero.
+        straight: Two sides of a polygon that bend by less than this, as a fraction of the window's radius, are one: a
+            line that passes a vertex within `distance` goes through it, and may do so on one side of a cut only.
+        joined: As `straight`, as a fraction of the polygon's area; cells fill the region that they join to as well.
+        repeated: Vertices of several cells this close to each other, as a fraction of the window's radius, are one.
+        touching: The ends of two sides this close to each other, likewise, are one.
         twin: Two units whose normalised rows differ by less draw the same line.
         collinear: Three images whose triangle is flatter than this (area / longest side squared) span no plane.
+        resolution: Smallest half extent of a window, as a fraction of its distance from the origin.
         conversion: Largest relative difference between a program's output and its module's.
         flat: Measures that differ by a smaller fraction of themselves are drawn as equal.
     """
@@ -20,8 +27,14 @@ class Tolerance:
     distance: float = 1e-11
     crossing: float = 1e-13
     rounding: float = 4e-15
+    cancelled: float = 3e-14
+    straight: float = 2e-11
+    joined: float = 1e-7
+    repeated: float = 1e-14
+    touching: float = 1e-9
     twin: float = 1e-12
     collinear: float = 1e-9
+    resolution: float = 1e-12
     conversion: float = 1e-9
     flat: float = 1e-12
 

@@ -47,24 +47,35 @@ class Case:
     @property
     def has_maxima(self) -> bool:
         """Whether the network takes maxima or minima of activations."""
-        targets = {str(node.target) for node in self.program.graph.nodes}
-        return "aten.sub.Tensor" in targets
+        return any(layer.num_entries for layer in self.program.layers)
 
     def activity(self, points: np.ndarray) -> np.ndarray:
-        """Which units (n, num_units) are active at plane coordinates (n, 2), evaluated directly."""
-        layers: list[Tensor] = []
-
-        def relu(_: int, z: Tensor) -> Tensor:
-            layers.append(z > 4e-15 * z.abs().max())
-            return z.clamp(min=0)
-
-        self.program.propagate(self.plane().embed(points), len(points), relu)
-        return torch.cat(layers, 1).numpy()
+        """Which units (n, num_units) are active, or win and are not zero, at plane coordinates (n, 2)."""
+        return activity(self.program, self.plane().embed(points))
 
     @property
     def module(self) -> nn.Module:
         """The network itself, built once per process."""
         return built(self.name)[0]
+
+
+def activity(program: Program, inputs: Tensor) -> np.ndarray:
+    """Which units (n, num_units) are active, or win and are not zero, at inputs, evaluated directly."""
+    layers: list[Tensor] = []
+
+    def on_layer(layer: int, z: Tensor) -> Tensor:
+        entries, zero = program.entries(layer), 4e-15 * z.abs().max()
+        if entries is None:
+            layers.append(z > zero)
+            return z.clamp(min=0)
+        table = z[:, entries]
+        first = (table >= table.amax(2, keepdim=True) - zero).int().argmax(2, keepdim=True)
+        wins = torch.zeros_like(table, dtype=torch.bool).scatter_(2, first, True)
+        layers.append((wins & (table.amax(2, keepdim=True).abs() > zero)).flatten(1))
+        return table.amax(2)
+
+    program.propagate(inputs, len(inputs), on_layer)
+    return torch.cat(layers, 1).numpy() if layers else np.zeros((len(inputs), 0), dtype=bool)
 
 
 @cache

@@ -208,7 +208,8 @@ def test_operations_push_directions_as_differences(shape: tuple[int, ...]) -> No
     calls, points = traced(shape), weight(4, *shape)
     step = 1e-7 * points.roll(1, 0)
     assert (calls.program.patterns(points) == calls.program.patterns(points + step)).all(), "the step leaves the region"
-    received = calls.program.propagate(torch.cat([points, step]), 4, lambda _, z: z * (z[:4] > 0).repeat(2, 1))[4:]
+    push = calls.program.differentiate
+    received = calls.program.propagate(torch.cat([points, step]), 4, lambda layer, z: push(layer, z, 4))[4:]
     pairs = zip(outputs(calls, points + step), outputs(calls, points), strict=True)
     assert_each_close(calls, received / 1e-7, [(there - here) / 1e-7 for there, here in pairs], 1e-7)
 

@@ -16,21 +16,32 @@ def corners() -> torch.Tensor:
     return torch.tensor(SQUARE, dtype=torch.float64, device="cpu")
 
 
+def zeros(name: str) -> list[torch.Tensor]:
+    window, plane = CASE[name].window(), CASE[name].plane()
+    return CASE[name].program.zeros(plane.embed(np.vstack([window.corners, window.center])))
+
+
 def restriction_of(name: str, share: float = 0.7) -> tuple[Restriction, torch.Tensor]:
     case = CASE[name]
     rows = case.plane().rows(case.window().center, share * case.window().radius)
-    return restrict(case.program, rows, corners()), rows
+    return restrict(case.program, rows, corners(), zeros(name)), rows
 
 
 def run(restriction: Restriction, x: torch.Tensor) -> tuple[torch.Tensor, int, bool]:
     """Outputs and pattern id at local coordinates (3,), and whether all remainders are in their range."""
-    z = torch.zeros(restriction.num_units, dtype=torch.float64, device="cpu")
-    e = z.clone()
-    for start, end in zip(restriction.layers[:-1], restriction.layers[1:], strict=True):
-        z[start:end] = restriction.affine[start:end] @ x + restriction.coupling[start:end] @ e
-        e[start:end] = z[start:end].clamp(min=0) - restriction.mix[start:end] * z[start:end]
+    e, on = torch.zeros_like(restriction.reach), torch.zeros(restriction.num_units, dtype=torch.bool, device="cpu")
+    for stage in restriction.stages:
+        z = restriction.affine[stage.rows] @ x + restriction.coupling[stage.rows] @ e
+        zero = (restriction.zero + 4e-15 * restriction.terms)[stage.rows]
+        wins = torch.zeros_like(on[stage.rows]) if stage.is_maximum else z > zero
+        for owner in range(stage.remainders.start, stage.remainders.stop) if stage.is_maximum else ():
+            own = (restriction.owner[stage.rows] == owner).nonzero()[:, 0]
+            wins[own[z[own] >= z[own].max() - 2 * zero[own]][0]] = True
+        mixed = (wins.to(z.dtype) - restriction.mix[stage.rows]) * z
+        e.index_add_(0, restriction.owner[stage.rows], mixed)
+        on[stage.rows] = wins & (z.abs() > zero)
     within = bool(((e >= -1e-12) & (e <= restriction.reach + 1e-9)).all())
-    pattern = int(restriction.base) ^ int(xor_active((z > restriction.zero)[:, None], restriction.key)[0])
+    pattern = int(restriction.base) ^ int(xor_active(on[:, None], restriction.key)[0])
     return restriction.output_affine @ x + restriction.output_coupling @ e, pattern % 2**64, within
 
 
@@ -82,4 +93,4 @@ def test_a_generic_network_has_no_twins() -> None:
 def test_too_many_units_are_reported() -> None:
     case = CASE["mlp-50-50"]
     with pytest.raises(TooManyUnits):
-        restrict(case.program, case.plane().rows(case.window().center, 1.0), corners(), max_units=3)
+        restrict(case.program, case.plane().rows(case.window().center, 1.0), corners(), zeros("mlp-50-50"), max_units=3)

@@ -18,12 +18,16 @@ from lrviz.engine.knots import Knots, TooManyKnots, find_knots
 from lrviz.engine.tiles import CUT, work_off
 from lrviz.errors import InvalidPlane
 from lrviz.geometry.plane import Segment
+from lrviz.network.maxima import find_winners
 from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
 from lrviz.results.pieces import PathPieces, Pieces
 
 _PROBES = 16
 """Points on each segment whose patterns tell beforehand about how many knots there are."""
+
+_NUM_REFERENCES = 16
+"""At most about this many points of a path tell how large the terms of every unit are."""
 
 _SURPLUS = 4
 """A stretch that holds this many times more knots than planned is halved."""
@@ -158,13 +162,14 @@ def _find(
 def _explore(program: Program, points: torch.Tensor, progress: Progress, check: Callable[[], None]) -> list[_Found]:
     """The knots of the whole path, or of what was reached when it was cancelled, in order."""
     max_knots = _max_knots(program)
+    zeros = program.zeros(points[:: len(points) // _NUM_REFERENCES + 1])
 
     def step(stretch: _Stretch) -> tuple[list[_Stretch], list[_Found]]:
         check()
         position = torch.as_tensor(stretch.position, device=points.device)
         inputs = _inputs_at(points[stretch.first :], position)
         try:
-            knots = find_knots(program, inputs, position, CUT, _SURPLUS * max_knots, check)
+            knots = find_knots(program, inputs, position, zeros, CUT, _SURPLUS * max_knots, check)
         except TooManyKnots:
             return stretch.halves(), []
         return [], [_Found.of(stretch, knots)]
@@ -172,7 +177,7 @@ def _explore(program: Program, points: torch.Tensor, progress: Progress, check: 
     found: list[_Found] = []
     done, number = 0.0, 0
     try:
-        stretches = _plan(program, points, max_knots, check)
+        stretches = _plan(program, points, zeros, max_knots, check)
         for part in work_off(stretches[::-1], step, 1 if program.device.type == "cuda" else THREADS):
             found.append(part)
             done, number = done + part.stretch.end - part.stretch.start, number + len(part.pattern)
@@ -188,12 +193,18 @@ def _max_knots(program: Program) -> int:
     return max(64, min(4096, (2**27 if program.device.type == "cuda" else 2**21) // largest))
 
 
-def _plan(program: Program, points: torch.Tensor, max_knots: int, check: Callable[[], None]) -> list[_Stretch]:
+def _plan(
+    program: Program,
+    points: torch.Tensor,
+    zeros: list[torch.Tensor],
+    max_knots: int,
+    check: Callable[[], None],
+) -> list[_Stretch]:
     """Cut a path where a few probes say that the parts hold about equally many knots, in order."""
     position = torch.arange(_PROBES * (len(points) - 1) + 1, dtype=torch.float64, device=points.device) / _PROBES
     changes = torch.cat(
         [
-            _count_changes(program, _inputs_at(points, position[start : start + max_knots + 1]), check)
+            _count_changes(program, _inputs_at(points, position[start : start + max_knots + 1]), zeros, check)
             for start in range(0, len(position) - 1, max_knots)
         ]
     )
@@ -210,17 +221,20 @@ def _inputs_at(points: torch.Tensor, position: torch.Tensor) -> Float[torch.Tens
     return torch.lerp(points[segment], points[segment + 1], share)
 
 
-def _count_changes(program: Program, inputs: torch.Tensor, check: Callable[[], None]) -> torch.Tensor:
-    """How many units differ between successive inputs (n, *input_shape), as (n - 1,)."""
+def _count_changes(
+    program: Program, inputs: torch.Tensor, zeros: list[torch.Tensor], check: Callable[[], None]
+) -> torch.Tensor:
+    """How many ReLUs and maxima differ between successive inputs (n, *input_shape), as (n - 1,)."""
     total = torch.zeros(len(inputs) - 1, dtype=torch.int64, device=inputs.device)
 
-    def relu(layer: int, z: torch.Tensor) -> torch.Tensor:
+    def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
         check()
-        active = z > 0
-        total.add_((active[1:] != active[:-1]).sum(1))
-        return z.clamp(min=0)
+        entries = program.entries(layer)
+        value, state = (z.clamp(min=0), z > 0) if entries is None else find_winners(z, entries, zeros[layer])
+        total.add_((state[1:] != state[:-1]).sum(1))
+        return value
 
-    program.propagate(inputs, None, relu)
+    program.propagate(inputs, None, on_layer)
     return total
 
 
@@ -238,9 +252,9 @@ def _assemble(
     end_values = np.concatenate([part.values[1:] for part in found])
     last = found[-1]
     reached = last.stretch.first + last.stretch.end
-    # A cut between stretches is no breakpoint, unless a unit happens to change just there.
+    # A cut between stretches is no breakpoint, and nothing changes at some knots of maxima.
     real = np.ones(len(unit), dtype=bool)
-    real[1:] = (unit[1:] != CUT) | (pattern[1:] != pattern[:-1]) | (segment[1:] != segment[:-1])
+    real[1:] = (pattern[1:] != pattern[:-1]) | (segment[1:] != segment[:-1])
     bounds = np.searchsorted(segment, np.arange(segment[-1] + 2))
     pieces = []
     for index, (low, high) in enumerate(pairwise(bounds)):

@@ -10,7 +10,7 @@ import torch
 from lrviz.devices import choose_device
 from lrviz.engine.merge import Fragments, find_edges, merge_fragments
 from lrviz.engine.subdivide import Subdivision, subdivide
-from lrviz.engine.tiles import Limits, Part, Tile, explore_tiles
+from lrviz.engine.tiles import CUT, Limits, Part, Tile, explore_tiles
 from lrviz.geometry.cells import Cells, measure_cells
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
@@ -37,23 +37,6 @@ class _Found:
         cells = Fragments(count=none, start=points, unit=none, flip=ids, pattern=ids, area=np.zeros(0), centroid=points)
         return cls(cells=cells, bias=np.zeros((0, num_outputs)), slope=np.zeros((0, num_outputs, 2)))
 
-    def first(self, number: int) -> "_Found":
-        """The first cells only."""
-        cells, vertices = self.cells, self.cells.offsets[number]
-        return _Found(
-            cells=Fragments(
-                count=cells.count[:number],
-                start=cells.start[:vertices],
-                unit=cells.unit[:vertices],
-                flip=cells.flip[:vertices],
-                pattern=cells.pattern[:number],
-                area=cells.area[:number],
-                centroid=cells.centroid[:number],
-            ),
-            bias=self.bias[:number],
-            slope=self.slope[:number],
-        )
-
 
 def find_regions(
     program: Program,
@@ -71,7 +54,7 @@ def find_regions(
         program: The network.
         plane: The plane that holds the window.
         window: Where to look.
-        max_regions: Stop with what was found after this many cells; the result's status says so.
+        max_regions: Stop with what was found after this many regions; the result's status says so.
         device: Where to work; the GPU if there is one, else the CPU.
         progress: Called with the fraction of the area that is done and a short text.
         cancelled: Asked often; when it returns true, what was found so far is returned.
@@ -81,13 +64,15 @@ def find_regions(
 
     Raises:
         InvalidPlane: The plane's inputs do not have the network's shape.
+        InvalidWindow: The window is too small for its place.
     """
     began = time.perf_counter()
     plane.require_shape(program.input_shape)
+    plane.require_resolution(window)
     program = program.to(choose_device(device))
     check = stop_when(cancelled or never)
     found, status = _collect(program, plane, window, max_regions, progress or ignore, check)
-    return _assemble(program, window, found, status, began)
+    return _assemble(program, window, found, status, max_regions, began)
 
 
 def _collect(
@@ -96,18 +81,39 @@ def _collect(
     corners = torch.as_tensor((window.corners - window.center) / window.radius, device=program.device)
     whole = Part(corners=corners, labels=-1 - torch.arange(len(corners), device=program.device))
     rows = plane.rows(window.center, window.radius).to(program.device)
+    zeros = program.zeros(plane.embed(np.vstack([window.corners, window.center])).to(program.device))
     found: list[_Found] = []
-    total, done, area = 0, 0.0, window.area / window.radius**2
+
+    def solve(tile: Tile) -> _Found:
+        return _solve(tile, window, program, check)
+
+    counter, done, area = _Counter(), 0.0, window.area / window.radius**2
     try:
-        for part in explore_tiles(program, rows, whole, lambda tile: _solve(tile, window, program, check), check):
+        for part in explore_tiles(program, rows, whole, zeros, solve, check):
             found.append(part)
-            total, done = total + len(part), done + float(part.cells.area.sum()) / area
-            progress(min(done, 1.0), f"{total:,} regions")
-            if total > max_regions or (total == max_regions and done < 1 - 1e-9):
-                return [_concatenated(found).first(max_regions)], "max_regions"
+            number, done = counter.add(part.cells), done + float(part.cells.area.sum()) / area
+            progress(min(done, 1.0), f"{number:,} regions")
+            if number > max_regions or (number == max_regions and done < 1 - 1e-9):
+                return found, "max_regions"
     except Stopped:
         return found, "cancelled"
     return found, "complete"
+
+
+class _Counter:
+    """Counts the regions of tiles; those that reach beyond one tile are counted once."""
+
+    def __init__(self) -> None:
+        self.num_inside, self.across = 0, set[int]()
+
+    def add(self, cells: Fragments) -> int:
+        """Add the cells of a tile; the number of regions so far."""
+        is_cut = np.zeros(len(cells.count), dtype=bool)
+        is_cut[cells.owner[cells.unit == CUT]] = True
+        across = np.unique(cells.pattern[is_cut])
+        self.num_inside += len(np.setdiff1d(cells.pattern, across))
+        self.across.update(across.tolist())
+        return self.num_inside + len(self.across)
 
 
 def _solve(tile: Tile, window: Window, program: Program, check: Callable[[], None]) -> _Found:
@@ -153,15 +159,10 @@ def _concatenated(parts: list[_Found]) -> _Found:
     if len(parts) == 1:
         return parts[0]
     return _Found(
-        cells=_joined_cells([part.cells for part in parts]),
+        cells=Fragments.join([part.cells for part in parts]),
         bias=np.concatenate([part.bias for part in parts]),
         slope=np.concatenate([part.slope for part in parts]),
     )
-
-
-def _joined_cells(parts: list[Fragments]) -> Fragments:
-    names = ("count", "start", "unit", "flip", "pattern", "area", "centroid")
-    return Fragments(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 def _chosen_maps(found: list[_Found], chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -178,21 +179,27 @@ def _chosen_maps(found: list[_Found], chosen: np.ndarray) -> tuple[np.ndarray, n
     return bias, slope
 
 
-def _assemble(program: Program, window: Window, found: list[_Found], status: str, began: float) -> Regions:
+def _assemble(
+    program: Program, window: Window, found: list[_Found], status: str, max_regions: int, began: float
+) -> Regions:
     if not found:
         found = [_Found.nothing(program.num_outputs)]
-    merged, largest = merge_fragments(_joined_cells([part.cells for part in found]))
+    fragments = Fragments.join([part.cells for part in found])
+    merged, largest = merge_fragments(fragments)
+    if len(merged.count) > max_regions:
+        first = np.unique(fragments.pattern, return_index=True)[1]
+        kept = np.sort(np.argsort(first)[:max_regions])
+        merged, largest = merged.take(kept), largest[kept]
     bias, slope = _chosen_maps(found, largest)
     edges = find_edges(merged)
-    ends = np.stack([merged.start[edges.index], merged.end[edges.index]], 1)
-    unit = np.maximum(merged.unit[edges.index], -1)
+    ends, unit = edges.ends, edges.unit
     arrays = {
         "coordinates": window.center + window.radius * merged.start,
         "offsets": merged.offsets,
         "pattern": merged.pattern,
         "bias": bias,
         "slope": slope,
-        "area": merged.area * window.radius**2,
+        "area": merged.drawn_area * window.radius**2,
         "centroid": window.center + window.radius * merged.centroid,
         "edge_regions": edges.regions,
         "edge_unit": unit,

@@ -1,26 +1,30 @@
-"""From the cells of many tiles to regions: join what cuts separated, and find each region's neighbours."""
+"""From the cells of many tiles to regions: join what cuts separated, and find each region's neighbours.
+
+Regions are convex, so the parts of one region make up their convex hull, and two regions share at most one edge. Both
+are found by geometry: of several units that draw one line any may be named, and which one is up to rounding.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, UInt64
+from jaxtyping import Bool, Float, Int, UInt64
 from scipy.spatial import KDTree
 
 from lrviz.engine.tiles import CUT
+from lrviz.tolerance import TOLERANCE
 
-_TOUCHING = 1e-7
-"""Edges whose middles are this close, in local coordinates, may be two sides of one edge."""
+_NAMES = ("start", "unit", "flip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragments:
-    """Cells of several tiles, in the window's local coordinates.
+    """Convex cells of several tiles, in the window's local coordinates.
 
     Attributes:
         count: (N,) number of vertices.
-        start: (M, 2) vertices, cell after cell.
+        start: (M, 2) vertices, cell after cell, counter-clockwise.
         unit: (M,) unit that drew the edge behind each vertex; negative for the sides of the window, CUT for cuts.
-        flip: (M,) XOR between the patterns on the two sides of the edge.
+        flip: (M,) XOR between the patterns on the two sides of the edge, where it is known beforehand, else 0.
         pattern: (N,) pattern ids.
         area: (N,).
         centroid: (N, 2).
@@ -35,22 +39,48 @@ class Fragments:
     centroid: Float[np.ndarray, "N 2"]
 
     @property
-    def offsets(self) -> np.ndarray:
+    def offsets(self) -> Int[np.ndarray, "N_plus_1"]:
         """(N + 1,) where the vertices of each cell start."""
         return np.concatenate([[0], np.cumsum(self.count)])
 
     @property
-    def end(self) -> np.ndarray:
+    def end(self) -> Float[np.ndarray, "M 2"]:
         """(M, 2) the far end of every edge."""
-        offsets = self.offsets
-        following = np.arange(1, len(self.start) + 1)
-        following[offsets[1:] - 1] = offsets[:-1]
-        return self.start[following]
+        return self.start[next_vertex(self.offsets)]
 
     @property
-    def owner(self) -> np.ndarray:
+    def owner(self) -> Int[np.ndarray, "M"]:
         """(M,) the cell of every edge."""
         return np.repeat(np.arange(len(self.count)), self.count)
+
+    @property
+    def drawn_area(self) -> Float[np.ndarray, "N"]:
+        """(N,) areas of the polygons with their vertices as they are rounded; `area` where that leaves nothing."""
+        local = self.start - np.repeat(
+            self.start[self.offsets[:-1][self.count > 0]], self.count[self.count > 0], axis=0
+        )
+        cross = _cross(local, local[next_vertex(self.offsets)])
+        drawn = np.bincount(self.owner, cross, len(self.count)) / 2
+        return np.where(drawn > 0, drawn, self.area)
+
+    def take(self, cells: Int[np.ndarray, "n"]) -> "Fragments":
+        """Some of the cells, in the given order."""
+        count, first = self.count[cells], self.offsets[cells]
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        vertices = np.repeat(first, count) + within
+        return Fragments(
+            count=count,
+            pattern=self.pattern[cells],
+            area=self.area[cells],
+            centroid=self.centroid[cells],
+            **{name: getattr(self, name)[vertices] for name in _NAMES},
+        )
+
+    @classmethod
+    def join(cls, parts: "list[Fragments]") -> "Fragments":
+        """All cells of several sets, in order."""
+        names = ("count", *_NAMES, "pattern", "area", "centroid")
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,128 +89,317 @@ class Edges:
 
     Attributes:
         regions: (E, 2) the regions on its sides, -1 for outside.
-        index: (E,) the place of the edge among the fragments' directed edges.
+        unit: (E,) the unit that drew it, -1 for the border.
+        ends: (E, 2, 2) its two ends, in the window's local coordinates.
     """
 
     regions: Int[np.ndarray, "E 2"]
-    index: Int[np.ndarray, "E"]
+    unit: Int[np.ndarray, "E"]
+    ends: Float[np.ndarray, "E 2 2"]
 
 
-def merge_fragments(fragments: Fragments) -> tuple[Fragments, np.ndarray]:
-    """Join cells of equal pattern: they are parts of one convex region that cuts separated.
+def next_vertex(offsets: Int[np.ndarray, "N_plus_1"]) -> Int[np.ndarray, "M"]:
+    """For every vertex of ragged polygons, the index of the one that follows it around its polygon."""
+    following = np.arange(1, offsets[-1] + 1)
+    filled = offsets[1:] > offsets[:-1]
+    following[offsets[1:][filled] - 1] = offsets[:-1][filled]
+    return following
+
+
+# --- joining ---------------------------------------------------------------------------------------------------------
+
+
+def merge_fragments(fragments: Fragments) -> tuple[Fragments, Int[np.ndarray, "R"]]:
+    """Join the cells of equal pattern to the convex hull of their vertices.
+
+    Where the parts that were found do not fill their hull, because others were not found, the largest part stands
+    alone.
 
     Returns:
         One cell per pattern, sorted by pattern, and (R,) the index of the largest of its fragments.
     """
     order = np.lexsort((-fragments.area, fragments.pattern))
-    first = np.concatenate([[True], np.diff(fragments.pattern[order]) != 0]) if len(order) else np.zeros(0, bool)
-    starts = np.flatnonzero(first)
-    largest = order[starts]
-    sizes = np.diff(np.append(starts, len(order)))
-    group = np.empty(len(order), dtype=np.int64)
-    group[order] = np.repeat(np.arange(len(starts)), sizes)
+    is_first = np.ones(len(order), dtype=bool)
+    is_first[1:] = np.diff(fragments.pattern[order]) != 0
+    starts = np.flatnonzero(is_first)
+    largest, sizes = order[starts], np.diff(np.append(starts, len(order)))
+    chosen = fragments.take(largest)
+    several = np.flatnonzero(sizes > 1)
+    if not len(several):
+        return chosen, largest
+    group = np.full(len(order), -1)
+    group[order] = np.repeat(np.where(sizes > 1, np.cumsum(sizes > 1) - 1, -1), sizes)
+    parts = np.flatnonzero(group >= 0)
+    hulls, fits = _join_groups(fragments.take(parts), group[parts], chosen.pattern[several])
+    kept = np.ones(len(largest), dtype=bool)
+    kept[several[fits]] = False
+    both = Fragments.join([chosen.take(np.flatnonzero(kept)), hulls.take(np.flatnonzero(fits))])
+    return both.take(np.argsort(both.pattern)), largest
 
-    owner_group = group[fragments.owner]
-    single = sizes[owner_group] == 1
-    kept = np.flatnonzero(single)
-    whole = _Sides(
-        group=owner_group[kept],
-        rank=kept.astype(float),
-        start=fragments.start[kept],
-        unit=fragments.unit[kept],
-        flip=fragments.flip[kept],
+
+def _join_groups(
+    parts: Fragments, group: Int[np.ndarray, "N"], pattern: UInt64[np.ndarray, "G"]
+) -> tuple[Fragments, Bool[np.ndarray, "G"]]:
+    """The convex hulls of groups of cells, and which of them their cells fill."""
+    number, owner = len(pattern), group[parts.owner]
+    weight = 1 / np.bincount(owner, minlength=number)[owner]
+    middle = np.stack([np.bincount(owner, weight * parts.start[:, axis], number) for axis in (0, 1)], 1)
+    area = np.bincount(group, parts.area, number)
+    kept = _hull(parts.start, owner, middle, area)
+    count = np.bincount(owner[kept], minlength=number)
+    start = parts.start[kept]
+    unit, flip = _name_sides(parts, owner, start, count, middle)
+    moments = np.stack([np.bincount(group, parts.area * parts.centroid[:, axis], number) for axis in (0, 1)], 1)
+    following = next_vertex(np.concatenate([[0], np.cumsum(count)]))
+    local = start - middle[owner[kept]]
+    cross = local[:, 0] * local[following, 1] - local[:, 1] * local[following, 0]
+    hull_area = np.bincount(owner[kept], cross, number) / 2
+    hulls = Fragments(
+        count=count,
+        start=start,
+        unit=unit,
+        flip=flip,
+        pattern=pattern,
+        area=hull_area,
+        centroid=moments / area[:, None],
     )
-    joined = _join_sides(fragments, np.flatnonzero(~single & (fragments.unit != CUT)), owner_group)
-    sides = whole.followed_by(joined).sorted()
-    area = _sum_by(group, fragments.area, len(starts))
-    moments = [_sum_by(group, fragments.area * fragments.centroid[:, axis], len(starts)) for axis in (0, 1)]
-    return Fragments(
-        count=np.bincount(sides.group, minlength=len(starts)),
-        start=sides.start,
-        unit=sides.unit,
-        flip=sides.flip,
-        pattern=fragments.pattern[largest],
-        area=area,
-        centroid=np.stack(moments, 1) / area[:, None],
-    ), largest
+    return hulls, np.abs(hull_area - area) <= 10 * TOLERANCE.joined * area
 
 
-def _sum_by(group: np.ndarray, values: np.ndarray, number: int) -> np.ndarray:
-    return np.bincount(group, values, number).astype(float)
+def _hull(
+    points: Float[np.ndarray, "M 2"],
+    owner: Int[np.ndarray, "M"],
+    middle: Float[np.ndarray, "G 2"],
+    area: Float[np.ndarray, "G"],
+) -> Int[np.ndarray, "H"]:
+    """Which points of each group are corners of its hull, group by group, counter-clockwise.
+
+    Sorted by their angle around a point inside, all that turn the wrong way, or hardly turn, are left out until none
+    is left.
+    """
+    local = points - middle[owner]
+    order = np.lexsort((np.arctan2(local[:, 1], local[:, 0]), owner))
+    while True:
+        place, group = local[order], owner[order]
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=len(middle)))])
+        following = next_vertex(offsets)
+        previous = np.empty_like(following)
+        previous[following] = np.arange(len(following))
+        into, out = place - place[previous], place[following] - place
+        chord = place[following] - place[previous]
+        turn = into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0]
+        least = np.minimum(TOLERANCE.straight * np.hypot(*chord.T), TOLERANCE.joined * area[group])
+        repeated = np.hypot(*out.T) <= np.minimum(TOLERANCE.repeated, TOLERANCE.joined * np.sqrt(area[group]))
+        drop = repeated if repeated.any() else turn <= least
+        if not drop.any():
+            return order
+        order = order[~drop]
+
+
+def _name_sides(
+    parts: Fragments,
+    owner: Int[np.ndarray, "M"],
+    corners: Float[np.ndarray, "H 2"],
+    count: Int[np.ndarray, "G"],
+    middle: Float[np.ndarray, "G 2"],
+) -> tuple[np.ndarray, np.ndarray]:
+    """The unit and flip of every side of hulls: those of the longest side of a cell that lies on it; CUT for none."""
+    unit, flip = np.full(len(corners), CUT), np.zeros(len(corners), dtype=np.uint64)
+    offsets = np.concatenate([[0], np.cumsum(count)])
+    side = corners[next_vertex(offsets)] - corners
+    drawn = np.flatnonzero(parts.unit != CUT)
+    start, end = parts.start[drawn], parts.end[drawn]
+    first, size = offsets[owner[drawn]], count[owner[drawn]]
+    pair = np.repeat(np.arange(len(drawn)), size)
+    place = np.repeat(first, size) + np.arange(len(pair)) - np.repeat(np.cumsum(size) - size, size)
+    length = np.maximum(np.hypot(*side.T), np.finfo(float).tiny)[place]
+    offsets_from_line = [np.abs(_cross(side[place], point[pair] - corners[place])) / length for point in (start, end)]
+    along = np.einsum("nd,nd->n", end[pair] - start[pair], side[place]) / length
+    fits = (along > 0) & (np.maximum(*offsets_from_line) <= TOLERANCE.straight)
+    pair, place, along = pair[fits], place[fits], along[fits]
+    order = np.lexsort((along, place))
+    longest = order[np.append(np.diff(place[order]) != 0, np.ones(min(len(order), 1), dtype=bool))]
+    unit[place[longest]], flip[place[longest]] = parts.unit[drawn[pair[longest]]], parts.flip[drawn[pair[longest]]]
+    return unit, flip
+
+
+def _cross(one: Float[np.ndarray, "n 2"], two: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n"]:
+    return one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]
+
+
+# --- neighbours ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sides:
-    """Directed sides of polygons: to which polygon each belongs, and its place in counter-clockwise order."""
+    """Directed sides of polygons, their owner on the left."""
 
-    group: np.ndarray
-    rank: np.ndarray
-    start: np.ndarray
-    unit: np.ndarray
-    flip: np.ndarray
+    owner: Int[np.ndarray, "n"]
+    start: Float[np.ndarray, "n 2"]
+    end: Float[np.ndarray, "n 2"]
+    unit: Int[np.ndarray, "n"]
 
-    def followed_by(self, other: "_Sides") -> "_Sides":
-        names = ("group", "rank", "start", "unit", "flip")
-        return _Sides(**{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names})
+    def __len__(self) -> int:
+        return len(self.owner)
 
-    def sorted(self) -> "_Sides":
-        order = np.lexsort((self.rank, self.group))
-        names = ("group", "rank", "start", "unit", "flip")
-        return _Sides(**{name: getattr(self, name)[order] for name in names})
+    def __getitem__(self, index: np.ndarray) -> "_Sides":
+        return _Sides(owner=self.owner[index], start=self.start[index], end=self.end[index], unit=self.unit[index])
 
+    @property
+    def length(self) -> Float[np.ndarray, "n"]:
+        return np.hypot(*(self.end - self.start).T)
 
-def _join_sides(fragments: Fragments, chosen: np.ndarray, group: np.ndarray) -> _Sides:
-    """Chain the parts of every side: all edges of a convex region that one unit drew lie on one line."""
-    chosen = chosen[np.lexsort((fragments.unit[chosen], group[chosen]))]
-    start, end = fragments.start[chosen], fragments.end[chosen]
-    unit, owner = fragments.unit[chosen], group[chosen]
-    new = np.concatenate([[True], (np.diff(unit) != 0) | (np.diff(owner) != 0)]) if len(chosen) else np.zeros(0, bool)
-    run, first = np.cumsum(new) - 1, np.flatnonzero(new)
-    direction = np.add.reduceat(end - start, first) if len(first) else np.zeros((0, 2))
-    along = np.einsum("nd,nd->n", start, direction[run])
-    order = np.lexsort((along, run))
-    last = np.append(first[1:], len(chosen)) - 1 if len(first) else first
-    start, end = start[order][first], end[order][last]
-    owner, unit, flip = owner[first], unit[first], fragments.flip[chosen][first]
-    middle = (start + end) / 2
-    sizes = np.maximum(np.bincount(owner), 1)
-    center = np.stack([_sum_by(owner, middle[:, axis], len(sizes)) / sizes for axis in (0, 1)], 1)
-    around = middle - center[owner]
-    return _Sides(group=owner, rank=np.arctan2(around[:, 1], around[:, 0]), start=start, unit=unit, flip=flip)
+    def paired_with(self, other: "_Sides") -> Edges:
+        """Edges between sides that lie on each other."""
+        return Edges(
+            regions=np.stack([self.owner, other.owner], 1),
+            unit=np.where(self.unit >= 0, self.unit, np.maximum(other.unit, -1)),
+            ends=np.stack([self.start, self.end], 1),
+        )
+
+    def as_border(self) -> Edges:
+        """Edges with nothing behind them."""
+        outside = np.full(len(self), -1)
+        return Edges(regions=np.stack([self.owner, outside], 1), unit=outside, ends=np.stack([self.start, self.end], 1))
 
 
 def find_edges(cells: Fragments) -> Edges:
-    """Find the neighbour behind every edge by its pattern; where that fails, by position.
+    """Find what lies behind every side: by pattern where that is confirmed by position, else by position alone.
 
     Args:
         cells: One cell per pattern, sorted by pattern.
     """
-    owner, inner = cells.owner, np.flatnonzero((cells.unit >= 0) | (cells.unit == CUT))
-    target = cells.pattern[owner[inner]] ^ cells.flip[inner]
-    place = np.minimum(np.searchsorted(cells.pattern, target), max(len(cells.pattern) - 1, 0))
-    found = (cells.pattern[place] == target) & (cells.unit[inner] >= 0) if len(inner) else np.zeros(0, bool)
-    neighbour = np.full(len(owner), -1, dtype=np.int64)
-    neighbour[inner[found]] = place[found]
-    lost = inner[~found]
+    sides = _Sides(owner=cells.owner, start=cells.start, end=cells.end, unit=cells.unit)
+    inner = np.flatnonzero((cells.unit >= 0) | (cells.unit == CUT))
+    partner = _partners_by_pattern(cells, sides, inner)
+    lost = inner[partner[inner] < 0]
     if len(lost):
-        neighbour[lost] = _match_by_position(cells, lost, owner)
-    pair = np.sort(np.stack([owner, neighbour], 1), 1)
-    twosided = np.flatnonzero(neighbour >= 0)
-    _, unique = np.unique(pair[twosided, 0] * len(cells.count) + pair[twosided, 1], return_index=True)
-    index = np.sort(np.concatenate([twosided[unique], np.flatnonzero(neighbour < 0)]))
-    return Edges(regions=np.stack([owner, neighbour], 1)[index], index=index)
+        partner[lost] = _partners_by_position(sides[lost], lost)
+    one = np.flatnonzero(partner >= 0)
+    one = one[sides.owner[one] < sides.owner[partner[one]]]
+    border = np.ones(len(sides), dtype=bool)
+    border[inner] = False
+    parts = [sides[one].paired_with(sides[partner[one]]), sides[np.flatnonzero(border)].as_border()]
+    lost = inner[partner[inner] < 0]
+    if len(lost):
+        parts += _match_parts(sides[lost])
+    return _one_edge_a_pair(Edges(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in _EDGE_NAMES}))
 
 
-def _match_by_position(cells: Fragments, lost: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Neighbours (n,) across edges whose two sides changed by more than one unit, or -1."""
-    middle = (cells.start[lost] + cells.end[lost]) / 2
-    result = np.full(len(lost), -1, dtype=np.int64)
-    distances, nearest = KDTree(middle).query(middle, k=min(4, len(lost)))
-    nearest, distances = nearest.reshape(len(lost), -1), distances.reshape(len(lost), -1)
-    direction = cells.end[lost] - cells.start[lost]
-    for column in range(nearest.shape[1]):
-        other = nearest[:, column]
-        opposite = np.einsum("nd,nd->n", direction, direction[other]) < 0
-        fits = (result < 0) & (distances[:, column] < _TOUCHING) & opposite & (owner[lost] != owner[lost[other]])
-        result[fits] = owner[lost[other[fits]]]
-    return result
+_EDGE_NAMES = ("regions", "unit", "ends")
+
+
+def _partners_by_pattern(cells: Fragments, sides: _Sides, inner: np.ndarray) -> Int[np.ndarray, "n"]:
+    """For every side the side that lies on it, found by the pattern that its unit's key predicts; -1 if not found."""
+    partner, number = np.full(len(sides), -1), len(cells.count)
+    known = inner[(cells.unit[inner] >= 0) & (cells.flip[inner] != 0)]
+    if not len(known):
+        return partner
+    target = cells.pattern[sides.owner[known]] ^ cells.flip[known]
+    place = np.minimum(np.searchsorted(cells.pattern, target), number - 1)
+    found = cells.pattern[place] == target
+    known, place = known[found], place[found]
+    here, back = sides.owner[known] * number + place, place * number + sides.owner[known]
+    order = np.argsort(here, kind="stable")
+    match = order[np.minimum(np.searchsorted(here[order], back), len(order) - 1)] if len(order) else order
+    fits = (here[match] == back) & _lie_on_each_other(sides[known], sides[known[match]], TOLERANCE.touching)
+    one, two = known[fits], known[match[fits]]
+    partner[one] = two
+    mutual = partner[partner[one]] == one
+    partner[one[~mutual]] = -1
+    return partner
+
+
+def _lie_on_each_other(one: _Sides, two: _Sides, tolerance: float | np.ndarray) -> Bool[np.ndarray, "n"]:
+    gap = np.maximum(np.hypot(*(one.start - two.end).T), np.hypot(*(one.end - two.start).T))
+    return gap <= tolerance
+
+
+def _partners_by_position(sides: _Sides, index: np.ndarray) -> Int[np.ndarray, "n"]:
+    """The same by position: the side nearest to each one that runs back along it; -1 if there is none."""
+    middle, length = (sides.start + sides.end) / 2, sides.length
+    partner = np.full(len(sides), -1)
+    if len(sides) < 2:
+        return partner
+    nearest = KDTree(middle).query(middle, k=min(5, len(sides)))[1][:, 1:]
+    slack = np.minimum(TOLERANCE.touching, length / 8)
+    for column in nearest.T:
+        fits = (partner < 0) & (sides.owner != sides.owner[column])
+        partner[fits & _lie_on_each_other(sides, sides[column], slack)] = column[
+            fits & _lie_on_each_other(sides, sides[column], slack)
+        ]
+    matched = np.flatnonzero(partner >= 0)
+    partner[matched[partner[partner[matched]] != matched]] = -1
+    return np.where(partner >= 0, index[partner], -1)
+
+
+def _match_parts(sides: _Sides) -> list[Edges]:
+    """Edges between sides that lie on each other in part, and what of the sides has nothing behind it.
+
+    The longer of two such sides has the middle of the shorter one, or of a part of it, within half its length.
+    """
+    middle, length = (sides.start + sides.end) / 2, sides.length
+    near = KDTree(middle).query_ball_point(middle, length * (0.5 + 1e-6) + np.median(length))
+    one = np.repeat(np.arange(len(sides)), [len(some) for some in near])
+    two = np.concatenate([np.asarray(some, dtype=np.int64) for some in near])
+    apart = (sides.owner[one] != sides.owner[two]) & (length[one] >= length[two])
+    one, two = one[apart], two[apart]
+    direction = (sides.end - sides.start) / np.maximum(length, np.finfo(float).tiny)[:, None]
+    opposite = np.einsum("nd,nd->n", direction[one], direction[two]) < 0
+    one, two = one[opposite], two[opposite]
+    low, high = (
+        np.einsum("nd,nd->n", point[two] - sides.start[one], direction[one]) for point in (sides.end, sides.start)
+    )
+    off = np.maximum(
+        *(np.abs(_cross(direction[one], point[two] - sides.start[one])) for point in (sides.start, sides.end))
+    )
+    low, high = np.maximum(low, 0), np.minimum(high, length[one])
+    fits = (off <= 4 * TOLERANCE.straight) & (high - low > np.minimum(4 * TOLERANCE.straight, length[two] / 8))
+    one, two, low, high = one[fits], two[fits], low[fits], high[fits]
+    ends = sides.start[one][:, None] + direction[one][:, None] * np.stack([low, high], 1)[..., None]
+    shared = Edges(
+        regions=np.stack([sides.owner[one], sides.owner[two]], 1),
+        unit=np.where(sides.unit[one] >= 0, sides.unit[one], np.maximum(sides.unit[two], -1)),
+        ends=ends,
+    )
+    covered = [*zip(one, ends[:, 0], ends[:, 1], strict=True), *zip(two, ends[:, 1], ends[:, 0], strict=True)]
+    return [shared, _uncovered(sides, direction, length, covered)]
+
+
+def _uncovered(sides: _Sides, direction: np.ndarray, length: np.ndarray, covered: list) -> Edges:
+    """The parts of sides that no other side covers, as border."""
+    spans: dict[int, list[tuple[float, float]]] = {side: [] for side in range(len(sides))}
+    for side, start, end in covered:
+        spans[side].append(
+            (float((start - sides.start[side]) @ direction[side]), float((end - sides.start[side]) @ direction[side]))
+        )
+    owner, ends = [], []
+    for side, parts in spans.items():
+        reached = 0.0
+        for low, high in [*sorted(parts), (float(length[side]), float(length[side]))]:
+            if low - reached > min(8 * TOLERANCE.straight, length[side] / 4) or not parts:
+                owner.append(side)
+                ends.append(sides.start[side] + np.outer([reached, low], direction[side]))
+            reached = max(reached, high)
+    index, outside = np.array(owner, dtype=np.int64), np.full(len(owner), -1)
+    return Edges(
+        regions=np.stack([sides.owner[index], outside], 1),
+        unit=outside,
+        ends=np.array(ends).reshape(-1, 2, 2),
+    )
+
+
+def _one_edge_a_pair(edges: Edges) -> Edges:
+    """Put the edges of a pair of regions together: two convex regions share one straight edge."""
+    low, high = np.sort(edges.regions, 1).T
+    key = np.where(low >= 0, low * (edges.regions.max(initial=0) + 1) + high, -1 - np.arange(len(low)))
+    _, first, group = np.unique(key, return_index=True, return_inverse=True)
+    if len(first) == len(key):
+        return edges
+    ends = edges.ends[first]
+    for extra in np.setdiff1d(np.arange(len(key)), first):
+        pair = ends[group[extra]]
+        points, along = np.concatenate([pair, edges.ends[extra]]), pair[1] - pair[0]
+        place = points @ along
+        ends[group[extra]] = points[[place.argmin(), place.argmax()]]
+    return Edges(regions=edges.regions[first], unit=edges.unit[first], ends=ends)

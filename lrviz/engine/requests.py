@@ -28,7 +28,7 @@ from lrviz.results.regions import Regions
 from lrviz.results.samples import Samples
 from lrviz.results.store import Store
 
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 """Part of every key; raised when the engine finds other numbers, so that older results are not shown."""
 
 HOPELESS_FACTOR = 10

@@ -1,71 +1,85 @@
-"""The network restricted to a window: a small network of the units that change sign in it.
+"""The network restricted to a window: a small network of the units that change in it.
 
-Over a window most units are always on or always off. For an unstable unit with bounds [l, h] on its pre-activation z,
-relu(z) = m z + e with m = h / (h - l), and the remainder e = relu(z) - m z lies in [0, -m l]. This is an exact rewrite,
-and the range of e bounds what the unit adds to later ones. Pre-activations and outputs become affine functions of the
-window's coordinates and of the remainders of earlier unstable units, and nothing else is left of the network.
+Over a window most units are always on or always off, and most maxima have one winner. For an unstable ReLU with bounds
+[l, h] on its pre-activation z, relu(z) = m z + e with m = h / (h - l), and the remainder e = relu(z) - m z lies in
+[0, -m l]. An unstable maximum of the rows z_i is written likewise, as sum of m_i z_i + e with weights m_i that add up
+to 1. This is an exact rewrite, and the range of e bounds what it adds to later rows. Rows and outputs become affine
+functions of the window's coordinates and of the remainders of earlier layers, and nothing else is left of the network.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from lrviz.network.program import Program, xor_active
 from lrviz.tolerance import TOLERANCE
+
+_BLOCK = 2**22
+"""Numbers that are worked on at once where many maxima are compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One layer of a restriction.
+
+    Attributes:
+        rows: Its rows.
+        remainders: Its remainders: one for each row of a layer of ReLUs, one for all the rows of each maximum.
+        is_maximum: Whether it takes maxima.
+    """
+
+    rows: slice
+    remainders: slice
+    is_maximum: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restriction:
     """A network restricted to a window of dimension d, over local coordinates x.
 
-    Unit j has the pre-activation z_j = affine[j] @ (1, x) + coupling[j] @ e, where e_k = relu(z_k) - mix[k] z_k; the
-    outputs are output_affine @ (1, x) + output_coupling @ e. `coupling` is zero but for earlier layers.
+    Row j is affine[j] @ (1, x) + coupling[j] @ e: the pre-activation of a ReLU, or an entry of a maximum that may win.
+    The outputs are output_affine @ (1, x) + output_coupling @ e. `coupling` is zero but for earlier layers.
 
     Attributes:
-        affine: (U, 1 + d).
-        coupling: (U, U).
-        mix: (U,) the share m of z that was taken out of relu(z).
-        reach: (U,) upper bound of the remainder e.
-        unit: (U,) index of each unit in the whole network.
-        key: (U,) random 64-bit key of each unit.
-        scale: (U,) largest pre-activation of the unit's layer in the first window that the network was restricted to:
-            what rounding errors are relative to, however small the window becomes.
-        layers: Where each layer starts among the U units, and U.
+        affine: (R, 1 + d).
+        coupling: (R, U) for U remainders e.
+        mix: (R,) the share m of each row that was taken out of the ReLU or the maximum.
+        reach: (U,) upper bound of each remainder.
+        owner: (R,) the remainder that each row belongs to, ascending.
+        unit: (R,) index of each row among all units of the network.
+        key: (R,) random 64-bit key of each row.
+        zero: (R,) values up to here are rounding errors, in the first window that the network was restricted to.
+        stages: The layers in order.
         output_affine: (K, 1 + d).
         output_coupling: (K, U).
-        base: Pattern id of the units that are active in the whole window, a scalar tensor.
+        base: Pattern id of what is the same in the whole window, a scalar tensor.
     """
 
-    affine: Float[torch.Tensor, "U D"]
-    coupling: Float[torch.Tensor, "U U"]
-    mix: Float[torch.Tensor, "U"]
+    affine: Float[torch.Tensor, "R D"]
+    coupling: Float[torch.Tensor, "R U"]
+    mix: Float[torch.Tensor, "R"]
     reach: Float[torch.Tensor, "U"]
-    unit: Int[torch.Tensor, "U"]
-    key: Int[torch.Tensor, "U"]
-    scale: Float[torch.Tensor, "U"]
-    layers: tuple[int, ...]
+    owner: Int[torch.Tensor, "R"]
+    unit: Int[torch.Tensor, "R"]
+    key: Int[torch.Tensor, "R"]
+    zero: Float[torch.Tensor, "R"]
+    stages: tuple[Stage, ...]
     output_affine: Float[torch.Tensor, "K D"]
     output_coupling: Float[torch.Tensor, "K U"]
     base: Int[torch.Tensor, ""]
 
     @property
     def num_units(self) -> int:
-        """Number of units that may change sign in the window."""
+        """Number of rows: ReLUs that may change sign in the window, and entries that may win."""
         return len(self.unit)
 
     @property
-    def zero(self) -> Float[torch.Tensor, "U"]:
-        """(U,) values of a unit up to here are rounding errors: it is not active."""
-        return TOLERANCE.rounding * self.scale
-
-    @property
-    def noise(self) -> Float[torch.Tensor, "U"]:
-        """(U,) values of a unit up to here cannot split a cell."""
-        terms = self.affine.abs().sum(1) + self.coupling.abs() @ self.reach
-        return 2 * self.zero + TOLERANCE.crossing * terms
+    def terms(self) -> Float[torch.Tensor, "R"]:
+        """(R,) how large the terms are that each row is summed from in this window."""
+        return self.affine.abs().sum(1) + self.coupling.abs() @ self.reach
 
     def shrink(self, frame: Float[torch.Tensor, "D D"], corners: Float[torch.Tensor, "C D"]) -> "Restriction":
         """Restrict again, to a smaller window.
@@ -76,96 +90,246 @@ class Restriction:
         """
         builder = _Builder(corners)
         dimension, affine = frame.shape[1], self.affine @ frame
-        remainders = self.affine.new_zeros(self.num_units, dimension + self.num_units)
-        for start, end in zip(self.layers[:-1], self.layers[1:], strict=True):
-            used = dimension + builder.num_units
-            rows = self.coupling[start:end, :start] @ remainders[:start, :used]
-            rows[:, :dimension] += affine[start:end]
-            mix, kept = builder.add_layer(rows.T, self.unit[start:end], self.key[start:end], self.scale[start:end])
-            remainders[start:end, :used] = (mix - self.mix[start:end])[:, None] * rows
-            remainders[start + kept, used + torch.arange(len(kept), device=kept.device)] = 1.0
-        output = self.output_coupling @ remainders[:, : dimension + builder.num_units]
+        remainders = self.affine.new_zeros(len(self.reach), dimension + len(self.reach))
+        for stage in self.stages:
+            part, owned, used = stage.rows, stage.remainders, dimension + builder.num_remainders
+            rows = self.coupling[part, : owned.start] @ remainders[: owned.start, :used]
+            rows[:, :dimension] += affine[part]
+            layer = _Rows(rows.T, self.owner[part] - owned.start, self.unit[part], self.key[part], self.zero[part])
+            mix, kept = builder.add_maxima(layer) if stage.is_maximum else builder.add_relus(layer)
+            changed = (mix - self.mix[part])[:, None] * rows
+            if stage.is_maximum:
+                remainders[owned, :used].index_add_(0, layer.owner, changed)
+            else:
+                remainders[owned, :used] = changed
+            remainders[owned.start + kept, used + torch.arange(len(kept), device=kept.device)] = 1.0
+        output = self.output_coupling @ remainders[:, : dimension + builder.num_remainders]
         output[:, :dimension] += self.output_affine @ frame
         return builder.finish(output.T, self.base)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Some rows of a layer. Columns of `values` are rows of the restriction, its rows coordinates and remainders."""
+
+    values: torch.Tensor
+    owner: torch.Tensor
+    unit: torch.Tensor
+    key: torch.Tensor
+    zero: torch.Tensor
+
+    def __getitem__(self, index: torch.Tensor) -> "_Rows":
+        parts = (getattr(self, name)[index] for name in ("owner", "unit", "key", "zero"))
+        return _Rows(self.values[:, index], *parts)
+
+
 @dataclass(slots=True)
 class _Builder:
-    """Collects the unstable units layer by layer. Columns of `rows` are units, its rows coordinates and remainders."""
+    """Collects the unstable rows layer by layer."""
 
     corners: torch.Tensor
-    num_units: int = 0
-    parts: list[dict[str, torch.Tensor]] = field(default_factory=list)
+    num_rows: int = 0
+    num_remainders: int = 0
+    rows: list[_Rows] = field(default_factory=list)
+    mix: list[torch.Tensor] = field(default_factory=list)
+    reach: list[torch.Tensor] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list)
     base: list[torch.Tensor] = field(default_factory=list)
 
-    def add_layer(
-        self, rows: torch.Tensor, unit: torch.Tensor, key: torch.Tensor, scale: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Bound the units of a layer; return their mix (n,) and the indices of those that stay unstable.
+    def add_relus(self, layer: _Rows) -> tuple[torch.Tensor, torch.Tensor]:
+        """Bound the ReLUs of a layer; return their mix (n,) and the indices of those that stay unstable.
 
-        A unit that is never negative but may be zero on a whole cell counts as unstable: there it is not active.
+        A ReLU that is never negative but may be zero on a whole cell counts as unstable: there it is not active.
         """
-        low, high = self._bounds(rows)
-        if scale is None:
-            scale = torch.maximum(high, -low).max().expand(len(unit))
-        zero = TOLERANCE.rounding * scale
-        off, on = high <= zero, low > zero
+        low, high = self.bounds(layer.values)
+        off, on = high <= layer.zero, low > layer.zero
         mix = torch.where(off, 0.0, torch.where(on, 1.0, (high / (high - low)).clamp(0, 1)))
         kept = (~(off | on)).nonzero()[:, 0]
-        self.base.append(xor_active(on[:, None], key)[0])
-        self.parts.append(
-            {
-                "rows": rows[:, kept],
-                "mix": mix[kept],
-                "reach": (-mix * low)[kept].clamp(min=0),
-                "unit": unit[kept],
-                "key": key[kept],
-                "scale": scale[kept],
-            }
-        )
-        self.num_units += len(kept)
+        self.base.append(xor_active(on[:, None], layer.key)[0])
+        reach = (-mix * low)[kept].clamp(min=0)
+        self._keep(layer[kept], mix[kept], reach, torch.arange(len(kept), device=kept.device), is_maximum=False)
         return mix, kept
 
-    def _bounds(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def add_maxima(self, layer: _Rows) -> tuple[torch.Tensor, torch.Tensor]:
+        """Bound the maxima of a layer; return the mix (n,) of their rows and the indices of those that stay unstable.
+
+        A row that always loses is dropped, and so is one that is the same everywhere as an earlier row. A maximum
+        with one row left counts as unstable if it may be zero on a whole cell: there it has no winner.
+        """
+        groups = self.settle(layer)
+        mix = layer.values.new_zeros(len(layer.unit))
+        mix[groups.reference] = 1.0
+        reach = groups.reach.clone()
+        pair = (groups.count == 2).nonzero()[:, 0]
+        one, two = groups.first_two(pair)
+        low, high = self.bounds(layer.values[:, two] - layer.values[:, one])
+        share = (high / (high - low).clamp(min=1e-300)).clamp(0, 1)
+        mix[one], mix[two] = 1 - share, share
+        reach[pair] = (-share * low).clamp(min=0)
+        kept, place = (~groups.is_settled).nonzero()[:, 0], (~groups.is_settled).cumsum(0) - 1
+        chosen = (groups.is_candidate & ~groups.is_settled[layer.owner]).nonzero()[:, 0]
+        self._keep(layer[chosen], mix[chosen], reach[kept], place[layer.owner[chosen]], is_maximum=True)
+        return mix, kept
+
+    def settle(self, layer: _Rows) -> "_Groups":
+        """Compare the rows of maxima, and note the keys of those that have one winner in the whole window."""
+        groups = _Groups.of(layer, self)
+        self.base.append(xor_active(groups.is_certain[:, None], layer.key[groups.reference])[0])
+        return groups
+
+    def _keep(
+        self, rows: _Rows, mix: torch.Tensor, reach: torch.Tensor, owner: torch.Tensor, *, is_maximum: bool
+    ) -> None:
+        if not len(mix):
+            return
+        first, place = self.num_rows, self.num_remainders
+        self.num_rows, self.num_remainders = first + len(mix), place + len(reach)
+        self.rows.append(_Rows(rows.values, owner + place, rows.unit, rows.key, rows.zero))
+        self.mix.append(mix)
+        self.reach.append(reach)
+        span = slice(first, self.num_rows), slice(place, self.num_remainders)
+        self.stages.append(Stage(rows=span[0], remainders=span[1], is_maximum=is_maximum))
+
+    def bounds(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The least and the largest value of each column of rows in the window."""
         dimension = self.corners.shape[1]
         low, high = (self.corners @ rows[:dimension]).aminmax(dim=0)
-        for part in self.parts if self.num_units else ():
-            size = len(part["reach"])
-            terms = rows[dimension : dimension + size]
-            dimension += size
-            middle, spread = part["reach"] @ terms / 2, part["reach"] @ terms.abs() / 2
+        for reach in self.reach:
+            terms = rows[dimension : dimension + len(reach)]
+            dimension += len(reach)
+            middle, spread = reach @ terms / 2, reach @ terms.abs() / 2
             low, high = low + (middle - spread), high + (middle + spread)
         return low, high
 
+    def is_affine(self, rows: torch.Tensor, zero: torch.Tensor) -> torch.Tensor:
+        """Which columns of rows have no remainders but change over the window: they are zero on a line at most."""
+        dimension = self.corners.shape[1]
+        return (rows[1:dimension].abs().amax(0) > zero) & (rows[dimension:] == 0).all(0)
+
     def finish(self, output: torch.Tensor, base: torch.Tensor) -> Restriction:
-        dimension, total = self.corners.shape[1], self.corners.shape[1] + self.num_units
-        rows = (
-            torch.cat([_padded(part["rows"], total) for part in self.parts], 1).T
-            if self.parts
-            else (output.new_zeros(0, total))
-        )
+        dimension, total = self.corners.shape[1], self.corners.shape[1] + self.num_remainders
+        rows = [_padded(part.values, total) for part in self.rows]
+        joined = torch.cat(rows, 1).T if rows else output.new_zeros(0, total)
         output = _padded(output, total).T
         for extra in self.base:
             base = base ^ extra
-        starts = np.cumsum([0] + [len(part["unit"]) for part in self.parts if len(part["unit"])])
 
-        def joined(name: str, dtype: torch.dtype) -> torch.Tensor:
-            parts = [part[name] for part in self.parts]
-            return torch.cat(parts) if parts else torch.zeros(0, dtype=dtype, device=output.device)
+        def collected(parts: Sequence[torch.Tensor], dtype: torch.dtype) -> torch.Tensor:
+            return torch.cat(list(parts)) if parts else torch.zeros(0, dtype=dtype, device=output.device)
 
         return Restriction(
-            affine=rows[:, :dimension].contiguous(),
-            coupling=rows[:, dimension:].contiguous(),
-            mix=joined("mix", torch.float64),
-            reach=joined("reach", torch.float64),
-            unit=joined("unit", torch.int64),
-            key=joined("key", torch.int64),
-            scale=joined("scale", torch.float64),
-            layers=tuple(int(start) for start in starts),
+            affine=joined[:, :dimension].contiguous(),
+            coupling=joined[:, dimension:].contiguous(),
+            mix=collected(self.mix, torch.float64),
+            reach=collected(self.reach, torch.float64),
+            owner=collected([part.owner for part in self.rows], torch.int64),
+            unit=collected([part.unit for part in self.rows], torch.int64),
+            key=collected([part.key for part in self.rows], torch.int64),
+            zero=collected([part.zero for part in self.rows], torch.float64),
+            stages=tuple(self.stages),
             output_affine=output[:, :dimension].contiguous(),
             output_coupling=output[:, dimension:].contiguous(),
             base=base,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Groups:
+    """What is known of G maxima over a window, given their rows.
+
+    Attributes:
+        table: (G, n) the rows of each maximum, the first one repeated where there are fewer.
+        wins: (G, n) which of them may win.
+        is_candidate: (rows,) the same for each row.
+        reference: (G,) the row that each maximum is measured from: the one that is largest in the middle.
+        reach: (G,) how far the maximum may lie above its reference.
+        is_certain: (G,) whether the reference wins everywhere, and is zero on no cell.
+        is_dead: (G,) whether the maximum is zero in the whole window.
+    """
+
+    table: Int[torch.Tensor, "G n"]
+    wins: Bool[torch.Tensor, "G n"]
+    is_candidate: Bool[torch.Tensor, "rows"]
+    reference: Int[torch.Tensor, "G"]
+    reach: Float[torch.Tensor, "G"]
+    is_certain: Bool[torch.Tensor, "G"]
+    is_dead: Bool[torch.Tensor, "G"]
+
+    @classmethod
+    def of(cls, layer: _Rows, builder: _Builder) -> "_Groups":
+        """Compare the rows of every maximum with each other over the window."""
+        table, is_first = group_table(layer.owner)
+        low, high = builder.bounds(layer.values)
+        vanishes = (low >= -layer.zero) & (high <= layer.zero)
+        covers = (low >= -layer.zero) & ~vanishes
+        idle = ~is_first | (vanishes[table] & covers[table].any(1, keepdim=True))
+        place = torch.arange(table.shape[1], device=table.device)
+        middle = (low + high)[table].masked_fill(idle, -torch.inf)
+        reference = table.gather(1, middle.argmax(1, keepdim=True))
+        below, above = _bound_differences(layer.values, table, reference, builder)
+        slack = layer.zero[table] + layer.zero[reference]
+        same = (below >= -slack) & (above <= slack) & ~idle
+        earliest = torch.where(same, place, table.shape[1]).amin(1, keepdim=True)
+        wins = ~idle & ~(above < -slack) & ~(same & (place != earliest))
+        is_candidate = torch.zeros_like(vanishes)
+        is_candidate[table[wins]] = True
+        reference = table.gather(1, earliest)[:, 0]
+        single, own = wins.sum(1) == 1, layer.zero[reference]
+        moves = builder.is_affine(layer.values[:, reference], own)
+        never_zero = (low[reference] > own) | (high[reference] < -own) | moves
+        return cls(
+            table=table,
+            wins=wins,
+            is_candidate=is_candidate,
+            reference=reference,
+            reach=torch.where(single, 0.0, above.masked_fill(~wins, 0.0).amax(1).clamp(min=0)),
+            is_certain=single & never_zero,
+            is_dead=single & vanishes[reference],
+        )
+
+    @property
+    def is_settled(self) -> Bool[torch.Tensor, "G"]:
+        """(G,) whether the reference is the maximum in the whole window, and the pattern the same."""
+        return self.is_certain | self.is_dead
+
+    @property
+    def count(self) -> Int[torch.Tensor, "G"]:
+        """(G,) how many rows of each maximum may win."""
+        return self.wins.sum(1)
+
+    def first_two(self, groups: Int[torch.Tensor, "P"]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The first two rows that may win, of some maxima."""
+        order = torch.argsort((~self.wins[groups]).to(torch.int8), dim=1, stable=True)[:, :2]
+        one, two = self.table[groups].gather(1, order).T if len(groups) else self.table.new_zeros(2, 0)
+        return one, two
+
+
+def group_table(owner: Int[torch.Tensor, "rows"]) -> tuple[Int[torch.Tensor, "G n"], Bool[torch.Tensor, "G n"]]:
+    """The rows of every maximum (G, n), given the maximum of every row, ascending; short ones repeat their first row.
+
+    Also returns (G, n) where a row stands for the first time.
+    """
+    count = torch.bincount(owner)
+    start = count.cumsum(0) - count
+    place = torch.arange(int(count.max()) if len(count) else 1, device=owner.device)
+    is_first = place < count[:, None]
+    return torch.where(is_first, start[:, None] + place, start[:, None]), is_first
+
+
+def _bound_differences(
+    values: torch.Tensor, table: torch.Tensor, reference: torch.Tensor, builder: _Builder
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The least and the largest difference (G, n) of each row of some maxima from the maximum's reference (G, 1)."""
+    size = max(1, _BLOCK // (len(values) * table.shape[1]))
+    bounds = [
+        builder.bounds((values[:, rows] - values[:, first]).flatten(1))
+        for rows, first in zip(table.split(size), reference.split(size), strict=True)
+    ]
+    low, high = (
+        torch.cat(parts).view(table.shape) if parts else values.new_zeros(table.shape)
+        for parts in zip(*bounds, strict=True)
+    )
+    return low, high
 
 
 def _padded(rows: torch.Tensor, height: int) -> torch.Tensor:
@@ -180,6 +344,7 @@ def restrict(
     program: Program,
     rows: Float[torch.Tensor, "..."],
     corners: Float[torch.Tensor, "C D"],
+    zeros: Sequence[Float[torch.Tensor, "_"]],
     max_units: int | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Restriction:
@@ -189,6 +354,7 @@ def restrict(
         program: The network, on the device to work on.
         rows: (1 + d, *input_shape) the input at the window's local origin, and its d directions.
         corners: (c, 1 + d) corners of the window as (1, x).
+        zeros: For every layer, the values up to which its features are rounding errors, see `Program.zeros`.
         max_units: Give up above this number of unstable units.
         check: Called at every layer; raises to stop.
 
@@ -198,40 +364,93 @@ def restrict(
     keys = torch.as_tensor(program.keys().view(np.int64), device=rows.device)
     builder = _Builder(corners)
 
-    def relu(layer: int, z: torch.Tensor) -> torch.Tensor:
+    def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
         check()
-        first, size = program.layers[layer].first_unit, z.shape[1]
-        unit = torch.arange(first, first + size, device=z.device)
-        z = _padded(z, corners.shape[1] + builder.num_units)
-        mix, kept = builder.add_layer(z, unit, keys[first : first + size])
-        if max_units is not None and builder.num_units > max_units:
+        z = _padded(z, corners.shape[1] + builder.num_remainders)
+        span, entries = program.layers[layer].units, program.entries(layer)
+        unit = torch.arange(span.start, span.stop, device=z.device)
+        if entries is None:
+            mix, kept = builder.add_relus(_Rows(z, unit, unit, keys[span], zeros[layer]))
+            result = z * mix
+        else:
+            result, kept = _take_maxima(builder, z, entries, (unit, keys[span], zeros[layer]))
+        if max_units is not None and builder.num_rows > max_units:
             raise TooManyUnits
-        new = z.new_zeros(len(kept), size)
+        new = z.new_zeros(len(kept), result.shape[1])
         new[torch.arange(len(kept), device=z.device), kept] = 1.0
-        return torch.cat([z * mix, new])
+        return torch.cat([result, new])
 
-    output = program.propagate(rows, 1, relu)
+    output = program.propagate(rows, 1, on_layer)
     return builder.finish(output, torch.zeros((), dtype=torch.int64, device=rows.device))
 
 
-def group_twins(restriction: Restriction) -> Int[torch.Tensor, "U"]:
-    """For every unit the first unit of its layer that draws the same line everywhere; itself if there is none.
+def _take_maxima(
+    builder: _Builder, z: torch.Tensor, entries: torch.Tensor, about: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows of M maxima without their remainders, and which of them stay unstable.
 
-    Twins have proportional rows. They are found by comparing random projections of the normalised rows.
+    The bounds of single entries decide most maxima; the entries of the others are compared with each other.
+    """
+    _, key, zero = about
+    low, high = builder.bounds(z)
+    least, most, own = low[entries], high[entries], zero[entries]
+    place = torch.arange(entries.shape[1], device=z.device)
+    again = (entries == entries[:, :1]) & (place > 0)
+    best = least.argmax(1, keepdim=True)
+    open_ = ~again & (most >= least.gather(1, best) - own - own.gather(1, best))
+    settled = (open_.sum(1) == 1) & (least.gather(1, best) > own.gather(1, best))[:, 0]
+    chosen = best[:, 0] + entries.shape[1] * torch.arange(len(entries), device=z.device)
+    builder.base.append(xor_active(settled[:, None], key[chosen])[0])
+    result = z[:, entries.gather(1, best)[:, 0]]
+    unsettled, survivors = (~settled).nonzero()[:, 0], list[torch.Tensor]()
+    for some in unsettled.split(max(1, _BLOCK // (len(z) * entries.shape[1]))):
+        index = open_[some].nonzero()
+        index[:, 0] = some[index[:, 0]]
+        layer = _entry_rows(z, entries, index, about)
+        groups = builder.settle(layer)
+        result[:, some] = layer.values[:, groups.reference]
+        survivors.append(index[groups.is_candidate & ~groups.is_settled[layer.owner]])
+    index = torch.cat(survivors) if survivors else entries.new_zeros(0, 2)
+    layer = _entry_rows(z, entries, index, about)
+    mix, kept = builder.add_maxima(layer)
+    unstable = index[:, 0].unique_consecutive()
+    result[:, unstable] = z.new_zeros(len(z), len(unstable)).index_add_(1, layer.owner, layer.values * mix)
+    return result, unstable[kept]
+
+
+def _entry_rows(
+    z: torch.Tensor, entries: torch.Tensor, index: torch.Tensor, about: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+) -> _Rows:
+    """Some entries of some maxima, given pairs (maximum, place), maxima ascending."""
+    unit, key, zero = about
+    feature, own = entries[index[:, 0], index[:, 1]], index[:, 0] * entries.shape[1] + index[:, 1]
+    owner = torch.unique_consecutive(index[:, 0], return_inverse=True)[1]
+    return _Rows(z[:, feature], owner, unit[own], key[own], zero[feature])
+
+
+def group_twins(restriction: Restriction) -> Int[torch.Tensor, "R"]:
+    """For every row of a ReLU the first row of its layer that draws the same line everywhere; itself if there is none.
+
+    Twins have proportional rows. They are found by comparing two random projections of the normalised rows: for rows
+    that differ, both projections agree to a tolerance t with a probability of about t squared.
     """
     number = restriction.num_units
     index = torch.arange(number, device=restriction.unit.device)
     if number < 2:
         return index
-    rows = torch.cat([restriction.affine, restriction.coupling * restriction.reach], 1)
-    rows = rows / rows.norm(dim=1, keepdim=True)
+    reach = restriction.reach
+    rows = torch.cat([restriction.affine, restriction.coupling * reach], 1)
+    rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-300)
     generator = torch.Generator(device="cpu").manual_seed(0)
     probes = torch.randn(rows.shape[1], 2, dtype=torch.float64, device="cpu", generator=generator).to(rows.device)
     prints = rows @ probes
     prints = prints * prints[:, :1].sign()
-    starts = torch.tensor(restriction.layers[1:], device=rows.device)
-    layer = torch.bucketize(index, starts, right=True)
-    order = torch.argsort(prints[:, 0] + 1e3 * layer, stable=True)
+    layer = index + number
+    for place, stage in enumerate(restriction.stages):
+        if not stage.is_maximum:
+            layer[stage.rows] = place
+    order = torch.argsort(prints[:, 0])
+    order = order[torch.argsort(layer[order], stable=True)]
     prints, layer = prints[order], layer[order]
     differs = ((prints[1:] - prints[:-1]).abs() > TOLERANCE.twin * number).any(1) | (layer[1:] != layer[:-1])
     group = torch.cat([differs.new_zeros(1), differs]).cumsum(0)

@@ -16,7 +16,8 @@ from jaxtyping import Float
 from lrviz.devices import THREADS, choose_device, single_threaded
 from lrviz.errors import InvalidWindow
 from lrviz.geometry.plane import Plane, Window
-from lrviz.network.program import Program
+from lrviz.network.maxima import find_winners
+from lrviz.network.program import Program, xor_winners
 from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.results.samples import Samples
 
@@ -69,7 +70,7 @@ def sample_plane(
     program = program.to(choose_device(device), dtype)
     rows, columns = np.nonzero(window.contains(_grid(u, v)).reshape(len(v), len(u)))
     canvas = _Canvas.empty(len(v), len(u), program.num_outputs, dtype)
-    sampler = _Sampler.of(program, plane, dtype, patterns)
+    sampler = _Sampler.of(program, plane, window, dtype, patterns)
     size, status, done = _batch_size(program, dtype), "complete", 0
     batches = [slice(start, start + size) for start in range(0, len(rows), size)]
     points = (np.stack([u[columns[batch]], v[rows[batch]]], 1) for batch in batches)
@@ -147,20 +148,27 @@ class _Sampler:
         origin: (D,) the plane's origin, float64.
         basis: (2, D) the plane's directions, float64.
         dtype: What the network works in.
+        zeros: For every layer, the values up to which its features are rounding errors, in `dtype`.
         bits: For every layer the bits (units, 64) of its units' keys, 0 or 1; None if patterns are not wanted.
+        keys: The keys themselves, likewise.
     """
 
     program: Program
     origin: torch.Tensor
     basis: torch.Tensor
     dtype: torch.dtype
+    zeros: list[torch.Tensor]
     bits: tuple[torch.Tensor, ...] | None
+    keys: torch.Tensor | None
 
     @classmethod
-    def of(cls, program: Program, plane: Plane, dtype: torch.dtype, patterns: bool) -> "_Sampler":
+    def of(cls, program: Program, plane: Plane, window: Window, dtype: torch.dtype, patterns: bool) -> "_Sampler":
         origin, basis = (torch.tensor(array, device=program.device) for array in (plane.origin, plane.basis))
         bits = tuple(_key_bits(program)) if patterns else None
-        return cls(program=program, origin=origin, basis=basis, dtype=dtype, bits=bits)
+        keys = torch.as_tensor(program.keys().view(np.int64), device=program.device) if patterns else None
+        reference = plane.embed(np.vstack([window.corners, window.center])).to(program.device, dtype)
+        zeros = program.zeros(reference)
+        return cls(program=program, origin=origin, basis=basis, dtype=dtype, zeros=zeros, bits=bits, keys=keys)
 
     @torch.no_grad()
     def sample(self, points: Float[np.ndarray, "n 2"]) -> _Seen:
@@ -169,18 +177,26 @@ class _Sampler:
         inputs = self.origin + torch.tensor(points, dtype=torch.float64, device=device) @ self.basis
         rows = torch.cat([inputs, self.basis.repeat_interleave(n, 0)]).to(self.dtype)
         parity = torch.zeros(n, 64, dtype=torch.float32, device=device)
+        ids = torch.zeros(n, dtype=torch.int64, device=device)
 
-        def relu(layer: int, z: torch.Tensor) -> torch.Tensor:
-            active = z[:n] > 0
-            if self.bits is not None:
-                parity.add_(active.to(torch.float32) @ self.bits[layer].to(torch.float32)).remainder_(2)
-            return (z.unflatten(0, (3, n)) * active).flatten(0, 1)
+        def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
+            entries, zero = self.program.entries(layer), self.zeros[layer]
+            if entries is None:
+                active = z[:n] > zero
+                if self.bits is not None:
+                    parity.add_(active.to(torch.float32) @ self.bits[layer].to(torch.float32)).remainder_(2)
+                return (z.unflatten(0, (3, n)) * active).flatten(0, 1)
+            value, winner = find_winners(z[:n], entries, zero)
+            if self.keys is not None:
+                ids.bitwise_xor_(xor_winners(winner, self.keys[self.program.layers[layer].units].view(entries.shape)))
+            feature = entries.T.gather(0, winner.clamp(min=0)).repeat(2, 1)
+            return torch.cat([value, z[n:].gather(1, feature)])
 
-        outputs = self.program.propagate(rows.reshape(-1, *self.program.input_shape), n, relu)
+        outputs = self.program.propagate(rows.reshape(-1, *self.program.input_shape), n, on_layer)
         values, along_u, along_v = outputs.unflatten(0, (3, n))
         places = torch.arange(64, device=device)
-        ids = (parity.to(torch.int64) << places).sum(1).cpu().numpy().view(np.uint64)
-        return values.cpu().numpy(), torch.stack([along_u, along_v], 2).cpu().numpy(), ids
+        pattern = (ids ^ (parity.to(torch.int64) << places).sum(1)).cpu().numpy().view(np.uint64)
+        return values.cpu().numpy(), torch.stack([along_u, along_v], 2).cpu().numpy(), pattern
 
 
 def _key_bits(program: Program) -> list[torch.Tensor]:
@@ -192,7 +208,7 @@ def _key_bits(program: Program) -> list[torch.Tensor]:
     keys = program.keys()
     bits = np.unpackbits(keys.view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
     table = torch.tensor(bits, dtype=torch.uint8, device=program.device)
-    return [table[layer.first_unit : layer.first_unit + layer.num_units] for layer in program.layers]
+    return [table[layer.units] for layer in program.layers]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

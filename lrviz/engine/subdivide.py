@@ -1,12 +1,17 @@
-"""The exact cells of a restricted network: go through its layers and split every cell by the lines that cross it."""
+"""The exact cells of a restricted network: go through its layers and split every cell by the lines that cross it.
+
+A ReLU's line is the zero of its row. Of a maximum, the row that is largest in the middle of a cell is compared with the
+others: where one of them is larger at a vertex, their line crosses the cell. A line that two rows draw may go on where
+a third one wins; the parts that it separates have one pattern, and are joined with those that cuts separate.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from lrviz.engine.restrict import Restriction, group_twins
+from lrviz.engine.restrict import Restriction, group_table, group_twins
 from lrviz.geometry.cells import Cells, measure_cells, split_cells
 from lrviz.network.program import xor_active
 from lrviz.tolerance import TOLERANCE
@@ -17,16 +22,16 @@ class Subdivision:
     """Cells of a tile, each with one pattern, in the tile's local coordinates.
 
     Attributes:
-        cells: N cells; the label of an edge is the local index of the unit that drew it, or negative as it was before.
+        cells: N cells; the label of an edge is the local index of the row that drew it, or negative as it was before.
         pattern: (N,) pattern ids.
         outputs: (N, 3, K) affine maps of the outputs over (1, x, y).
-        flip: (U,) for every local unit, by how much the pattern id changes across its line.
+        flip: (R,) for every row of a ReLU, by how much the pattern id changes across its line; 0 for maxima.
     """
 
     cells: Cells
     pattern: Int[torch.Tensor, "N"]
     outputs: Float[torch.Tensor, "N 3 K"]
-    flip: Int[torch.Tensor, "U"]
+    flip: Int[torch.Tensor, "R"]
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -74,16 +79,18 @@ def subdivide(
     """
     twin = group_twins(restriction)
     flip = _flips(restriction, twin)
-    noise, zero = restriction.noise, restriction.zero
+    terms = restriction.terms
+    zero = restriction.zero + TOLERANCE.rounding * terms
+    noise = 2 * zero + TOLERANCE.crossing * terms
     start = restriction.base.expand(len(cells)).contiguous()
-    remainders = restriction.affine.new_zeros(len(cells), 3, restriction.num_units)
+    remainders = restriction.affine.new_zeros(len(cells), 3, len(restriction.reach))
     stack = [_State(layer=0, cells=cells, remainders=remainders, pattern=start)]
     found = []
     while stack:
         check()
         state = stack.pop()
-        if state.layer + 1 == len(restriction.layers):
-            outputs = _affine_maps(restriction.output_affine, restriction.output_coupling, state.remainders)
+        if state.layer == len(restriction.stages):
+            outputs = _output_maps(restriction, state.remainders)
             found.append(Subdivision(cells=state.cells, pattern=state.pattern, outputs=outputs, flip=flip))
         else:
             stack.extend(_next_layer(restriction, state, twin, noise, zero).chunks(chunk))
@@ -93,35 +100,81 @@ def subdivide(
 def _next_layer(
     restriction: Restriction, state: _State, twin: torch.Tensor, noise: torch.Tensor, zero: torch.Tensor
 ) -> _State:
-    start, end = restriction.layers[state.layer : state.layer + 2]
-    layer = slice(start, end)
-    rows = _affine_maps(restriction.affine[layer], restriction.coupling[layer, :start], state.remainders[..., :start])
-    index = torch.arange(start, end, device=rows.device)
-    own = (twin[layer] == index).nonzero()[:, 0]
-    lines = rows if len(own) == end - start else rows[..., own]
-    cells, parent = split_along(state.cells, lines.permute(2, 1, 0), index[own], noise[layer][own])
+    stage = restriction.stages[state.layer]
+    part, owned = stage.rows, stage.remainders
+    before = state.remainders[..., : owned.start]
+    rows = _affine_maps(restriction.affine[part], restriction.coupling[part, : owned.start], before)
+    if stage.is_maximum:
+        table, is_first = group_table(restriction.owner[part] - owned.start)
+        index = torch.arange(part.start, part.stop, device=rows.device)
+        cells, parent = split_by_maxima(state.cells, rows.permute(2, 1, 0), table, index, noise[part])
+    else:
+        cells, parent = _split_by_relus(state.cells, rows, part, twin, noise)
     if len(cells) > len(state.cells):
         rows, state = rows.index_select(0, parent), state.take(parent)
     _, centroid = measure_cells(cells)
     value = rows[:, 0] + rows[:, 1] * centroid[0][:, None] + rows[:, 2] * centroid[1][:, None]
-    active = value > zero[layer]
-    torch.mul(rows, (active.to(rows.dtype) - restriction.mix[layer])[:, None], out=state.remainders[..., start:end])
+    zero, target = zero[part], state.remainders[..., owned]
+    if stage.is_maximum:
+        wins = _winners(value, table, is_first, zero)
+        share = rows * (wins.to(rows.dtype) - restriction.mix[part])[:, None]
+        target.index_add_(2, restriction.owner[part] - owned.start, share)
+        counts = wins & (value.abs() > zero)
+    else:
+        counts = value > zero
+        torch.mul(rows, (counts.to(rows.dtype) - restriction.mix[part])[:, None], out=target)
     return _State(
         layer=state.layer + 1,
         cells=cells,
         remainders=state.remainders,
-        pattern=state.pattern ^ xor_active(active.T, restriction.key[layer]),
+        pattern=state.pattern ^ xor_active(counts.T, restriction.key[part]),
     )
 
 
+def _split_by_relus(
+    cells: Cells, rows: torch.Tensor, part: slice, twin: torch.Tensor, noise: torch.Tensor
+) -> tuple[Cells, torch.Tensor]:
+    index = torch.arange(part.start, part.stop, device=rows.device)
+    own = (twin[part] == index).nonzero()[:, 0]
+    lines = rows if len(own) == len(index) else rows[..., own]
+    return split_along(cells, lines.permute(2, 1, 0), index[own], noise[part][own])
+
+
+def _winners(
+    value: Float[torch.Tensor, "N r"],
+    table: Int[torch.Tensor, "G n"],
+    is_first: Bool[torch.Tensor, "G n"],
+    zero: Float[torch.Tensor, "r"],
+) -> Bool[torch.Tensor, "N r"]:
+    """Which rows of maxima are the largest on N cells; of equal ones the first."""
+    largest, place = value[:, table].max(2)
+    slack = zero[table] + zero[table.expand(len(value), -1, -1).gather(2, place[..., None])[..., 0]][..., None]
+    first = ((value[:, table] >= largest[..., None] - slack) & is_first).to(torch.int8).argmax(2)
+    wins = torch.zeros_like(value, dtype=torch.bool)
+    return wins.scatter_(1, table.expand(len(value), -1, -1).gather(2, first[..., None])[..., 0], True)
+
+
 def _affine_maps(affine: torch.Tensor, coupling: torch.Tensor, remainders: torch.Tensor) -> torch.Tensor:
-    """(N, 3, m) affine maps of m units or outputs on N cells, given the maps (N, 3, U) of the remainders."""
+    """(N, 3, m) affine maps of m rows or outputs on N cells, given the maps (N, 3, U) of the remainders."""
     return remainders @ coupling.T + affine.T
 
 
+def _output_maps(restriction: Restriction, remainders: torch.Tensor) -> torch.Tensor:
+    """(N, 3, K) affine maps of the outputs; a slope that is the rounding error of terms that cancel is 0."""
+    affine, coupling = restriction.output_affine, restriction.output_coupling
+    outputs = _affine_maps(affine, coupling, remainders)
+    slope = outputs[:, 1:]
+    terms = _affine_maps(affine[:, 1:].abs(), coupling.abs(), remainders[:, 1:].abs())
+    slope[slope.abs() <= TOLERANCE.cancelled * terms] = 0.0
+    return outputs
+
+
 def _flips(restriction: Restriction, twin: torch.Tensor) -> torch.Tensor:
-    """XOR of the keys of all twins of every unit: they change sign together."""
+    """XOR of the keys of all twins of every ReLU: they change sign together."""
     flip = restriction.key.clone()
+    for stage in restriction.stages:
+        if stage.is_maximum:
+            flip[stage.rows] = 0
     others = (twin != torch.arange(len(twin), device=twin.device)).nonzero()[:, 0]
     if len(others):
         members = restriction.key[others].tolist()
@@ -146,7 +199,7 @@ def split_along(
     Returns:
         The new cells, and for each the index of the cell that it is a part of.
     """
-    lines = _Lines.normalised(rows, label, noise)
+    lines = _Lines.normalised(rows, label[:, None], noise[:, None])
     parent = torch.arange(len(cells), device=label.device)
     done: list[Cells] = []
     parents: list[torch.Tensor] = []
@@ -176,6 +229,62 @@ def split_along(
     return Cells.join(done), torch.cat(parents)
 
 
+def split_by_maxima(
+    cells: Cells,
+    rows: Float[torch.Tensor, "r 3 N"],
+    table: Int[torch.Tensor, "G n"],
+    label: Int[torch.Tensor, "r"],
+    noise: Float[torch.Tensor, "r"],
+) -> tuple[Cells, Int[torch.Tensor, "M"]]:
+    """Split cells where the winner of a maximum changes, until each maximum has one winner in each cell.
+
+    Args:
+        cells: N cells.
+        rows: (r, 3, N) affine maps over (1, x, y) of the entries of G maxima on every cell.
+        table: (G, n) the rows of each maximum, repeated where there are fewer than n.
+        label: (r,) what to call an edge drawn by each row; the lower of two.
+        noise: (r,) values of each row below this are rounding errors.
+
+    Returns:
+        The new cells, and for each the index of the cell that it is a part of.
+    """
+    parent = torch.arange(len(cells), device=label.device)
+    done: list[Cells] = []
+    parents: list[torch.Tensor] = []
+    while len(cells):
+        lines = _challengers(cells, rows, table, label, noise)
+        distance = lines.distance(cells)
+        low, high = distance.aminmax(dim=1)
+        best, choice = (torch.minimum(high, -low) - lines.slack).max(0)
+        busy, rest = (best > 0).nonzero()[:, 0], (best <= 0).nonzero()[:, 0]
+        done.append(cells[rest])
+        parents.append(parent[rest])
+        choice, lines = choice[busy], lines[busy]
+        chosen, slack = distance[choice, :, busy].T, lines.slack.gather(0, choice[None])
+        chosen = torch.where(chosen.abs() <= slack, 0.0, chosen)
+        cells = Cells.join(list(split_cells(cells[busy], chosen, lines.label.gather(0, choice[None])[0])))
+        cells = cells.padded(int(cells.count.max()) if len(cells) else 1)
+        parent, rows = parent[busy].repeat(2), rows[..., busy].repeat(1, 1, 2)
+    return Cells.join(done), torch.cat(parents)
+
+
+def _challengers(
+    cells: Cells, rows: torch.Tensor, table: torch.Tensor, label: torch.Tensor, noise: torch.Tensor
+) -> "_Lines":
+    """The lines where other rows of a maximum equal the row that is largest in the middle of a cell, (G n, N)."""
+    x, y = cells.vertices.sum(1) / cells.edges.shape[0]
+    middle = rows[:, 0] + rows[:, 1] * x + rows[:, 2] * y
+    best = table[:, 0:1].expand(-1, len(cells)).clone()
+    for column in table.T[1:]:
+        better = middle[column] > middle.gather(0, best)
+        best = torch.where(better, column[:, None], best)
+    largest = rows.gather(0, best[:, None].expand(-1, 3, -1))
+    difference = (rows[table] - largest[:, None]).flatten(0, 1)
+    names = torch.minimum(label[table][..., None], label[best][:, None]).flatten(0, 1)
+    slack = (noise[table][..., None] + noise[best][:, None]).flatten(0, 1)
+    return _Lines.normalised(difference, names, slack)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lines:
     """Candidate lines of every cell: signed distance = offset + normal . (x, y)."""
@@ -186,13 +295,15 @@ class _Lines:
     label: Int[torch.Tensor, "q N"]
 
     @classmethod
-    def normalised(cls, rows: torch.Tensor, label: torch.Tensor, noise: torch.Tensor) -> "_Lines":
+    def normalised(
+        cls, rows: Float[torch.Tensor, "q 3 N"], label: Int[torch.Tensor, "q _"], noise: Float[torch.Tensor, "q _"]
+    ) -> "_Lines":
         gradient = torch.hypot(rows[:, 1], rows[:, 2]).clamp(min=1e-300).contiguous()
         return cls(
             offset=(rows[:, 0] / gradient).contiguous(),
             normal=torch.stack([rows[:, 1] / gradient, rows[:, 2] / gradient]),
-            slack=TOLERANCE.distance + noise[:, None] / gradient,
-            label=label[:, None].expand(-1, rows.shape[-1]),
+            slack=TOLERANCE.distance + noise / gradient,
+            label=label.expand(-1, rows.shape[-1]),
         )
 
     def __getitem__(self, index: torch.Tensor) -> "_Lines":

@@ -1,6 +1,6 @@
 """Cut a window into tiles until few units are unstable in each, and restrict the network to every tile."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TypeVar
@@ -110,6 +110,7 @@ def explore_tiles(
     program: Program,
     rows: Float[torch.Tensor, "..."],
     window: Part,
+    zeros: Sequence[Float[torch.Tensor, "_"]],
     solve: Callable[[Tile], Result],
     check: Callable[[], None],
 ) -> Iterator[Result]:
@@ -119,6 +120,7 @@ def explore_tiles(
         program: The network, on the device to work on.
         rows: (3, *input_shape) the input at the window's local origin, and its two directions.
         window: The whole window, in local coordinates of about unit size.
+        zeros: For every layer, the values up to which its features are rounding errors, see `Program.zeros`.
         solve: What to do with a tile.
         check: Called often, in any thread; raises to stop.
     """
@@ -127,7 +129,7 @@ def explore_tiles(
     def step(part: Part) -> tuple[list[Part], list[Result]]:
         check()
         try:
-            tile = _restrict_part(program, rows, part, limits, check)
+            tile = _restrict_part(program, rows, part, zeros, limits, check)
         except TooManyUnits:
             return part.halves(), []
         before = part.parent.restriction.num_units if part.parent else 2 * tile.restriction.num_units
@@ -165,7 +167,14 @@ def work_off(
                 future.cancel()
 
 
-def _restrict_part(program: Program, rows: torch.Tensor, part: Part, limits: Limits, check: Callable[[], None]) -> Tile:
+def _restrict_part(
+    program: Program,
+    rows: torch.Tensor,
+    part: Part,
+    zeros: Sequence[torch.Tensor],
+    limits: Limits,
+    check: Callable[[], None],
+) -> Tile:
     low, high = part.corners.amin(0), part.corners.amax(0)
     center, radius = (low + high) / 2, float((high - low).max()) / 2
     corners = (part.corners - center) / radius
@@ -173,7 +182,7 @@ def _restrict_part(program: Program, rows: torch.Tensor, part: Part, limits: Lim
     if part.parent is None:
         origin = rows[:1] + torch.einsum("d,d...->...", center, rows[1:])[None]
         most = limits.program_units if part.cuts < _MAX_PATIENT_CUTS else None
-        restriction = restrict(program, torch.cat([origin, radius * rows[1:]]), ones, most, check)
+        restriction = restrict(program, torch.cat([origin, radius * rows[1:]]), ones, zeros, most, check)
     else:
         frame = torch.eye(ones.shape[1], dtype=torch.float64, device=corners.device)
         frame[1:] *= radius / part.parent.radius

@@ -208,6 +208,17 @@ class Plane:
                 f"{self.input_shape}. Build the plane from images of the network's shape."
             )
 
+    def require_resolution(self, window: Window) -> None:
+        """Raise InvalidWindow if float64 cannot tell the points of a window apart."""
+        center = self.origin + window.center @ self.basis
+        largest = max(float(np.abs(window.center).max()), float(np.abs(center).max(initial=0)))
+        if window.radius < TOLERANCE.resolution * largest:
+            raise InvalidWindow(
+                f"A window needs a half extent of at least {TOLERANCE.resolution:g} of its distance from the origin, "
+                f"here {TOLERANCE.resolution * largest:.2g}; got {window.radius:.2g}, where float64 no longer tells "
+                "points apart. Enlarge the window."
+            )
+
     def triangle(self) -> Window:
         """The window with the triplet at its corners."""
         return Window(corners=self.anchors)

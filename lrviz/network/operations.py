@@ -1,11 +1,13 @@
-"""Which operations of a traced network lrviz understands, and how they become affine steps and ReLUs."""
+"""Which operations of a traced network lrviz understands, and how they become affine steps, ReLUs and maxima."""
 
 from collections.abc import Callable
-from functools import reduce
+from math import prod
 from typing import Any, TypeAlias
 
 import torch
 from torch import fx
+
+from lrviz.network.maxima import largest_entry, pool_entries
 
 aten = torch.ops.aten
 
@@ -63,9 +65,9 @@ class _Builder:
     def subtract(self, x: Any, y: Any) -> fx.Node:
         return self.call(aten.sub.Tensor, x, y)
 
-    def maximum(self, x: Any, y: Any) -> fx.Node:
-        """max(a, b) = a + relu(b - a)."""
-        return self.add(x, self.relu(self.subtract(y, x)))
+    def largest(self, x: Any, entries: fx.Node, shape: tuple[int, ...]) -> fx.Node:
+        """The maxima (batch, *shape) of a table of entries among the flattened features of x."""
+        return self.call(largest_entry, x, entries, shape)
 
 
 def _leaky_relu(build: _Builder, x: fx.Node, negative_slope: float = 0.01) -> fx.Node:
@@ -105,55 +107,39 @@ def _abs(build: _Builder, x: fx.Node) -> fx.Node:
     return build.subtract(build.scale(build.relu(x), 2.0), x)
 
 
-def _maximum(build: _Builder, x: fx.Node, y: fx.Node) -> fx.Node:
-    return build.maximum(x, y)
+def _maximum(build: _Builder, x: Any, y: Any) -> fx.Node:
+    """The larger of two tensors, place by place, after both have the shape of the result."""
+    shape = tuple(int(size) for size in build.source.meta["val"].shape[1:])
+    parts = [
+        build.call(aten.flatten.using_ints, build.add(one, build.scale(other, 0.0)), 1)
+        for one, other in ((x, y), (y, x))
+    ]
+    both = build.call(aten.cat.default, parts, 1)
+    return build.largest(both, build.call(_pair_entries, prod(shape)), shape)
 
 
-def _minimum(build: _Builder, x: fx.Node, y: fx.Node) -> fx.Node:
-    """min(a, b) = a - relu(a - b)."""
-    return build.subtract(x, build.relu(build.subtract(x, y)))
+def _pair_entries(number: int) -> torch.Tensor:
+    return torch.arange(2 * number, device="cpu").view(2, number).T.contiguous()
 
 
-def _pooling_rows(size: int, out: int, kernel: int, *, stride: int, padding: int, dilation: int) -> list[list[int]]:
-    """For each turn of the chain, the input position that every output reads.
-
-    Where padding leaves fewer positions, the first one comes again at the start of the chain: max(a, a) is exactly a,
-    while comparing a with a later max(a, b) would leave a unit that is zero up to rounding.
-    """
-    chains = []
-    for j in range(out):
-        places = [j * stride - padding + i * dilation for i in range(kernel)]
-        inside = [p for p in places if 0 <= p < size]
-        chains.append([inside[0]] * (kernel - len(inside)) + inside)
-    return [list(turn) for turn in zip(*chains, strict=True)]
+def _minimum(build: _Builder, x: Any, y: Any) -> fx.Node:
+    """min(a, b) = -max(-a, -b)."""
+    return build.scale(_maximum(build, build.scale(x, -1.0), build.scale(y, -1.0)), -1.0)
 
 
 def _max_pool(build: _Builder, x: fx.Node, num_axes: int, *args: Any) -> fx.Node:
-    """Max-pooling, one axis after the other, each as a chain of max(a, b)."""
+    """Max-pooling over the last axes."""
 
-    def setting(position: int, default: Any) -> list[int]:
+    def setting(position: int, default: Any) -> tuple[int, ...]:
         value = args[position] if len(args) > position and args[position] not in (None, [], ()) else default
         value = [value] if isinstance(value, int) else list(value)
-        return value * num_axes if len(value) == 1 else value
+        return tuple(value * num_axes if len(value) == 1 else value)
 
     kernel = setting(0, None)
-    stride, padding, dilation = setting(1, kernel), setting(2, 0), setting(3, 1)
-    result, sizes = x, x.meta["val"].shape
-    for axis in range(num_axes):
-        dim = len(sizes) - num_axes + axis
-        out = int(build.source.meta["val"].shape[dim])
-        steps = {"stride": stride[axis], "padding": padding[axis], "dilation": dilation[axis]}
-        taps = _pooling_rows(int(sizes[dim]), out, kernel[axis], **steps)
-        result = _maximum_of_taps(build, result, dim, taps)
-    return result
-
-
-def _maximum_of_taps(build: _Builder, x: fx.Node, dim: int, taps: list[list[int]]) -> fx.Node:
-    parts = []
-    for tap in taps:
-        index = build.call(torch.tensor, tap)
-        parts.append(build.call(aten.index_select.default, x, dim, index))
-    return reduce(build.maximum, parts)
+    steps = setting(1, kernel), setting(2, 0), setting(3, 1)
+    size, shape = (tuple(int(n) for n in node.meta["val"].shape[1:]) for node in (x, build.source))
+    entries = build.call(pool_entries, size, shape, kernel, *steps)
+    return build.largest(x, entries, shape)
 
 
 def _max_pool1d(build: _Builder, x: fx.Node, *args: Any) -> fx.Node:

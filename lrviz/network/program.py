@@ -1,59 +1,78 @@
-"""A traced network as a list of affine steps and ReLUs."""
+"""A traced network as a list of affine steps, ReLUs and maxima."""
 
 import copy
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from inspect import isfunction
 from math import prod
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import fx, nn
 
 from lrviz.arrays import frozen_array
 from lrviz.errors import UnsupportedOperation
 from lrviz.network.conversion import is_size, module_path, trace
 from lrviz.network.kernels import FASTER
+from lrviz.network.maxima import DEAD, find_winners, largest_entry
 from lrviz.network.operations import aten
 from lrviz.tolerance import TOLERANCE
 
 _KEY_SEED = 20220211
+_PROBE_SEED = 20220212
+_NUM_PROBES = 4
+_BETWEEN = 3.0
+_LAYERS = frozenset([aten.relu.default, largest_entry])
 
-OnRelu = Callable[[int, torch.Tensor], torch.Tensor]
+OnLayer = Callable[[int, torch.Tensor], torch.Tensor]
 Extend = Callable[[torch.Tensor, int], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One ReLU call of a program.
+    """One ReLU call of a program, or one call that takes maxima.
 
     Attributes:
         name: Path of the module that it came from.
-        shape: Shape of its units for one input.
+        shape: Shape of its results for one input.
         first_unit: Index of its first unit among all units of the program.
+        num_entries: Entries of each maximum; 0 for ReLUs. Then each entry of each maximum counts as a unit: it has an
+            index and a key of its own.
     """
 
     name: str
     shape: tuple[int, ...]
     first_unit: int
+    num_entries: int = 0
+
+    @property
+    def num_results(self) -> int:
+        """Number of ReLUs or of maxima."""
+        return prod(self.shape)
 
     @property
     def num_units(self) -> int:
-        """Number of units."""
-        return prod(self.shape)
+        """Number of ReLUs, or of all entries of all maxima."""
+        return self.num_results * max(self.num_entries, 1)
+
+    @property
+    def units(self) -> slice:
+        """Where its units are among all units of the program."""
+        return slice(self.first_unit, self.first_unit + self.num_units)
 
 
 class Program:
-    """A network in eval mode, in float64, as affine steps and ReLUs.
+    """A network in eval mode, in float64, as affine steps, ReLUs and maxima.
 
     Build one with `Program.from_module`. Programs are immutable; `to` returns another one.
 
     Attributes:
-        graph: The steps, as a `torch.fx` graph of affine operations and `aten.relu`.
+        graph: The steps, as a `torch.fx` graph of affine operations, `aten.relu` and `largest_entry`.
         state: Weights and buffers by the name that the graph uses.
-        layers: The ReLU calls in order of execution.
+        layers: The ReLU calls and the maxima in order of execution.
         input_shape: Shape of one input.
         num_outputs: Length of the flattened output for one input.
         digest: Hash of the graph and the weights.
@@ -67,6 +86,7 @@ class Program:
         self._dependent = _dependent_nodes(graph, self._input)
         self._release = _last_uses(self._nodes, self._output)
         self._constants = self._fold_constants()
+        self._entries: dict[int, str] = {}
         self._offsets, self.layers, self.num_outputs = self._measure()
         self.digest = self._hash()
 
@@ -92,7 +112,7 @@ class Program:
 
     @property
     def num_units(self) -> int:
-        """Number of ReLU units of the whole network."""
+        """Number of units of the whole network, the entries of maxima included."""
         return sum(layer.num_units for layer in self.layers)
 
     @property
@@ -112,8 +132,9 @@ class Program:
     def unit_name(self, unit: int) -> str:
         """A unit's module path and position, such as `features.3 [4, 10, 12]`."""
         layer = self.layers[int(self.layer_of(np.array(unit)))]
-        position = [int(i) for i in np.unravel_index(unit - layer.first_unit, layer.shape)]
-        return f"{layer.name} {position}"
+        place, entry = divmod(unit - layer.first_unit, max(layer.num_entries, 1))
+        position = [int(i) for i in np.unravel_index(place, layer.shape)]
+        return f"{layer.name} {position}" + (f" entry {entry}" if layer.num_entries else "")
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float64) -> "Program":
         """The same program with its weights on a device."""
@@ -133,23 +154,44 @@ class Program:
 
     def forward(self, inputs: Float[torch.Tensor, "..."]) -> Float[torch.Tensor, "batch outputs"]:
         """The network's output (n, num_outputs) for inputs (n, *input_shape)."""
-        return self.propagate(inputs, len(inputs), lambda _, z: z.clamp(min=0))
+        return self.propagate(inputs, len(inputs), self.activate)
 
     __call__ = forward
 
+    def entries(self, layer: int) -> Int[torch.Tensor, "M n"] | None:
+        """The entries of a layer's maxima among the features before it; None for ReLUs."""
+        return self._constants[self._entries[layer]] if layer in self._entries else None
+
+    def activate(self, layer: int, z: Float[torch.Tensor, "points features"]) -> Float[torch.Tensor, "points results"]:
+        """What a layer makes of points: their ReLUs or maxima."""
+        entries = self.entries(layer)
+        return z.clamp(min=0) if entries is None else largest_entry(z, entries, self.layers[layer].shape).flatten(1)
+
+    def differentiate(
+        self, layer: int, z: Float[torch.Tensor, "rows features"], num_points: int
+    ) -> Float[torch.Tensor, "rows results"]:
+        """What a layer makes of n points and of as many directions at each of them, one direction after the other."""
+        points, directions = z[:num_points], z[num_points:]
+        copies, entries = len(directions) // num_points, self.entries(layer)
+        if entries is None:
+            return z * (points > 0).repeat(1 + copies, 1)
+        value, winner = find_winners(points, entries, torch.zeros_like(z[0]))
+        feature = entries.T.gather(0, winner.clamp(min=0)).repeat(copies, 1)
+        return torch.cat([value, directions.gather(1, feature)])
+
     def propagate(
-        self, rows: torch.Tensor, num_points: int | None, on_relu: OnRelu, extend: Extend | None = None
+        self, rows: torch.Tensor, num_points: int | None, on_layer: OnLayer, extend: Extend | None = None
     ) -> torch.Tensor:
         """Push points and directions through the program.
 
-        Points go through an affine step f as f(x), directions as f(x) - f(0). At a ReLU, `on_relu(layer, z)` gets the
-        rows (n, units) of pre-activations and returns rows (m, units), m >= n.
+        Points go through an affine step f as f(x), directions as f(x) - f(0). At a layer, `on_layer(layer, z)` gets
+        the rows (n, features) before it and returns rows (m, results), m >= n.
 
         Args:
             rows: (n, *input_shape), the points first.
             num_points: How many of the rows are points; None if all are, those that come later as well.
-            on_relu: What becomes of the rows at a ReLU.
-            extend: `extend(value, m)` appends the rows that a value from before a ReLU is missing; zeros, as for new
+            on_layer: What becomes of the rows at a layer; `activate` does it for points.
+            extend: `extend(value, m)` appends the rows that a value from before a layer is missing; zeros, as for new
                 directions, if not given.
 
         Returns:
@@ -160,9 +202,9 @@ class Program:
         for node in self._nodes:
             if node not in self._dependent:
                 continue
-            if node.target is aten.relu.default:
-                z = values[node.args[0]]
-                values[node] = on_relu(layer, z.flatten(1)).unflatten(1, z.shape[1:])
+            if node.target in _LAYERS:
+                result = on_layer(layer, values[node.args[0]].flatten(1))
+                values[node] = result.unflatten(1, self.layers[layer].shape)
                 layer += 1
             else:
                 values[node] = self._affine(node, values, num_points, extend or _with_zeros)
@@ -170,17 +212,61 @@ class Program:
                 values.pop(used, None)
         return values[self._output].flatten(1)
 
+    def magnitudes(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
+        """For every layer, how large the terms are that its features are summed from, at some points.
+
+        A feature's rounding error is a small multiple of this, however small the feature itself is. Random
+        directions as large as the activations are pushed along: of the features, they give random sums of the same
+        terms. What reaches a layer holds the errors of all layers before it.
+
+        Args:
+            points: (n, *input_shape) inputs.
+        """
+        n, found = len(points), list[torch.Tensor]()
+        generator = np.random.default_rng(_PROBE_SEED)
+
+        def probes(sizes: torch.Tensor) -> torch.Tensor:
+            random = torch.as_tensor(
+                generator.uniform(-1, 1, (_NUM_PROBES, sizes.numel())), dtype=sizes.dtype, device="cpu"
+            )
+            return random.to(sizes.device).view(-1, *sizes.shape) * sizes
+
+        def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
+            found.append(z[n:].abs().amax(0))
+            entries = self.entries(layer)
+            if entries is None:
+                # A unit that is off at all points may be on between them.
+                high = z[:n].amax(0)
+                most = (high + _BETWEEN * (high - z[:n].amin(0))).clamp(min=0)
+                return torch.cat([z[:n].clamp(min=0), z[n:] * (most > 0) + probes(most)])
+            value, winner = find_winners(z[:n], entries, torch.zeros_like(z[0]))
+            largest = entries.gather(1, winner[:1].clamp(min=0).T)[:, 0]
+            return torch.cat([value, z[n:, largest] + probes(value.abs().amax(0))])
+
+        self.propagate(torch.cat([points, probes(points.abs().amax(0))]), n, on_layer)
+        return found
+
+    def zeros(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
+        """For every layer, the values up to which its features are rounding errors, and so not active, near points."""
+        precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
+        return [precision * TOLERANCE.rounding * magnitude for magnitude in self.magnitudes(points)]
+
     def patterns(self, inputs: Float[torch.Tensor, "..."]) -> np.ndarray:
-        """Pattern ids (n,) uint64 of inputs (n, *input_shape): the XOR of the keys of the active units."""
+        """Pattern ids (n,) uint64 of inputs (n, *input_shape): the XOR of the keys of active units and of winners."""
         keys = torch.as_tensor(self.keys().view(np.int64), device=inputs.device)
         ids = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
+        zeros = self.zeros(inputs)
 
-        def relu(layer: int, z: torch.Tensor) -> torch.Tensor:
-            first = self.layers[layer].first_unit
-            ids.bitwise_xor_(xor_active((z > 0).T, keys[first : first + z.shape[1]]))
-            return z.clamp(min=0)
+        def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
+            entries, own = self.entries(layer), keys[self.layers[layer].units]
+            if entries is None:
+                ids.bitwise_xor_(xor_active((z > zeros[layer]).T, own))
+                return z.clamp(min=0)
+            value, winner = find_winners(z, entries, zeros[layer])
+            ids.bitwise_xor_(xor_winners(winner, own.view(entries.shape)))
+            return value
 
-        self.propagate(inputs, len(inputs), relu)
+        self.propagate(inputs, len(inputs), on_layer)
         return frozen_array(ids).view(np.uint64)
 
     def _affine(self, node: fx.Node, values: dict[fx.Node, Any], num_points: int | None, extend: Extend) -> Any:
@@ -233,17 +319,28 @@ class Program:
                 continue
             value = self._call(node, {n: values[n] for n in node.all_input_nodes if n in values}, 1)
             values[node] = _map_tensors(value, torch.zeros_like)
-            if node.target is aten.relu.default:
-                first = layers[-1].first_unit + layers[-1].num_units if layers else 0
-                layers.append(Layer(name=module_path(node), shape=tuple(value.shape[1:]), first_unit=first))
+            if node.target in _LAYERS:
+                if node.target is largest_entry:
+                    self._entries[len(layers)] = str(node.args[1])
+                layers.append(self._layer(node, value, layers))
             else:
                 offsets[node.name] = value if any(bool(t.any()) for t in _tensors(value)) else None
         return offsets, tuple(layers), values[self._output].numel()
 
+    def _layer(self, node: fx.Node, value: torch.Tensor, before: list[Layer]) -> Layer:
+        entries = self._constants[str(node.args[1])] if node.target is largest_entry else None
+        return Layer(
+            name=module_path(node),
+            shape=tuple(value.shape[1:]),
+            first_unit=before[-1].units.stop if before else 0,
+            num_entries=0 if entries is None else entries.shape[1],
+        )
+
     def _hash(self) -> str:
         digest = hashlib.sha256(repr(self.input_shape).encode())
         for node in self._nodes:
-            digest.update(f"{node.name}={node.target}{node.args}{node.kwargs}".encode())
+            target = getattr(node.target, "__name__", "") if isfunction(node.target) else node.target
+            digest.update(f"{node.name}={target}{node.args}{node.kwargs}".encode())
         for name, tensor in self.state.items():
             digest.update(name.encode() + repr(tuple(tensor.shape)).encode())
             digest.update(tensor.detach().contiguous().numpy().tobytes())
@@ -268,14 +365,24 @@ class Program:
 
 def xor_active(active: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
     """XOR of the keys (U,) of the active units (U, N), as (N,) int64."""
-    chosen = torch.where(active, keys[:, None], torch.zeros((), dtype=keys.dtype, device=keys.device))
+    return _xor(torch.where(active, keys[:, None], torch.zeros((), dtype=keys.dtype, device=keys.device)))
+
+
+def xor_winners(winner: Int[torch.Tensor, "N M"], keys: Int[torch.Tensor, "M n"]) -> Int[torch.Tensor, "N"]:
+    """XOR of the keys of the winners of M maxima at N points; those without a winner have no key."""
+    chosen = keys.T.gather(0, winner.clamp(min=0))
+    return _xor(chosen.masked_fill(winner == DEAD, 0).T)
+
+
+def _xor(chosen: Int[torch.Tensor, "U N"]) -> Int[torch.Tensor, "N"]:
+    number, kind, device = chosen.shape[1], chosen.dtype, chosen.device
     while chosen.shape[0] > 1:
         half = chosen.shape[0] // 2
         rest = chosen[2 * half :]
         chosen = (
             torch.cat([chosen[:half] ^ chosen[half : 2 * half], rest]) if len(rest) else (chosen[:half] ^ chosen[half:])
         )
-    return chosen[0] if len(chosen) else torch.zeros(active.shape[1], dtype=keys.dtype, device=keys.device)
+    return chosen[0] if len(chosen) else torch.zeros(number, dtype=kind, device=device)
 
 
 def _dependent_nodes(graph: fx.Graph, source: fx.Node) -> set[fx.Node]:
