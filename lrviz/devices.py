@@ -35,24 +35,50 @@ def choose_device(device: torch.device | str | None = None) -> torch.device:
     return chosen
 
 
+class _Threads(threading.local):
+    """What a thread keeps while it is inside `single_threaded`: how deep, and how many threads it had before."""
+
+    depth = 0
+    before = 0
+
+
 _guard = threading.Lock()
+_own = _Threads()
 _num_inside = 0
+_common = THREADS
 
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """Let PyTorch use one thread in here: many small steps run faster so, and other threads work beside them.
 
-    The number is one for the whole process, so the last block to end gives PyTorch its threads back.
+    Every thread has as many threads afterwards as before. PyTorch gives a thread that asks for the first time what any
+    other has set last, so one that comes while others are inside gets what the first of them had.
     """
-    global _num_inside  # noqa: PLW0603
-    with _guard:
-        _num_inside += 1
-        torch.set_num_threads(1)
+    if _own.depth == 0:
+        _enter()
+    _own.depth += 1
     try:
         yield
     finally:
-        with _guard:
-            _num_inside -= 1
-            if _num_inside == 0:
-                torch.set_num_threads(THREADS)
+        _own.depth -= 1
+        if _own.depth == 0:
+            _leave()
+
+
+def _enter() -> None:
+    global _num_inside, _common  # noqa: PLW0603
+    with _guard:
+        now = torch.get_num_threads()
+        if _num_inside == 0:
+            _common = now
+        _own.before = _common if now == 1 else now
+        _num_inside += 1
+        torch.set_num_threads(1)
+
+
+def _leave() -> None:
+    global _num_inside  # noqa: PLW0603
+    with _guard:
+        _num_inside -= 1
+        torch.set_num_threads(_own.before)

@@ -1,4 +1,10 @@
-"""The choice of a device; and no part of the engine makes a tensor without saying where."""
+"""The choice of a device; and no part of the engine makes a tensor without saying where.
+
+Nothing changes how many threads the process that calls it uses.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -8,10 +14,11 @@ from factories import FACTORIES, explicit_devices
 
 from lrviz.devices import choose_device, single_threaded
 from lrviz.engine.estimate import estimate_regions
-from lrviz.engine.find_pieces import find_pieces
+from lrviz.engine.find_pieces import find_path_pieces, find_pieces
 from lrviz.engine.find_regions import find_regions
 from lrviz.engine.sample import sample_plane
 from lrviz.errors import InvalidDevice
+from lrviz.measures.curve import sample_curve
 from lrviz.network.program import Program
 
 NAMES = ("mlp-50-50", "mlp-16-inputs", "residual", "saturating", "shapes", "black-image", "no-relu")
@@ -84,9 +91,15 @@ def test_unknown_devices_are_refused() -> None:
         choose_device("abacus")
 
 
-def test_single_threaded_lasts_until_the_last_block_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def three_threads() -> Iterator[None]:
     before = torch.get_num_threads()
-    monkeypatch.setattr("lrviz.devices.THREADS", 3)
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_single_threaded_lasts_until_the_last_block_ends(three_threads: None) -> None:
     first, second = single_threaded(), single_threaded()
     first.__enter__()
     second.__enter__()
@@ -94,11 +107,67 @@ def test_single_threaded_lasts_until_the_last_block_ends(monkeypatch: pytest.Mon
     assert torch.get_num_threads() == 1
     second.__exit__(None, None, None)
     assert torch.get_num_threads() == 3
-    torch.set_num_threads(before)
 
 
 def test_single_threaded_lasts_as_long_as_its_block() -> None:
     before = torch.get_num_threads()
     with single_threaded():
         assert torch.get_num_threads() == 1
-    torch.set_num_threads(before)
+    assert torch.get_num_threads() == before
+
+
+def answers(case: Case) -> dict[str, Callable[..., object]]:
+    """Everything that computes, by name; each takes what follows as `progress` and `cancelled`."""
+    program, plane, window = case.program, case.plane(), case.window()
+    ends = plane.embed([[0.0, 0.0], [1.0, 1.0]])
+    return {
+        "regions": lambda **how: find_regions(program, plane, window, **how),
+        "pieces": lambda **how: find_pieces(program, *ends, **how),
+        "path": lambda **how: find_path_pieces(program, ends, **how),
+        "samples": lambda **how: sample_plane(program, plane, window, resolution=64, **how),
+        "estimate": lambda **how: estimate_regions(program, plane, window),
+        "curve": lambda **how: sample_curve(program, ends),
+    }
+
+
+ANSWERS = ("regions", "pieces", "path", "samples", "estimate", "curve")
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_the_process_keeps_its_threads(three_threads: None, name: str) -> None:
+    answers(CASE["mlp-50-50"])[name]()
+    assert torch.get_num_threads() == 3
+
+
+@pytest.mark.parametrize("name", ["regions", "pieces", "path", "samples"])
+@pytest.mark.parametrize("argument", ["progress", "cancelled"])
+def test_the_process_keeps_its_threads_when_a_callback_raises(three_threads: None, name: str, argument: str) -> None:
+    def fail(*_: object) -> bool:
+        raise KeyError("the caller's own")
+
+    with pytest.raises(KeyError, match="the caller's own") as kept:
+        answers(CASE["mlp-50-50"])[name](**{argument: fail})
+    assert torch.get_num_threads() == 3
+    del kept
+
+
+def test_the_process_keeps_its_threads_when_several_threads_compute_at_once(three_threads: None) -> None:
+    found, barrier = answers(CASE["mlp-50-50"]), threading.Barrier(3)
+    after: dict[str, int] = {}
+
+    def work(name: str) -> None:
+        barrier.wait()
+        for _ in range(5):
+            found[name]()
+        after[name] = torch.get_num_threads()
+
+    workers = [threading.Thread(target=work, args=(name,)) for name in ("regions", "path", "samples")]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    asked: list[int] = []
+    new = threading.Thread(target=lambda: asked.append(torch.get_num_threads()))
+    new.start()
+    new.join()
+    assert (after, asked, torch.get_num_threads()) == ({"regions": 3, "path": 3, "samples": 3}, [3], 3)

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import torch
 
-from lrviz.devices import THREADS
+from lrviz.devices import THREADS, single_threaded
 from lrviz.engine.find_pieces import find_pieces
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
@@ -17,6 +17,7 @@ _LONGEST = 1.0
 _REGIONS_PER_SECOND = 20_000
 
 
+@single_threaded()
 def estimate_regions(
     program: Program, plane: Plane, window: Window, *, device: torch.device | str | None = None
 ) -> Estimate:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 
 from lrviz.arrays import ArrayLike
-from lrviz.devices import THREADS, choose_device
+from lrviz.devices import THREADS, choose_device, single_threaded
 from lrviz.engine.knots import Knots, TooManyKnots, find_knots
 from lrviz.engine.tiles import CUT, work_off
 from lrviz.errors import InvalidPlane
@@ -80,6 +80,7 @@ class _Found:
         return cls(stretch=stretch, **arrays)
 
 
+@single_threaded()
 def find_pieces(
     program: Program,
     start: ArrayLike,
@@ -105,6 +106,7 @@ def find_pieces(
     return _find(program, [Segment.between(start, end)], device, progress, cancelled)[0]
 
 
+@single_threaded()
 def find_path_pieces(
     program: Program,
     points: ArrayLike,

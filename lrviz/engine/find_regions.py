@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lrviz.devices import choose_device
+from lrviz.devices import choose_device, single_threaded
 from lrviz.engine.merge import Fragments, find_edges, merge_fragments
 from lrviz.engine.subdivide import Subdivision, subdivide
 from lrviz.engine.tiles import CUT, Limits, Part, Tile, explore_tiles
@@ -38,6 +38,7 @@ class _Found:
         return cls(cells=cells, bias=np.zeros((0, num_outputs)), slope=np.zeros((0, num_outputs, 2)))
 
 
+@single_threaded()
 def find_regions(
     program: Program,
     plane: Plane,

@@ -27,6 +27,7 @@ _BATCH_BYTES = {"cpu": 2**23, "cuda": 2**30}
 _COPIES = 4  # the activations of a step, of the step before, what a shortcut keeps, and a step's own scratch space
 
 
+@single_threaded()
 def sample_plane(
     program: Program,
     plane: Plane,
@@ -125,7 +126,7 @@ def _map_in_order(
     if device.type != "cpu":
         yield from map(function, items)
         return
-    with single_threaded(), ThreadPoolExecutor(THREADS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(THREADS, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         waiting: deque[Future[_Seen]] = deque()
         try:
             for item in items:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from jaxtyping import Float, Int
 
-from lrviz.devices import THREADS, single_threaded
+from lrviz.devices import THREADS
 from lrviz.engine.restrict import Restriction, TooManyUnits, restrict
 from lrviz.geometry.cells import Cells, split_cells
 from lrviz.network.program import Program
@@ -152,7 +152,7 @@ def work_off(
         workers: How many steps run at once.
     """
     stack, running = list(tasks), set[Future[tuple[list[Task], list[Result]]]]()
-    with single_threaded(), ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
             while stack or running:
                 while stack and len(running) < workers:
