@@ -1,9 +1,11 @@
 """Arrays of any kind, and read-only arrays."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+
+from lrviz.errors import LrvizError
 
 ArrayLike: TypeAlias = np.ndarray | torch.Tensor
 
@@ -27,3 +29,39 @@ def frozen_array(values: ArrayLike | list | tuple, dtype: type | None = None) ->
     array = np.array(values, dtype=dtype, order="C")
     array.setflags(write=False)
     return array
+
+
+def number_array(values: Any, what: str, error: type[LrvizError]) -> np.ndarray:
+    """Copy real numbers into a read-only float64 array.
+
+    Args:
+        values: What was given.
+        what: What it is, for the message; the beginning of a sentence, in the plural.
+        error: What to raise.
+
+    Raises:
+        LrvizError: The values are no real numbers, or do not form an array.
+    """
+    floating = isinstance(values, torch.Tensor) and values.is_floating_point()
+    try:
+        array = frozen_array(values.double() if floating else values)
+        if array.dtype.kind in "biuf":
+            return frozen_array(array, np.float64)
+    except (TypeError, ValueError, RuntimeError) as failure:
+        raise error(f"{what} must be an array of real numbers; got {describe(values)}. Convert them.") from failure
+    raise error(f"{what} must be an array of real numbers; got {describe(values)}. Convert them.")
+
+
+def describe(value: Any) -> str:
+    """What something is, in a few words.
+
+    >>> describe(np.zeros((2, 3))), describe("a.png"), describe(None)
+    ('ndarray of shape (2, 3)', "str 'a.png'", 'None')
+    """
+    kind = type(value).__name__
+    if isinstance(value, torch.Tensor | np.ndarray):
+        return f"{kind} of shape {tuple(value.shape)}"
+    if value is None:
+        return "None"
+    text = repr(value)
+    return f"{kind} {text}" if len(text) <= 40 and "\n" not in text and " at 0x" not in text else kind

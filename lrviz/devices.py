@@ -25,7 +25,7 @@ def choose_device(device: torch.device | str | None = None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise InvalidDevice(f"Expected a device such as 'cpu' or 'cuda'; got {device!r}. Choose one.") from error
     if chosen.type == "mps":
         warnings.warn("mps has no float64: computing on the CPU instead.", stacklevel=2)

@@ -11,7 +11,7 @@ from cases import CASE, CASES, flat_plane
 
 from lrviz.engine.find_regions import find_regions
 from lrviz.engine.sample import pixel_centers, sample_plane
-from lrviz.errors import InvalidPlane, InvalidWindow
+from lrviz.errors import InvalidPlane, InvalidRequest
 from lrviz.geometry.plane import Window
 from lrviz.results.samples import Samples
 
@@ -164,7 +164,7 @@ def test_a_window_between_the_pixels_is_empty() -> None:
 
 def test_bad_requests_are_refused() -> None:
     program = CASE["mlp-50-50"].program
-    with pytest.raises(InvalidWindow, match="positive number of pixels; got 0"):
+    with pytest.raises(InvalidRequest, match="resolution must be a whole number, at least 1; got 0"):
         sample_plane(program, flat_plane(), Window.rectangle((0, 0), 1), resolution=0)
     with pytest.raises(InvalidPlane, match="takes inputs of shape"):
         sample_plane(program, CASE["residual"].plane(), Window.rectangle((0, 0), 1))

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from lrviz.devices import THREADS, single_threaded
+from lrviz.engine.arguments import check_scene
 from lrviz.engine.find_pieces import find_pieces
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
@@ -31,7 +32,12 @@ def estimate_regions(
         plane: The plane that holds the window.
         window: Where to look.
         device: Where to work; the GPU if there is one, else the CPU.
+
+    Raises:
+        InvalidPlane: The plane's inputs do not have the network's shape.
+        InvalidRequest: An argument is of another kind.
     """
+    check_scene(program, plane, window)
     began = time.perf_counter()
     crossings = length = 0.0
     for start, end in _lines(window):

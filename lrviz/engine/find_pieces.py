@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from lrviz.arrays import ArrayLike
+from lrviz.arrays import ArrayLike, number_array
 from lrviz.devices import THREADS, choose_device, single_threaded
+from lrviz.engine.arguments import check_callbacks, check_program
 from lrviz.engine.knots import Knots, TooManyKnots, find_knots
 from lrviz.engine.tiles import CUT, work_off
 from lrviz.errors import InvalidPlane
@@ -128,8 +129,9 @@ def find_path_pieces(
         InvalidPlane: There is no segment, two successive points are equal, or they do not have the network's shape.
     """
     began = time.perf_counter()
-    if len(points) < 2:
-        raise InvalidPlane(f"A path joins at least two points; got {len(points)}. Add some.")
+    points = number_array(points, "The points of a path", InvalidPlane)
+    if points.ndim == 0 or len(points) < 2:
+        raise InvalidPlane(f"A path joins at least two points; got an array of shape {points.shape}. Add some.")
     segments = [Segment.between(*ends) for ends in pairwise(points)]
     pieces = _find(program, segments, device, progress, cancelled)
     finished = [piece for piece in pieces if piece.status == "complete"]
@@ -150,9 +152,12 @@ def _find(
 ) -> list[Pieces]:
     """The pieces of the segments, up to the first gap if cancelled; of one segment at least."""
     began = time.perf_counter()
+    check_program(program)
+    check_callbacks(progress, cancelled)
     if segments[0].input_shape != program.input_shape:
         raise InvalidPlane(
-            f"The network takes inputs of shape {program.input_shape}; the segments have {segments[0].input_shape}."
+            f"The network takes inputs of shape {program.input_shape}; the points have {segments[0].input_shape}. "
+            "Give points of the network's shape, without a batch."
         )
     program = program.to(choose_device(device))
     ends = np.stack([segments[0].start, *(segment.end for segment in segments)])

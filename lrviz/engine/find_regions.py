@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from lrviz.devices import choose_device, single_threaded
+from lrviz.engine.arguments import check_callbacks, check_number, check_scene
 from lrviz.engine.merge import Fragments, find_edges, merge_fragments
 from lrviz.engine.subdivide import Subdivision, subdivide
 from lrviz.engine.tiles import CUT, Limits, Part, Tile, explore_tiles
@@ -66,10 +67,13 @@ def find_regions(
     Raises:
         InvalidPlane: The plane's inputs do not have the network's shape.
         InvalidWindow: The window is too small for its place.
+        InvalidRequest: An argument is of another kind, or the budget is below one.
     """
     began = time.perf_counter()
-    plane.require_shape(program.input_shape)
+    check_scene(program, plane, window)
     plane.require_resolution(window)
+    check_number(max_regions, "max_regions")
+    check_callbacks(progress, cancelled)
     program = program.to(choose_device(device))
     check = stop_when(cancelled or never)
     found, status = _collect(program, plane, window, max_regions, progress or ignore, check)

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float
 
 from lrviz.devices import THREADS, choose_device, single_threaded
-from lrviz.errors import InvalidWindow
+from lrviz.engine.arguments import check_callbacks, check_number, check_scene
+from lrviz.errors import InvalidRequest
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.maxima import find_winners
 from lrviz.network.program import Program, xor_winners
@@ -63,10 +64,13 @@ def sample_plane(
 
     Raises:
         InvalidPlane: The plane's inputs do not have the network's shape.
-        InvalidWindow: The resolution is not positive.
+        InvalidRequest: An argument is of another kind, or the resolution is below one.
     """
     began = time.perf_counter()
-    plane.require_shape(program.input_shape)
+    check_scene(program, plane, window)
+    check_callbacks(progress, cancelled)
+    if dtype not in (torch.float64, torch.float32):
+        raise InvalidRequest(f"Samples are torch.float64 or torch.float32; got {dtype}. Choose one of these.")
     u, v = pixel_centers(window, resolution)
     program = program.to(choose_device(device), dtype)
     rows, columns = np.nonzero(window.contains(_grid(u, v)).reshape(len(v), len(u)))
@@ -96,8 +100,7 @@ def pixel_centers(window: Window, resolution: int) -> tuple[Float[np.ndarray, "w
     >>> pixel_centers(Window.rectangle((0, 0), 2, 1), 4)
     (array([-1.5, -0.5,  0.5,  1.5]), array([-0.5,  0.5]))
     """
-    if resolution < 1:
-        raise InvalidWindow(f"The resolution must be a positive number of pixels; got {resolution}. Use 256, say.")
+    check_number(resolution, "resolution")
     size = np.ptp(window.corners, axis=0)
     pixel = size.max() / resolution
     u, v = (

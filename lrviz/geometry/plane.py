@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from lrviz.arrays import ArrayLike, frozen_array
+from lrviz.arrays import ArrayLike, describe, number_array
 from lrviz.errors import InvalidPlane, InvalidWindow
 from lrviz.tolerance import TOLERANCE
 
@@ -27,7 +27,7 @@ class Window:
     corners: Float[np.ndarray, "corners 2"]
 
     def __post_init__(self) -> None:
-        corners = frozen_array(self.corners, float)
+        corners = number_array(self.corners, "The corners of a window", InvalidWindow)
         if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
             raise InvalidWindow(f"A window needs at least three corners (u, v); got an array of shape {corners.shape}.")
         if not np.isfinite(corners).all():
@@ -55,12 +55,16 @@ class Window:
             half_height: Half its extent along v; the half width if None.
         """
         half_height = half_width if half_height is None else half_height
-        if not (half_width > 0 and half_height > 0):
+        middle = number_array(center, "The center of a rectangle", InvalidWindow)
+        if middle.shape != (2,):
+            raise InvalidWindow(f"The center of a rectangle must be (u, v); got {describe(center)}. Give two numbers.")
+        size = number_array([half_width, half_height], "The half width and half height", InvalidWindow)
+        if not (size > 0).all():
             raise InvalidWindow(
-                f"A rectangle needs positive half width and half height; got {half_width} and {half_height}."
+                f"A rectangle needs positive half width and half height; got {half_width} and {half_height}. "
+                "Give positive ones."
             )
-        half = np.array([half_width, half_height]) * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-        return cls(corners=np.asarray(center, float) + half)
+        return cls(corners=middle + size * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]))
 
     @property
     def area(self) -> float:
@@ -121,7 +125,10 @@ class Plane:
 
     def __post_init__(self) -> None:
         for name in ("origin", "basis", "anchors"):
-            object.__setattr__(self, name, frozen_array(getattr(self, name), float))
+            array = number_array(getattr(self, name), "The origin, basis and anchors of a plane", InvalidPlane)
+            if not np.isfinite(array).all():
+                raise InvalidPlane(f"A plane needs finite numbers; its {name} holds others. Replace them.")
+            object.__setattr__(self, name, array)
         object.__setattr__(self, "input_shape", tuple(int(n) for n in self.input_shape))
         if self.basis.shape != (2, prod(self.input_shape)) or self.origin.shape != self.basis.shape[1:]:
             raise InvalidPlane(
@@ -150,7 +157,7 @@ class Plane:
         Raises:
             InvalidPlane: The shapes differ, a value is not finite, or the three are equal or collinear.
         """
-        inputs = [frozen_array(x, float) for x in (x0, x1, x2)]
+        inputs = [number_array(x, "Images of a plane", InvalidPlane) for x in (x0, x1, x2)]
         shapes = [x.shape for x in inputs]
         if len(set(shapes)) > 1:
             raise InvalidPlane(f"Three images of one shape are needed; got shapes {shapes}. Resize them to one shape.")
@@ -178,13 +185,30 @@ class Plane:
 
         Returns:
             (n, *input_shape), float64, on the CPU.
+
+        Raises:
+            InvalidPlane: The coordinates are no pairs of numbers.
         """
-        inputs = self.origin + np.asarray(uv, float) @ self.basis
+        points = number_array(uv, "Plane coordinates", InvalidPlane)
+        if points.shape[-1:] != (2,):
+            raise InvalidPlane(f"Plane coordinates (n, 2) are needed; got {describe(uv)}. Give pairs of u and v.")
+        inputs = self.origin + points @ self.basis
         return torch.as_tensor(inputs, device="cpu").reshape(-1, *self.input_shape)
 
     def project(self, x: ArrayLike) -> Float[np.ndarray, "points 2"]:
-        """Plane coordinates (n, 2) of the points of the plane nearest to the inputs (n, *input_shape)."""
-        flat = np.asarray(x, float).reshape(-1, self.origin.size)
+        """Plane coordinates (n, 2) of the points of the plane nearest to the inputs (n, *input_shape).
+
+        Raises:
+            InvalidPlane: The inputs have another shape.
+        """
+        inputs = number_array(x, "Inputs", InvalidPlane)
+        dimensions = (self.origin.size,)
+        if dimensions != inputs.shape[-1:] and self.input_shape != inputs.shape[inputs.ndim - len(self.input_shape) :]:
+            raise InvalidPlane(
+                f"The plane holds inputs of shape {self.input_shape}; got {describe(x)}. Resize them, or build the "
+                "plane from images of their shape."
+            )
+        flat = inputs.reshape(-1, self.origin.size)
         return (flat - self.origin) @ self.basis.T
 
     def rows(self, center: ArrayLike | Sequence, radius: float) -> torch.Tensor:
@@ -245,9 +269,11 @@ class Segment:
         Raises:
             InvalidPlane: The shapes differ, a value is not finite, or the two are equal.
         """
-        a, b = frozen_array(start, float), frozen_array(end, float)
+        a, b = (number_array(x, "The ends of a segment", InvalidPlane) for x in (start, end))
         if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
-            raise InvalidPlane(f"Two finite inputs of one shape are needed; got shapes {a.shape} and {b.shape}.")
+            raise InvalidPlane(
+                f"Two finite inputs of one shape are needed; got shapes {a.shape} and {b.shape}. Replace one of them."
+            )
         if np.array_equal(a, b):
             raise InvalidPlane("A segment needs two different inputs; got the same one twice. Replace one of them.")
         return cls(start=a.ravel(), end=b.ravel(), input_shape=a.shape)

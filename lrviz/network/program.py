@@ -78,6 +78,8 @@ class Program:
         digest: Hash of the graph and the weights.
     """
 
+    _exact: "Program | None" = None
+
     def __init__(self, graph: fx.Graph, state: dict[str, torch.Tensor], input_shape: tuple[int, ...]) -> None:
         self.graph, self.state, self.input_shape = graph, state, input_shape
         self._nodes = [node for node in graph.nodes if node.op == "call_function"]
@@ -137,11 +139,12 @@ class Program:
         return f"{layer.name} {position}" + (f" entry {entry}" if layer.num_entries else "")
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float64) -> "Program":
-        """The same program with its weights on a device."""
-        device = torch.device(device)
-        if device == self.device and dtype == torch.float64:
-            return self
-        other = copy.copy(self)
+        """The same program with its weights on a device; one in float32 remembers the exact one."""
+        exact, device = self._exact or self, torch.device(device)
+        if device == exact.device and dtype == torch.float64:
+            return exact
+        other = copy.copy(exact)
+        other._exact = exact if dtype != torch.float64 else None
 
         def move(value: Any) -> Any:
             if isinstance(value, torch.Tensor):
@@ -149,7 +152,7 @@ class Program:
             return tuple(move(v) for v in value) if isinstance(value, tuple) else value
 
         for name in ("state", "_constants", "_offsets"):
-            setattr(other, name, {key: move(value) for key, value in getattr(self, name).items()})
+            setattr(other, name, {key: move(value) for key, value in getattr(exact, name).items()})
         return other
 
     def forward(self, inputs: Float[torch.Tensor, "..."]) -> Float[torch.Tensor, "batch outputs"]:
