@@ -43,3 +43,14 @@ def regions() -> Regions:
 def samples() -> Samples:
     """The triangle in 24 pixels."""
     return sample_plane(network(), plane(), plane().triangle(), resolution=24)
+
+
+def keep_sheets(monkeypatch, module):
+    """The sheets that a module prints from now on, in a list that grows."""
+    sheets, whole = [], module.print_figure
+
+    def print_and_keep(suffix, paper, draw, **words):
+        return whole(suffix, paper, lambda sheet: (sheets.append(sheet), draw(sheet))[1], **words)
+
+    monkeypatch.setattr(module, "print_figure", print_and_keep)
+    return sheets

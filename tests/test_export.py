@@ -9,10 +9,11 @@ from dataclasses import replace
 import matplotlib as mpl
 import numpy as np
 import pytest
-from pictures import NAMES, regions
+from pictures import NAMES, keep_sheets, network, plane, regions
 from PIL import Image
 from test_comparison import member
 
+from lrviz.engine.find_regions import find_regions
 from lrviz.errors import InvalidRequest
 from lrviz.figures import print_comparison as comparison_module
 from lrviz.figures import print_regions as regions_module
@@ -20,6 +21,7 @@ from lrviz.figures.comparison import Cell, make_panel
 from lrviz.figures.paper import SUFFIXES, Paper
 from lrviz.figures.print_comparison import fitting_paper, render_comparison
 from lrviz.figures.print_regions import render, save_figure
+from lrviz.geometry.plane import Window
 from lrviz.results.regions import Regions
 from lrviz.views.comparison import CompareSpec
 from lrviz.views.view import ViewSpec
@@ -108,6 +110,34 @@ def test_printing_leaves_the_users_settings_alone():
     assert dict(mpl.rcParams) == before
 
 
+@pytest.mark.parametrize("paper", [Paper(dpi=60), Paper(width_inches=3.0, height_inches=3.0, dpi=60)])
+@pytest.mark.parametrize("colour", ["slope", "class"])
+def test_the_legend_of_layers_and_classes_is_whole(monkeypatch, colour, paper):
+    sheets, names = keep_sheets(monkeypatch, regions_module), tuple(f"a long class name {k}" for k in range(40))
+    edges, number = regions().edge_layer, np.arange(len(regions().edge_layer))
+    logits = np.random.default_rng(0).standard_normal((len(regions()), 40))
+    many = replace(
+        regions(), edge_layer=np.where(edges >= 0, number % 17, -1), bias=logits, slope=np.zeros((*logits.shape, 2))
+    )
+    view = replace(VIEW, colour=colour, layer_edges=True)
+    render(".png", many, view, class_names=names, paper=paper)
+    (legend,) = sheets[0].legends
+    assert_inside(sheets[0], legend)
+    (axes, *_) = sheets[0].axes
+    assert legend.get_window_extent().y1 <= axes.xaxis.label.get_window_extent().y0
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words[0] == "edges of layer 1, 9, 17"
+    number_of_entries = 8 + (len(np.unique(logits.argmax(1))) if colour == "class" else 0)
+    left = number_of_entries - len([word for word in words if not word.startswith("and ")])
+    assert words[-1] == f"and {left} more" if left else "more" not in words[-1]
+
+
+def assert_inside(sheet, artist):
+    box = artist.get_window_extent()
+    width, height = sheet.bbox.size
+    assert 0 <= box.x0 <= box.x1 <= width and 0 <= box.y0 <= box.y1 <= height, (artist, box)
+
+
 def test_other_suffixes_are_refused(tmp_path):
     with pytest.raises(InvalidRequest, match=re.escape(SUFFIXES[0])):
         save_figure(tmp_path / "map.bmp", regions(), VIEW)
@@ -181,3 +211,35 @@ def test_a_fitting_paper_is_as_high_as_its_rows():
     one, two = (fitting_paper(num_cells, 3) for num_cells in (3, 4))
     assert one.width_inches == two.width_inches
     assert 1.9 < two.height_inches - one.height_inches < 3
+
+
+@pytest.mark.parametrize(
+    ("colour", "number", "columns"), [("class", 1, 1), ("slope", 3, 2), ("density", 6, 6), ("slope", 11, 6)]
+)
+def test_printed_maps_have_one_shape_and_their_titles_stand_apart(monkeypatch, colour, number, columns):
+    sheets = keep_sheets(monkeypatch, comparison_module)
+    square = find_regions(network(), plane(), Window.rectangle((2.4, 0.6), 1.0, 1.0))
+    panels = [make_panel(square, colour, class_names=NAMES), None]
+    cells = [
+        Cell(
+            title=f"k = {k}, seed 0", detail="123,456 regions, test error 0.612", panel=panels[k == 2],
+            notice="not there yet" if k == 2 else "",
+        )
+        for k in range(number)
+    ]  # fmt: skip
+    render_comparison(".png", SPEC, cells, [member(2), member(8)], columns=columns)
+    (sheet,) = sheets
+    maps, curves = (part.axes for part in sheet.subfigs)
+    drawn = [axes for axes in maps if axes.get_visible() and axes.get_title(loc="left")]
+    assert len(drawn) == number
+    for group in (drawn, curves):
+        titles = [axes._left_title.get_window_extent() for axes in group]
+        for title in titles:
+            assert sum(title.overlaps(other) for other in titles) == 1
+        for axes in group:
+            assert_inside(sheet, axes._left_title)
+    assert len({tuple(np.round(axes.get_window_extent().size)) for axes in drawn}) == 1
+    assert len({(axes.get_xlim(), axes.get_ylim()) for axes in drawn}) == 1
+    for axes in (*drawn, *maps[number:], *curves):
+        for label in (axes.xaxis.label, axes.yaxis.label):
+            assert not label.get_text() or assert_inside(sheet, label) is None

@@ -1,7 +1,7 @@
 """Where an axis or a colour scale begins and ends, and its ticks, the same on screen and in print."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -12,8 +12,8 @@ from lrviz.tolerance import TOLERANCE
 _FLAT = 1 / 16
 """How far an axis reaches to both sides of values that are all equal, as a fraction of them."""
 
-_LEAST_DECADES = 0.5
-"""Least extent of a logarithmic axis: it holds one of the ticks 1, 2, 5, 10, ... at least."""
+_LEAST_DECADES = 0.7
+"""Least extent of a logarithmic axis: it holds two of the ticks 1, 2, 5, 10, ... at least."""
 
 _LARGEST = 1e100
 """Numbers beyond this, which no measure takes, stand at the end of an axis; those below its inverse count as zero."""
@@ -30,17 +30,14 @@ class Axis:
         high: Its upper end, above the lower one.
         logarithmic: Whether equal distances are equal ratios.
         ticks: Where it has ticks, in ascending order; empty if what draws the axis chooses them.
+        labels: What stands at each tick.
     """
 
     low: float
     high: float
     logarithmic: bool = False
     ticks: tuple[float, ...] = ()
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """What stands at the ticks."""
-        return tuple(map(tick_label, self.ticks))
+    labels: tuple[str, ...] = ()
 
     def on_screen(self) -> dict:
         """Settings of a Plotly axis."""
@@ -71,7 +68,7 @@ def fit_axis(
     finite[np.abs(finite) < 1 / _LARGEST] = 0
     if logarithmic:
         return _logarithmic_axis(finite[finite > 0], room)
-    low, high = _linear_ends(np.append(finite, 0.0) if from_zero else finite, magnitude, from_zero)
+    low, high = _linear_ends(np.append(finite, 0.0) if from_zero else finite, magnitude)
     extent = high - low
     return Axis(
         low=low - room * extent * (not (from_zero and low == 0)),
@@ -79,24 +76,32 @@ def fit_axis(
     )
 
 
-def width_axis(widths: ArrayLike) -> Axis:
-    """The logarithmic axis of widths, with a tick at each of them."""
-    every = np.unique(np.asarray(widths, float))
+def width_axis(widths: ArrayLike, *, least_gap: float = 0.04) -> Axis:
+    """The logarithmic axis of widths, with a tick at each of them.
+
+    Args:
+        widths: The widths.
+        least_gap: A label that is nearer to the next wider one than this, as a share of the axis, is left out.
+    """
+    every = np.unique(np.asarray(widths, float)).tolist()
     axis = fit_axis(every, logarithmic=True)
-    return Axis(low=axis.low, high=axis.high, logarithmic=True, ticks=tuple(every.tolist()))
+    labels, edge = [], math.inf
+    for width in reversed(every):
+        is_free = math.log(edge / width) >= least_gap * math.log(axis.high / axis.low)
+        labels.append(tick_label(width) if is_free else "")
+        edge = width if is_free else edge
+    return replace(axis, ticks=tuple(every), labels=tuple(reversed(labels)))
 
 
-def _linear_ends(values: Float[np.ndarray, " n"], magnitude: float, from_zero: bool) -> tuple[float, float]:
+def _linear_ends(values: Float[np.ndarray, " n"], magnitude: float) -> tuple[float, float]:
     if not values.size:
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
     size = max(abs(low), abs(high), magnitude)
     if high - low > TOLERANCE.flat * size:
         return low, high
-    if from_zero:
-        return 0.0, size or 1.0
-    half, middle = size * _FLAT or 0.5, (low + high) / 2
-    return middle - half, middle + half
+    middle = (low + high) / 2
+    return (middle - size * _FLAT, middle + size * _FLAT) if size else (0.0, 1.0)
 
 
 def _logarithmic_axis(values: Float[np.ndarray, " n"], room: float) -> Axis:
@@ -104,7 +109,8 @@ def _logarithmic_axis(values: Float[np.ndarray, " n"], room: float) -> Axis:
     missing = max(_LEAST_DECADES - (high - low), 0.0) / 2
     free = missing + room * (high - low + 2 * missing)
     low, high = 10 ** (low - free), 10 ** (high + free)
-    return Axis(low=low, high=high, logarithmic=True, ticks=_logarithmic_ticks(low, high))
+    ticks = _logarithmic_ticks(low, high)
+    return Axis(low=low, high=high, logarithmic=True, ticks=ticks, labels=tuple(map(tick_label, ticks)))
 
 
 def _logarithmic_ticks(low: float, high: float) -> tuple[float, ...]:

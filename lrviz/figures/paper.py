@@ -3,10 +3,12 @@
 import html
 import io
 import tempfile
+import textwrap
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -17,7 +19,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import ListedColormap, Normalize, to_rgba
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from lrviz.figures.axis import Axis
@@ -28,10 +32,21 @@ from lrviz.measures.tables import Columns, save_csv
 from lrviz.results.pieces import PathPieces
 from lrviz.results.regions import Regions
 
+U_LABEL, V_LABEL = "$u$ ($L_2$ distance)", "$v$ ($L_2$ distance)"
 PRINTED = (".pdf", ".svg", ".png")
 SUFFIXES = (*PRINTED, ".html", ".npz", ".csv")
 MAX_VECTOR_REGIONS = 20_000
-_STYLE = {
+_LAYOUT_ROUNDS = 3
+"""Maps keep their shape, so that making room for the words around them takes some rounds."""
+
+_MOST_COLUMNS = 8
+_LEGEND_SHARE = 0.35
+"""Entries side by side in a legend, and the share of a figure's height that it takes, at most."""
+
+_CHARACTER = 0.58
+"""Mean width of a character, as a fraction of its height in points."""
+
+_STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.size": 8,
     "pdf.fonttype": 42,
@@ -66,9 +81,12 @@ class Paper:
 def print_figure(suffix: str, paper: Paper, draw: Callable[[Figure], None], *, title: str, description: str) -> bytes:
     """A PDF, SVG or PNG of what `draw` puts on an empty figure; it carries the description as metadata."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(paper.width_inches, paper.height_inches), dpi=paper.dpi, layout="constrained")
+        layout = ConstrainedLayoutEngine()
+        figure = Figure(figsize=(paper.width_inches, paper.height_inches), dpi=paper.dpi, layout=layout)
         FigureCanvasAgg(figure)
         draw(figure)
+        for _ in range(_LAYOUT_ROUNDS):
+            layout.execute(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, format=suffix[1:], dpi=paper.dpi, metadata=_metadata(suffix, title, description))
     return buffer.getvalue()
@@ -130,12 +148,36 @@ def add_picture(axes: Axes, image: np.ndarray, bounds: Float[np.ndarray, "2 2"])
     axes.imshow(image, origin="lower", extent=extent, interpolation="none")
 
 
-def frame_plane(axes: Axes, bounds: Float[np.ndarray, "2 2"]) -> None:
-    """Axes of the plane: equal scales, named, fitted to the bounds."""
+def frame_plane(axes: Axes, bounds: Float[np.ndarray, "2 2"], *, num_ticks: int = 5) -> None:
+    """Axes of the plane: equal scales, fitted to the bounds, with at most that many steps from tick to tick."""
     (u0, v0), (u1, v1) = bounds
-    axes.set(xlim=(u0, u1), ylim=(v0, v1), aspect="equal", xlabel="$u$ ($L_2$ distance)", ylabel="$v$ ($L_2$ distance)")
-    axes.locator_params(nbins=5)
+    axes.set(xlim=(u0, u1), ylim=(v0, v1), aspect="equal")
+    axes.locator_params(nbins=num_ticks)
     axes.ticklabel_format(useOffset=False)
+
+
+def wrap(text: str, inches: float, points: float) -> str:
+    """A text of some size in lines that are no longer than some inches."""
+    return textwrap.fill(text, max(int(72 * inches / (_CHARACTER * points)), 8))
+
+
+def add_legend(figure: Figure | SubFigure, handles: Sequence[Patch]) -> None:
+    """A legend below all: in as many columns as the figure is wide for, and of as many entries as it is high for."""
+    if not handles:
+        return
+    for num_columns in range(min(len(handles), _MOST_COLUMNS), 0, -1):
+        legend = figure.legend(handles=handles, loc="outside lower center", ncols=num_columns, frameon=False)
+        size = legend.get_window_extent()
+        if size.width <= figure.bbox.width or num_columns == 1:
+            break
+        legend.remove()
+    num_rows = -(-len(handles) // num_columns)
+    most_rows = max(int(_LEGEND_SHARE * figure.bbox.height / (size.height / num_rows)), 1)
+    if num_rows > most_rows and len(handles) > 2:
+        legend.remove()
+        shown = max(most_rows * num_columns - 1, 1)
+        rest = Patch(facecolor="none", label=f"and {len(handles) - shown} more")
+        add_legend(figure, [*handles[:shown], rest])
 
 
 def fit_axes(axes: Axes, x: Axis, y: Axis) -> None:
@@ -152,13 +194,16 @@ def fit_axes(axes: Axes, x: Axis, y: Axis) -> None:
             shown.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
 
 
-def add_colour_bar(figure: FigureBase, axes: Sequence[Axes], colouring: Colouring, *, aspect: float = 28) -> None:
+def add_colour_bar(
+    figure: Figure | SubFigure, axes: Sequence[Axes], colouring: Colouring, *, aspect: float = 28
+) -> None:
     """The labelled colour bar of a continuous quantity."""
     if colouring.scale is None:
         return
     colormap = ListedColormap(colour_table(colouring.scale.name) / 255)
     mappable = ScalarMappable(Normalize(colouring.scale.low, colouring.scale.high), colormap)
-    bar = figure.colorbar(mappable, ax=list(axes), label=colouring.title, pad=0.02, aspect=aspect)
+    label = wrap(colouring.title, figure.bbox.height / figure.dpi, _STYLE["font.size"])
+    bar = figure.colorbar(mappable, ax=list(axes), label=label, pad=0.02, aspect=aspect)
     bar.outline.set(visible=False)
     if bar.solids is not None:
         bar.solids.set(rasterized=False, edgecolor="face")

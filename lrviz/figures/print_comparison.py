@@ -16,22 +16,33 @@ from lrviz.figures.map import paint_labels
 from lrviz.figures.paper import (
     MAX_VECTOR_REGIONS,
     PRINTED,
+    U_LABEL,
+    V_LABEL,
     Paper,
     add_colour_bar,
+    add_legend,
     add_picture,
     add_polygons,
     fit_axes,
     frame_plane,
     print_figure,
+    wrap,
     write_page,
     write_table,
 )
-from lrviz.figures.widths import COLUMNS, STRIPS, colour_of, is_known, strip_axis, width_curves
+from lrviz.figures.widths import COLUMNS, LEAST_GAP, STRIPS, colour_of, is_known, strip_axis, width_curves
 from lrviz.views.comparison import CompareSpec, Member, compare, spread_over_seeds, value_of
 
 COMPARISON_SUFFIXES = (*PRINTED, ".html", ".csv")
 _TITLE = "Linear regions and width"
-_CURVES_INCHES = 2.9
+_CURVE_INCHES, _CURVE_POINTS = 1.45, 6.5
+"""Height of a diagram, which its width does not fall below where there are several columns, and size of its title."""
+
+_MARGIN_INCHES, _TITLE_INCHES, _LEAST_INCHES = 1.3, 0.6, 0.9
+"""What a row of maps leaves to numbers and colour bar, the height of a title, and the least width of a map."""
+
+_TITLE_POINTS = 7
+"""Size of a title, smaller above small maps."""
 
 
 def render_comparison(
@@ -66,49 +77,84 @@ def render_comparison(
         return write_table(compare(members), description=spec.to_json())
     if suffix == ".html":
         alone = [replace(cell, link="") for cell in cells]
-        bounds = next(cell.panel.bounds for cell in cells if cell.panel is not None)
-        figures = [comparison_map(alone, bounds, columns=columns), width_curves(members)]
+        figures = [comparison_map(alone, _bounds(cells), columns=columns), width_curves(members)]
         return write_page(figures, title=_TITLE, description=spec.to_json())
-    paper = paper or fitting_paper(len(cells), columns)
+    paper = paper or fitting_paper(len(cells), columns, shape=map_shape(cells))
     return print_figure(
         suffix, paper, lambda sheet: _draw(sheet, cells, members, columns, paper),
         title=_TITLE, description=spec.to_json(),
     )  # fmt: skip
 
 
-def fitting_paper(num_cells: int, columns: int, width_inches: float = 7.0) -> Paper:
-    """A paper that is as high as square maps and the curves need."""
-    map_inches = (width_inches - 1.2) / columns
-    height = -(-num_cells // columns) * (map_inches + 0.45) + 0.3 + _CURVES_INCHES
-    return Paper(width_inches=width_inches, height_inches=round(height, 1))
+def fitting_paper(num_cells: int, columns: int, width_inches: float = 7.0, *, shape: float = 1.0) -> Paper:
+    """A paper that is as high as the maps and the curves need.
+
+    Args:
+        num_cells: number of maps.
+        columns: maps in a row on screen.
+        width_inches: width of the paper.
+        shape: height of a map over its width.
+    """
+    columns = fitting_columns(columns, width_inches)
+    row_inches = shape * (width_inches - _MARGIN_INCHES) / columns + _TITLE_INCHES
+    return Paper(
+        width_inches=width_inches,
+        height_inches=round(-(-num_cells // columns) * row_inches + 0.4 + _curves_inches(width_inches), 1),
+    )
+
+
+def fitting_columns(columns: int, width_inches: float) -> int:
+    """How many maps go side by side on paper: all of a row, or the largest equal part of it that is wide enough."""
+    parts = [n for n in range(1, columns + 1) if columns % n == 0]
+    return max((n for n in parts if (width_inches - _MARGIN_INCHES) / n >= _LEAST_INCHES), default=1)
+
+
+def map_shape(cells: Sequence[Cell]) -> float:
+    """Height over width of the maps."""
+    bounds = _bounds(cells)
+    return float(np.divide(*(bounds[1] - bounds[0])[::-1]))
+
+
+def _bounds(cells: Sequence[Cell]) -> np.ndarray:
+    return next(cell.panel.bounds for cell in cells if cell.panel is not None)
 
 
 def _draw(figure: Figure, cells: Sequence[Cell], members: Sequence[Member], columns: int, paper: Paper) -> None:
-    curves = min(_CURVES_INCHES, paper.height_inches / 2)
+    curves = min(_curves_inches(paper.width_inches), 0.6 * paper.height_inches)
     parts: Any = figure.subfigures(2, 1, height_ratios=[paper.height_inches - curves, curves])
-    _draw_maps(parts[0], cells, columns)
-    _draw_curves(parts[1], members)
+    columns = fitting_columns(columns, paper.width_inches)
+    room = (paper.height_inches - curves) / -(-len(cells) // columns) - _TITLE_INCHES
+    map_inches = min((paper.width_inches - _MARGIN_INCHES) / columns, room / map_shape(cells))
+    _draw_maps(parts[0], cells, columns, max(map_inches, 0.5))
+    _draw_curves(parts[1], members, paper.width_inches)
 
 
-def _draw_maps(figure: SubFigure, cells: Sequence[Cell], columns: int) -> None:
-    rows = -(-len(cells) // columns)
+def _draw_maps(figure: SubFigure, cells: Sequence[Cell], columns: int, map_inches: float) -> None:
+    rows, bounds = -(-len(cells) // columns), _bounds(cells)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     shown = share_scale([cell.panel for cell in cells if cell.panel is not None])
     vector, panels = vector_panels(shown, MAX_VECTOR_REGIONS), iter(enumerate(shown))
-    for axes, cell in zip(grid.flat, cells, strict=False):
+    for place, (axes, cell) in enumerate(zip(grid.flat, cells, strict=False)):
         if cell.panel is not None:
             index, panel = next(panels)
             _draw_panel(axes, panel, as_polygons=index in vector)
-        notice = f" ({cell.notice})" if cell.notice else ""
-        axes.set_title(f"{cell.title}\n{cell.detail}{notice}", fontsize=7, loc="left")
-    for axes in grid.flat:
-        axes.label_outer()
+        frame_plane(axes, bounds, num_ticks=int(np.clip(2.5 * map_inches, 2, 5)))
+        _name_map(axes, cell, map_inches, is_lowest=place + columns >= len(cells), is_left=place % columns == 0)
     for axes in grid.flat[len(cells) :]:
         axes.set_visible(False)
     add_colour_bar(figure, list(grid.flat), shown[0].colouring, aspect=28 * rows)
-    handles = [Patch(facecolor=colour, label=name) for name, colour in all_categories(shown)]
-    if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
+    add_legend(figure, [Patch(facecolor=colour, label=name) for name, colour in all_categories(shown)])
+
+
+def _name_map(axes: Axes, cell: Cell, map_inches: float, *, is_lowest: bool, is_left: bool) -> None:
+    """The title of a map, in lines that are no longer than the map is wide, and the names of its axes."""
+    points = float(np.clip(_TITLE_POINTS * map_inches / _LEAST_INCHES, 4, _TITLE_POINTS))
+    texts = [cell.title, cell.detail, f"({cell.notice})" if cell.notice else ""]
+    axes.set_title("\n".join(wrap(text, map_inches, points) for text in texts if text), fontsize=points, loc="left")
+    axes.tick_params(labelbottom=is_lowest, labelleft=is_left)
+    axes.set_xlabel(U_LABEL if is_lowest else "", fontsize=points)
+    axes.set_ylabel(V_LABEL if is_left else "", fontsize=points)
+    axes.set_anchor("N")
 
 
 def _draw_panel(axes: Axes, panel: Panel, *, as_polygons: bool) -> None:
@@ -116,15 +162,25 @@ def _draw_panel(axes: Axes, panel: Panel, *, as_polygons: bool) -> None:
         add_polygons(axes, panel.polygons, panel.colouring, outlined=True)
     else:
         add_picture(axes, paint_labels(panel.labels, panel.colouring.rgb, outlined=True), panel.bounds)
-    frame_plane(axes, panel.bounds)
 
 
-def _draw_curves(figure: SubFigure, members: Sequence[Member]) -> None:
-    grid = figure.subplots(-(-len(STRIPS) // COLUMNS), COLUMNS, sharex=True)
-    widths = width_axis([member.width for member in members])
+def _curves_inches(width_inches: float) -> float:
+    return _CURVE_INCHES * -(-len(STRIPS) // _curve_columns(width_inches))
+
+
+def _curve_columns(width_inches: float) -> int:
+    """As many diagrams side by side as on screen, or half of them on a narrow paper."""
+    return COLUMNS if width_inches >= COLUMNS * _CURVE_INCHES else COLUMNS // 2
+
+
+def _draw_curves(figure: SubFigure, members: Sequence[Member], width_inches: float) -> None:
+    columns = _curve_columns(width_inches)
+    grid = figure.subplots(-(-len(STRIPS) // columns), columns, sharex=True)
+    widths = width_axis([member.width for member in members], least_gap=LEAST_GAP)
     for axes, strip in zip(grid.flat, STRIPS, strict=True):
         _add_curve(axes, members, strip.measure)
-        axes.set_title(f"{strip.title}\n({strip.unit})", fontsize=6.5, loc="left")
+        unit = wrap(f"({strip.unit})", 0.95 * width_inches / columns, _CURVE_POINTS)
+        axes.set_title(f"{strip.title}\n{unit}", fontsize=_CURVE_POINTS, loc="left")
         fit_axes(axes, widths, strip_axis(strip, members))
     for axes in grid[-1]:
         axes.set_xlabel("width $k$")

@@ -14,8 +14,11 @@ from lrviz.figures.map import paint, region_map, window_bounds
 from lrviz.figures.paper import (
     MAX_VECTOR_REGIONS,
     SUFFIXES,
+    U_LABEL,
+    V_LABEL,
     Paper,
     add_colour_bar,
+    add_legend,
     add_picture,
     add_polygons,
     frame_plane,
@@ -24,7 +27,7 @@ from lrviz.figures.paper import (
     write_page,
     write_table,
 )
-from lrviz.figures.style import FAINT, LAYER_COLOURS
+from lrviz.figures.style import LAYER_COLOURS
 from lrviz.measures.tables import measure_regions
 from lrviz.results.regions import Regions
 from lrviz.views.view import ViewSpec
@@ -103,12 +106,15 @@ def _draw(figure: Figure, regions: Regions, colouring: Colouring, edges: str, si
     else:
         add_picture(axes, paint(regions, colouring, edges, bounds, side=int(np.clip(side, 400, 3000))), bounds)
     frame_plane(axes, bounds)
+    axes.set(xlabel=U_LABEL, ylabel=V_LABEL, anchor="N")
     add_colour_bar(figure, [axes], colouring)
-    handles = [Patch(facecolor=colour, label=name) for name, colour in colouring.categories]
-    if edges == "layer":
-        layers = np.unique(regions.edge_layer[regions.edge_unit >= 0])
-        handles += [
-            Patch(facecolor=LAYER_COLOURS[k % len(LAYER_COLOURS)], label=f"edges of layer {k + 1}") for k in layers
-        ]
-    if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, edgecolor=FAINT)
+    handles = _layer_handles(regions) if edges == "layer" else []
+    add_legend(figure, [*handles, *(Patch(facecolor=colour, label=name) for name, colour in colouring.categories)])
+
+
+def _layer_handles(regions: Regions) -> list[Patch]:
+    """The colours of the layers that drew edges; layers of one colour share an entry."""
+    layers: dict[str, list[str]] = {}
+    for layer in np.unique(regions.edge_layer[regions.edge_unit >= 0]).tolist():
+        layers.setdefault(LAYER_COLOURS[layer % len(LAYER_COLOURS)], []).append(str(layer + 1))
+    return [Patch(facecolor=colour, label=f"edges of layer {', '.join(names)}") for colour, names in layers.items()]

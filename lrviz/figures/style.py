@@ -80,7 +80,7 @@ class Scale:
 
 
 def fit_scale(values: Float[np.ndarray, "..."], name: str, *, symmetric: bool = False) -> Scale:
-    """A scale that covers all values but the outer half per cent on either side; equal values have its middle colour.
+    """A scale that covers all values but the outer half per cent on either side; equal ones have its middle colour.
 
     Args:
         values: what will be coloured; NaN is ignored.

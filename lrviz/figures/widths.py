@@ -48,6 +48,8 @@ STRIPS = (
 """What is drawn against width, row by row."""
 
 COLUMNS = 4
+LEAST_GAP = 0.1
+"""Between labels of widths, as a share of a diagram."""
 
 
 def width_curves(members: Sequence[Member], *, height: int = 460) -> go.Figure:
@@ -68,7 +70,7 @@ def width_curves(members: Sequence[Member], *, height: int = 460) -> go.Figure:
         _add_title(figure, f"{strip.title}<br><i>{strip.unit}</i>", index)
         axis = strip_axis(strip, members).on_screen()
         figure.update_yaxes(row=place[0], col=place[1], nticks=5, exponentformat="power", **axis)
-    widths = width_axis([member.width for member in members])
+    widths = width_axis([member.width for member in members], least_gap=LEAST_GAP)
     figure.update_xaxes(
         showticklabels=False, showgrid=True, gridcolor=FAINT, griddash="dot", gridwidth=0.5, **widths.on_screen()
     )
