@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import CIFAR100_CLASSES, make_dataset, write_archive, write_torchvision
+from tiny import CIFAR100_CLASSES, make_dataset, write_archive, write_class_folders, write_torchvision
 from torchvision.datasets import CIFAR10, CIFAR100
 
 from lrviz.errors import InvalidData
@@ -79,13 +79,13 @@ def test_truncated_and_missing_archive(archive, tmp_path):
         load_dataset("cifar10", "train", tmp_path / "none.npz")
 
 
-def test_jpeg_of_another_size_is_refused(tmp_path):
-    tall = np.zeros((2, 3, 40, 32), np.uint8)
-    dataset = make_dataset(2)
-    object.__setattr__(dataset, "images", tall)
-    write_archive(tmp_path / "tall.npz", {"train": dataset})
-    with pytest.raises(InvalidData, match=r"position 0 of tall\.npz, got 32 x 40"):
-        load_dataset("cifar10", "train", tmp_path / "tall.npz")
+def test_images_of_another_size_are_a_data_set_of_their_own(tmp_path):
+    tall = Dataset(
+        name="tall", images=np.zeros((2, 3, 40, 32), np.uint8), labels=np.arange(2), classes=make_dataset().classes
+    )
+    write_archive(tmp_path / "tall.npz", {"train": tall})
+    loaded = load_dataset("cifar10", "train", tmp_path / "tall.npz")
+    assert (loaded.images.shape, loaded.name) == ((2, 3, 40, 32), "tall (JPEG-compressed copy)")
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,36 @@ def test_torchvision_layout(tmp_path, monkeypatch, name, source, classes):
         assert loaded.classes == original.classes
     part = load_dataset(name, "test", tmp_path, indices=[103])
     np.testing.assert_array_equal(part.images[0], splits["test"].images[103])
+
+
+def test_each_data_set_is_found_in_a_folder_of_several(tmp_path):
+    write_class_folders(tmp_path / "cifar10", {"train": make_dataset(20)})
+    write_archive(tmp_path / "cifar100_lossless.npz", {"train": make_dataset(100, classes=CIFAR100_CLASSES)}, "PNG")
+    write_archive(tmp_path / "cifar100_jpeg.npz", {"train": make_dataset(200, classes=CIFAR100_CLASSES)})
+    first, second = (load_dataset(name, "train", tmp_path) for name in ("cifar10", "cifar100"))
+    assert (first.name, len(first)) == ("CIFAR-10 (lossless PNG)", 20)
+    assert (second.name, len(second)) == ("CIFAR-100 (lossless PNG)", 100)
+    assert (first.short_name, second.short_name) == ("cifar10", "cifar100")
+
+
+def test_the_other_data_set_is_refused_and_a_nameless_request_takes_what_is_there(tmp_path):
+    path = tmp_path / "data.npz"
+    write_archive(path, {"train": make_dataset(100, classes=CIFAR100_CLASSES)})
+    with pytest.raises(InvalidData, match=r"Expected CIFAR-10 at .*data\.npz, got CIFAR-100: .* ask for cifar100"):
+        load_dataset("cifar10", "train", path)
+    assert load_dataset(None, "train", path).short_name == "cifar100"
+
+
+def test_a_data_set_of_ones_own_goes_by_its_folder(tmp_path):
+    folder = tmp_path / "My Fruit"
+    fruit = make_dataset(6, classes=("apple", "pear"))
+    write_class_folders(folder, {"train": fruit})
+    loaded = load_dataset(None, "train", folder)
+    assert (loaded.name, loaded.short_name) == ("My Fruit (lossless PNG)", "my-fruit")
+    assert loaded.classes == ("apple", "pear")
+    order = np.argsort(fruit.labels, kind="stable")
+    np.testing.assert_array_equal(loaded.images, fruit.images[order])
+    np.testing.assert_array_equal(loaded.labels, fruit.labels[order])
 
 
 class _Intruder:
@@ -123,8 +153,9 @@ def test_forged_torchvision_file_is_not_unpickled(tmp_path):
 
 
 def test_missing_folder_and_unknown_names(tmp_path):
-    with pytest.raises(InvalidData, match="torchvision's layout"):
-        load_dataset("cifar10", "train", tmp_path / "nowhere")
+    for name in ("cifar10", None):
+        with pytest.raises(InvalidData, match="torchvision's layout"):
+            load_dataset(name, "train", tmp_path / "nowhere")
     with pytest.raises(InvalidData, match="'mnist' and 'train'"):
         load_dataset("mnist", "train", tmp_path)
     with pytest.raises(InvalidData, match="'cifar10' and 'validation'"):
@@ -195,7 +226,7 @@ def test_dataset_is_read_only_and_checks_its_parts():
     dataset = make_dataset()
     with pytest.raises(ValueError, match="read-only"):
         dataset.images[0] = 0
-    with pytest.raises(InvalidData, match="convert them to 32 x 32 RGB"):
-        Dataset(name="x", images=np.zeros((2, 3, 40, 32), np.uint8), labels=np.zeros(2, np.int64), classes=("a",))
+    with pytest.raises(InvalidData, match="convert them to RGB"):
+        Dataset(name="x", images=np.zeros((2, 4, 32, 32), np.uint8), labels=np.zeros(2, np.int64), classes=("a",))
     with pytest.raises(InvalidData, match="one label per image, got 3 labels for 2 images"):
         Dataset(name="x", images=np.zeros((2, 3, 32, 32), np.uint8), labels=np.zeros(3, np.int64), classes=("a",))

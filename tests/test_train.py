@@ -5,13 +5,13 @@ import shlex
 import numpy as np
 import pytest
 import torch
-from tiny import CIFAR100_CLASSES, make_dataset, write_archive, write_torchvision
+from tiny import CIFAR100_CLASSES, make_dataset, write_archive, write_class_folders, write_torchvision
 from torchvision.datasets import CIFAR100
 
 from lrviz import cli
 from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
 from lrviz.models.catalogue import Card, load_model
-from lrviz.models.datasets import SPLITS
+from lrviz.models.datasets import SPLITS, Dataset
 from lrviz.models.recipes import TrainConfig, default_config, describe
 from lrviz.models.train import evaluate, partial_path, prepare_data, train
 from lrviz.views.selection import PathsSpec, find_paths
@@ -42,7 +42,10 @@ def _assert_same_weights(first, second):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("changes", [{}, {"augment": True}, {"batch_norm": True, "subset": 30, "seed": 3}])
+SGD = {"optimizer": "sgd", "learning_rate": 0.05, "weight_decay": 5e-4, "warmup_steps": None, "precision": "float32"}
+
+
+@pytest.mark.parametrize("changes", [{}, {"augment": True}, {"batch_norm": True, "subset": 30, "seed": 3}, SGD])
 def test_resumed_training_equals_an_uninterrupted_one(tmp_path, changes):
     config = dataclasses.replace(QUICK, **changes)
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
@@ -188,6 +191,7 @@ class _FirstClass(torch.nn.Module):
         (default_config("vgg8", 1), "vgg8"),
         (default_config("vgg8", 2), "vgg8-w2"),
         (default_config("resnet18", 4, batch_norm=True, label_noise=0.125), "resnet18-w4-bn-noise12.5"),
+        (default_config("resnet18-stride", 16, batch_norm=True, optimizer="sgd"), "resnet18-stride-w16-bn"),
     ],
 )
 def test_names(config, name):
@@ -206,11 +210,78 @@ def test_recipes_of_the_families():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"learning_rate": 0.0}, {"batch_size": 0}, {"epochs": 0}, {"seed": -1}, {"seed": 2**32}, {"decay_epochs": 9}],
+    [
+        {"learning_rate": 0.0},
+        {"batch_size": 0},
+        {"epochs": 0},
+        {"seed": -1},
+        {"seed": 2**32},
+        {"decay_epochs": 9},
+        {"warmup_steps": -1},
+        {"optimizer": "lbfgs"},
+        {"precision": "int8"},
+        {"momentum": 1.0},
+        {"weight_decay": -1e-4},
+    ],
 )
 def test_recipe_out_of_range(changes):
     with pytest.raises(InvalidData, match="Expected"):
         dataclasses.replace(QUICK, **changes)
+
+
+def test_recipe_of_stochastic_gradient_descent():
+    config = default_config("resnet18-stride", 16, batch_norm=True, optimizer="sgd", epochs=16)
+    assert (config.learning_rate, config.momentum, config.weight_decay, config.batch_size) == (0.1, 0.9, 5e-4, 128)
+    assert (config.augment, config.decay_epochs, config.warmup_steps, config.loss_target) == (True, 12, None, 0)
+    text = describe(dataclasses.replace(config, precision="float32"))
+    assert text.startswith("SGD with Nesterov momentum 0.9 at 0.1, weight decay 0.0005, batch 128, linearly up until ")
+    assert "until epoch 4, then 12 epochs linearly to 0; random crops and flips; float32 while training" in text
+
+
+class _Optimizer(torch.optim.SGD):
+    """Notes the rates, decays and numbers of dimensions that it is used with."""
+
+    steps: list
+
+    def step(self, *arguments):
+        self.steps.append(self.param_groups[0]["lr"])
+        dimensions = [{parameter.ndim for parameter in group["params"]} for group in self.param_groups]
+        assert [max(dimensions[0]), max(dimensions[1])] == [4, 1]
+        assert min(dimensions[0]) == 2
+        assert [group["weight_decay"] for group in self.param_groups] == [5e-4, 0]
+        return super().step(*arguments)
+
+
+def test_one_cycle_goes_up_and_down_and_decays_weights_only(tmp_path, monkeypatch):
+    _Optimizer.steps = []
+    monkeypatch.setattr(torch.optim, "SGD", _Optimizer)
+    config = dataclasses.replace(QUICK, **SGD, batch_norm=True)
+    train(config, TRAIN, TEST, checkpoint_path=tmp_path / "net.safetensors")
+    rates = _Optimizer.steps
+    assert len(rates) == 8 * 4
+    assert max(rates) == pytest.approx(0.05)
+    assert rates.index(max(rates)) == 5 * 4 - 1
+    assert np.allclose(np.diff(rates[: 5 * 4]), 0.05 / 20)
+    assert np.allclose(np.diff(rates[5 * 4 :]), -0.05 / 12)
+
+
+def test_networks_for_larger_images_and_other_classes(tmp_path):
+    path = tmp_path / "large.safetensors"
+    images = np.random.default_rng(0).integers(0, 256, (12, 3, 64, 64), dtype=np.uint8)
+    data = Dataset(name="fruit", images=images, labels=np.arange(12) % 3, classes=("apple", "pear", "plum"))
+    card = train(dataclasses.replace(QUICK, epochs=1, decay_epochs=0), data, data, checkpoint_path=path)
+    model = load_model(path)
+    assert (card.image_size, model.input_shape, len(model.classes)) == (64, (3, 64, 64), 3)
+    wrong = model.module(model.normalise(images)).argmax(1).numpy() != data.labels
+    assert wrong.mean() == pytest.approx(card.test_error)
+
+
+@pytest.mark.parametrize("size", [(40, 40), (64, 32)])
+def test_images_that_no_family_takes(tmp_path, size):
+    images = np.zeros((4, 3, *size), np.uint8)
+    data = Dataset(name="fruit", images=images, labels=np.arange(4) % 2, classes=("apple", "pear"))
+    with pytest.raises(InvalidData, match=r"a multiple of 32 pixels.*resize them"):
+        train(QUICK, data, data, checkpoint_path=tmp_path / "net.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -266,6 +337,21 @@ def test_reproduced_command_gives_the_same_network(archive, tmp_path):
     command = command.replace("tiny.npz", f"'{archive}'").replace("MODELS_FOLDER", f"'{second}'")
     assert _run(command) == 0
     _assert_same_weights(first / "vgg8.safetensors", second / "vgg8.safetensors")
+
+
+def test_reproduced_command_of_stochastic_gradient_descent(tmp_path):
+    fruit = {split: make_dataset(20, seed=seed, classes=("apple", "pear")) for seed, split in enumerate(SPLITS)}
+    write_class_folders(tmp_path / "fruit", fruit)
+    first, second = tmp_path / "first", tmp_path / "second"
+    options = "--optimizer sgd --batch-norm --epochs 4 --momentum 0.8 --weight-decay 0 --precision float32"
+    assert _run(f"train resnet18-stride {options} --data '{tmp_path / 'fruit'}' --out '{first}'") == 0
+    name = "resnet18-stride-w1-bn-fruit.safetensors"
+    card = load_model(first / name).card
+    assert (card.data, card.classes) == ("fruit (lossless PNG)", ("apple", "pear"))
+    command = card.reproduce.removeprefix("lrviz ").replace("DATA_FOLDER", f"'{tmp_path / 'fruit'}'")
+    assert "--dataset" not in command
+    assert _run(command.replace("MODELS_FOLDER", f"'{second}'")) == 0
+    _assert_same_weights(first / name, second / name)
 
 
 def test_half_stores_rounded_weights_that_the_card_is_about(archive, tmp_path):

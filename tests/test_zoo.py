@@ -79,6 +79,13 @@ def _edited(**changes):
     return json.dumps({**json.loads(CARD.to_json()), **changes})
 
 
+def test_card_from_before_its_newest_fields():
+    values = json.loads(CARD.to_json())
+    for name in ("image_size", "sparsity", "pruned_from", "teacher"):
+        del values[name]
+    assert Card.from_json(json.dumps(values), "card.json") == CARD
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -22,22 +22,33 @@ def make_dataset(num_images: int = 40, *, seed: int = 0, classes: tuple[str, ...
     return Dataset(name="tiny", images=(level + noise).astype(np.uint8), labels=labels, classes=classes)
 
 
-def write_archive(path: Path, splits: dict[str, Dataset]) -> None:
-    """Write data sets as an npz file of JPEG bytes."""
+def write_archive(path: Path, splits: dict[str, Dataset], form: str = "JPEG", **options: object) -> None:
+    """Write data sets as an npz file of encoded images, JPEG bytes under their older name."""
     fields: dict[str, np.ndarray] = {}
     for split, dataset in splits.items():
-        files = [_encode_jpeg(image) for image in dataset.images]
-        fields[f"{split}_jpeg"] = np.frombuffer(b"".join(files), np.uint8)
+        files = [encode(image, form, **options) for image in dataset.images]
+        name = f"{split}_jpeg" if form == "JPEG" else f"{split}_images"
+        fields[name] = np.frombuffer(b"".join(files), np.uint8)
         fields[f"{split}_offsets"] = np.cumsum([0, *(len(file) for file in files)])
         fields[f"{split}_labels"] = dataset.labels
         fields["classes"] = np.array(dataset.classes)
     np.savez(path, **fields)
 
 
-def _encode_jpeg(image: np.ndarray) -> bytes:
+def encode(image: np.ndarray, form: str = "PNG", **options: object) -> bytes:
+    """Return an image (3, H, W) as the bytes of a file."""
     buffer = io.BytesIO()
-    Image.fromarray(image.transpose(1, 2, 0)).save(buffer, "JPEG", quality=95)
+    Image.fromarray(image.transpose(1, 2, 0)).save(buffer, form, **({"quality": 95} | options))
     return buffer.getvalue()
+
+
+def write_class_folders(folder: Path, splits: dict[str, Dataset]) -> None:
+    """Write data sets as PNG files, a folder for each class."""
+    for split, dataset in splits.items():
+        for index, (image, label) in enumerate(zip(dataset.images, dataset.labels, strict=True)):
+            path = folder / split / dataset.classes[label] / f"{index:05}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encode(image))
 
 
 def write_torchvision(folder: Path, source: type, splits: dict[str, Dataset], monkeypatch) -> None:

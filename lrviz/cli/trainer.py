@@ -4,7 +4,6 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.console import Console
@@ -13,9 +12,19 @@ from rich.table import Table
 
 from lrviz.errors import LrvizError
 from lrviz.models.catalogue import SUFFIX, Card, list_models, load_model
-from lrviz.models.datasets import Dataset, load_dataset
+from lrviz.models.datasets import SPLITS, Dataset, load_dataset
 from lrviz.models.recipes import TrainConfig, default_config
 from lrviz.models.train import EpochReport, partial_path, train
+
+_NUMBERS = {
+    "lr": "learning_rate",
+    "momentum": "momentum",
+    "weight-decay": "weight_decay",
+    "batch-size": "batch_size",
+    "epochs": "epochs",
+    "loss-target": "loss_target",
+}
+"""Options of `lrviz train` and the numbers of a recipe that they set."""
 
 PIPE_WIDTH = 160
 """Columns of a table that does not go to a terminal."""
@@ -53,37 +62,32 @@ def _models_table(cards: tuple[Card, ...]) -> Table:
 
 
 def train_all(
-    family: str,
-    widths: list[int],
-    options: dict[str, Any],
+    configs: list[TrainConfig],
     *,
     data: Path,
-    dataset: str,
+    dataset: str | None,
     out: Path,
     download: bool,
     device: str | None,
     force: bool,
 ) -> None:
-    """Train a network for every width that is not finished."""
-    configs = [default_config(family, number, **options) for number in widths]
-    suffix = "" if dataset == "cifar10" else f"-{dataset}"
+    """Train every network that is not finished."""
+    sets = tuple(load_dataset(dataset, split, data, download=download) for split in SPLITS)
+    short_name = sets[0].short_name
+    suffix = "" if short_name == "cifar10" else f"-{short_name}"
     paths = [out / f"{config.name}{suffix}{SUFFIX}" for config in configs]
     todo = [(config, path) for config, path in zip(configs, paths, strict=True) if force or not _is_finished(path)]
     if not todo:
         typer.echo(f"All {len(paths)} checkpoints are finished; train them again with --force.")
         return
     out.mkdir(parents=True, exist_ok=True)
-    train_set = load_dataset(dataset, "train", data, download=download)
-    test_set = load_dataset(dataset, "test", data, download=download)
     for config, path in todo:
         if force:
             partial_path(path).unlink(missing_ok=True)
-        _train_one(config, (train_set, test_set), path, device, _reproduce(config, data, dataset))
+        _train_one(config, sets, path, device, _reproduce(config, data, dataset))
 
 
-def _train_one(
-    config: TrainConfig, data: tuple[Dataset, Dataset], path: Path, device: str | None, reproduce: str
-) -> None:
+def _train_one(config: TrainConfig, data: tuple[Dataset, ...], path: Path, device: str | None, reproduce: str) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task(path.stem, total=config.epochs, state="")
@@ -92,7 +96,16 @@ def _train_one(
             state = f"epoch {report.epoch}/{report.epochs}, loss {report.loss:.3f}, error {report.error:.3f}"
             bar.update(task, completed=report.epoch, total=report.epochs, state=state)
 
-        card = train(config, *data, checkpoint_path=path, device=device, progress=show, reproduce=reproduce)
+        train_set, test_set = data
+        card = train(
+            config,
+            train_set,
+            test_set,
+            checkpoint_path=path,
+            device=device,
+            progress=show,
+            reproduce=reproduce,
+        )
     typer.echo(f"{path}: train error {card.train_error:.3f}, test error {card.test_error:.3f}, {card.epochs} epochs")
 
 
@@ -104,20 +117,22 @@ def _is_finished(path: Path) -> bool:
     return True
 
 
-def _reproduce(config: TrainConfig, data: Path, dataset: str) -> str:
+def _reproduce(config: TrainConfig, data: Path, dataset: str | None) -> str:
     """Return the command for a card, with the data's name in place of its path."""
-    base = default_config(config.family, config.width)
+    base = default_config(config.family, config.width, optimizer=config.optimizer)
     words = ["lrviz train", config.family, f"--width {config.width}", f"--seed {config.seed}"]
     words += [f"--noise {config.label_noise:g}"] if config.label_noise else []
     words += [f"--subset {config.subset}"] if config.subset else []
     words += ["--batch-norm"] if config.batch_norm else []
+    words += [f"--optimizer {config.optimizer}"] if config.optimizer != "adam" else []
     words += ["--half"] if config.half else []
-    for option, name in (("lr", "learning_rate"), ("batch-size", "batch_size"), ("epochs", "epochs")):
+    for option, name in _NUMBERS.items():
         if getattr(config, name) != getattr(base, name):
             words.append(f"--{option} {getattr(config, name):g}")
     if config.augment != base.augment:
         words.append("--augment" if config.augment else "--no-augment")
+    words += [f"--precision {config.precision}"] if config.precision != base.precision else []
     words += [f"--snapshot {epoch}" for epoch in config.snapshots]
-    words += [] if dataset == "cifar10" else [f"--dataset {dataset}"]
+    words += [f"--dataset {dataset}"] if dataset not in {None, "cifar10"} else []
     source = data.name if data.suffix == ".npz" else "DATA_FOLDER"
     return " ".join([*words, f"--data {source}", "--out MODELS_FOLDER"])

@@ -17,45 +17,61 @@ def models(
 
 
 def train_command(
-    family: Annotated[str, typer.Argument(help="cnn5, vgg8, vgg11, vgg13, vgg16, vgg19, resnet18 or resnet34.")],
-    data: Annotated[Path, typer.Option(help="Folder in torchvision's layout, or npz file of JPEG bytes.")],
+    family: Annotated[
+        str, typer.Argument(help="cnn5, vgg8, vgg11, vgg11-head, resnet18, resnet18-stride and deeper ones.")
+    ],
+    data: Annotated[
+        Path, typer.Option(help="Class folders (train/CLASS/IMAGE.png), npz file, or folder in torchvision's layout.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the checkpoints and cards.")],
     width: Annotated[list[int] | None, typer.Option(help="Base width; give it several times to train several.")] = None,
-    dataset: Annotated[str, typer.Option(help="cifar10 or cifar100: what to read in a folder.")] = "cifar10",
+    dataset: Annotated[
+        str | None, typer.Option(help="cifar10 or cifar100: what the data have to be.", show_default="what is there")
+    ] = None,
     download: Annotated[bool, typer.Option(help="Let torchvision download the data set into the folder.")] = False,
     subset: Annotated[int | None, typer.Option(help="Train on that many images, class-balanced.")] = None,
     noise: Annotated[float, typer.Option(help="Fraction of labels moved to a random other class.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed of everything that is random.")] = 0,
     batch_norm: Annotated[bool, typer.Option(help="Batch normalisation after every convolution.")] = False,
-    augment: Annotated[bool | None, typer.Option(help="Random crops and flips.", show_default="by family")] = None,
-    learning_rate: Annotated[float | None, typer.Option("--lr", help="Of Adam.", show_default="by family")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images per step.", show_default="by family")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Largest number of epochs.", show_default="by family")] = None,
+    optimizer: Annotated[str, typer.Option(help="adam; or sgd: momentum, one-cycle rate, augmentation.")] = "adam",
+    augment: Annotated[bool | None, typer.Option(help="Random crops and flips.", show_default="by recipe")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--lr", help="Highest learning rate.", show_default="by recipe")
+    ] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of sgd.", show_default="by recipe")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Of the weights.", show_default="by recipe")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per step.", show_default="by recipe")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Largest number of epochs.", show_default="by recipe")] = None,
+    loss_target: Annotated[
+        float | None, typer.Option(help="Mean loss that ends the training early; 0: never.", show_default="by recipe")
+    ] = None,
     snapshot: Annotated[list[int] | None, typer.Option(help="Also keep a checkpoint after this epoch.")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="bfloat16 or float32, the faster one where the CPU has no bfloat16.", show_default="bfloat16"
+        ),
+    ] = None,
     half: Annotated[bool, typer.Option(help="Round the trained weights to float16: half as large a file.")] = False,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda if there is one.")] = None,
     force: Annotated[bool, typer.Option(help="Train again what is finished.")] = False,
 ) -> None:
     """Train networks of one family; a stopped training goes on where it was."""
     from lrviz.cli import trainer  # noqa: PLC0415
+    from lrviz.models.recipes import default_config  # noqa: PLC0415
 
     given: dict[str, Any] = {
         "augment": augment,
         "learning_rate": learning_rate,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
         "batch_size": batch_size,
         "epochs": epochs,
+        "loss_target": loss_target,
+        "precision": precision,
         "snapshots": tuple(snapshot) if snapshot else None,
     }
     options = {name: value for name, value in given.items() if value is not None}
     options |= {"subset": subset, "label_noise": noise, "seed": seed, "batch_norm": batch_norm, "half": half}
-    trainer.train_all(
-        family,
-        width or [1],
-        options,
-        data=data,
-        dataset=dataset,
-        out=out,
-        download=download,
-        device=device,
-        force=force,
-    )
+    configs = [default_config(family, number, optimizer=optimizer, **options) for number in width or [1]]
+    trainer.train_all(configs, data=data, dataset=dataset, out=out, download=download, device=device, force=force)

@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import Field, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from lrviz.errors import InvalidCheckpoint, LrvizError, UnknownModel
-from lrviz.models.architectures import FAMILIES, IMAGE_SHAPE, build
+from lrviz.models.architectures import FAMILIES, IMAGE_SHAPE, IMAGE_SIZE, build
 from lrviz.models.assets import assets_folder
 
 SUFFIX = ".safetensors"
@@ -48,6 +48,10 @@ class Card:
         reproduce: the command that trains it again.
         date: day on which training ended, as YYYY-MM-DD.
         lrviz_version: version of lrviz that trained it.
+        image_size: pixels a side of its images.
+        sparsity: fraction of the weights that were pruned, and are zero.
+        pruned_from: name of the model that it was pruned from; empty if it is not pruned.
+        teacher: name of the model whose outputs it was trained to give; empty if it had none.
     """
 
     name: str
@@ -70,6 +74,10 @@ class Card:
     reproduce: str
     date: str
     lrviz_version: str
+    image_size: int = IMAGE_SIZE
+    sparsity: float = 0.0
+    pruned_from: str = ""
+    teacher: str = ""
 
     @property
     def is_snapshot(self) -> bool:
@@ -103,6 +111,9 @@ class Card:
                 f"Expected a JSON card in {source}, got text that is not JSON: fetch it again."
             ) from error
         names = {field.name for field in fields(cls)}
+        if isinstance(values, dict):
+            # A card written before a field was added has none of it.
+            values = {field.name: field.default for field in fields(cls) if field.default is not MISSING} | values
         if not isinstance(values, dict) or values.keys() != names:
             received = ", ".join(sorted(names ^ values.keys())) if isinstance(values, dict) else "no object"
             raise InvalidCheckpoint(
@@ -222,7 +233,7 @@ def load_model(name_or_path: str | Path) -> Model:
     return Model(
         name=card.name,
         module=module,
-        input_shape=IMAGE_SHAPE,
+        input_shape=(IMAGE_SHAPE[0], card.image_size, card.image_size),
         mean=card.mean,
         std=card.std,
         classes=card.classes,
@@ -282,7 +293,7 @@ def _read_card(path: Path) -> Card:
 
 def _load_module(path: Path, card: Card) -> nn.Module:
     try:
-        module = build(card.architecture, card.width, len(card.classes), card.batch_norm)
+        module = build(card.architecture, card.width, len(card.classes), card.batch_norm, image_size=card.image_size)
         module.load_state_dict(load_file(path, device="cpu"))
     except (LrvizError, SafetensorError, RuntimeError, OSError) as error:
         raise InvalidCheckpoint(
@@ -295,4 +306,5 @@ def _load_module(path: Path, card: Card) -> nn.Module:
 def _sort_key(card: Card) -> tuple[Any, ...]:
     family = FAMILIES.index(card.architecture) if card.architecture in FAMILIES else len(FAMILIES)
     natural = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", card.name)]
-    return family, card.data, card.batch_norm, card.label_noise, card.width, card.seed, card.epochs, natural
+    origin = card.pruned_from, card.teacher, card.sparsity
+    return family, card.data, card.batch_norm, card.label_noise, card.width, card.seed, origin, card.epochs, natural

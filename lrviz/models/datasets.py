@@ -1,25 +1,39 @@
-"""Image data sets to train on: CIFAR through torchvision, or an npz file of JPEG bytes."""
+"""Labelled images to train on: loaded from any format that lrviz reads, subsets of them, and noisy labels."""
 
-import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
-from PIL import Image
 
 from lrviz.errors import InvalidData
+from lrviz.models.cifar import CIFAR10_CLASSES, CIFAR_NAMES, check_copy, recognise
+from lrviz.models.dataset_files import (
+    SPLITS,
+    Contents,
+    has_class_folders,
+    read_archive,
+    read_class_folders,
+    read_torchvision,
+)
 
-SPLITS = ("train", "test")
-CIFAR_NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
-"""Short names of the torchvision data sets that lrviz reads, and what cards call them."""
+__all__ = [
+    "CIFAR10_CLASSES",
+    "CIFAR_NAMES",
+    "SPLITS",
+    "Dataset",
+    "add_label_noise",
+    "channel_statistics",
+    "load_dataset",
+    "take_subset",
+]
 
 _TORCHVISION_FOLDERS = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
-
-CIFAR10_CLASSES = (
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-)  # fmt: skip
+_ARCHIVES = ("{}_lossless.npz", "{}.npz", "{}_jpeg.npz")
+"""Names of a data set's npz file in a folder, the best copy first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,7 +42,7 @@ class Dataset:
 
     Attributes:
         name: what a card says the images are, such as "CIFAR-10".
-        images: (N, 3, 32, 32), 0 to 255.
+        images: (N, 3, H, W), 0 to 255.
         labels: (N,) class numbers.
         classes: names of the K classes.
     """
@@ -40,10 +54,10 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Check that images and labels belong together, and freeze them."""
-        if self.images.shape[1:] != (3, 32, 32) or self.images.dtype != np.uint8:
+        if self.images.shape[1] != 3 or self.images.dtype != np.uint8:
             raise InvalidData(
-                f"Expected uint8 images of shape (N, 3, 32, 32), got {self.images.dtype} of shape "
-                f"{self.images.shape}: convert them to 32 x 32 RGB."
+                f"Expected uint8 images of shape (N, 3, H, W), got {self.images.dtype} of shape "
+                f"{self.images.shape}: convert them to RGB."
             )
         if self.labels.shape != self.images.shape[:1]:
             raise InvalidData(
@@ -58,144 +72,79 @@ class Dataset:
         self.images.flags.writeable = False
         self.labels.flags.writeable = False
 
+    @property
+    def short_name(self) -> str:
+        """What file names call it: "cifar10", "cifar100", or the name of its folder or file."""
+        stem = self.name.partition(" (")[0]
+        known = {name: short for short, name in CIFAR_NAMES.items()}
+        return known.get(stem) or re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
+
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.labels)
 
 
 def load_dataset(
-    name: str,
+    name: str | None,
     split: str,
     path: Path | str,
     *,
     indices: Sequence[int] | None = None,
     download: bool = False,
 ) -> Dataset:
-    """Load a data set from disk.
+    """Load one split of a data set from disk.
 
     Args:
-        name: "cifar10" or "cifar100"; what to read where `path` is a folder.
+        name: "cifar10" or "cifar100", where a folder holds both, and to refuse the other one; None for whatever is
+            there. Other data sets go by the name of their folder or file.
         split: "train" or "test".
-        path: a folder in torchvision's layout, or an .npz file of JPEG bytes (`load_jpeg_archive`), or a folder
-            that holds such a file under the name `{name}_jpeg.npz`.
+        path: an .npz file (`dataset_files.read_archive`), a folder of class folders (`train/apple/0001.png`), a
+            folder in torchvision's layout, or one that holds any of these under the data set's name: a folder
+            `cifar10`, or `cifar10_lossless.npz`, `cifar10.npz` or `cifar10_jpeg.npz`.
         indices: positions of the images to load; all when None.
         download: let torchvision fetch the data set into the folder when it is not there.
 
     Raises:
-        InvalidData: nothing readable is there, or an index is out of range.
+        InvalidData: nothing readable is there, it is damaged, cut short, mislabelled or another data set than `name`,
+            or an index is out of range.
     """
-    if name not in CIFAR_NAMES or split not in SPLITS:
+    if name not in {None, *CIFAR_NAMES} or split not in SPLITS:
         raise InvalidData(
             f"Expected a data set among {', '.join(CIFAR_NAMES)} and a split among {', '.join(SPLITS)}, "
             f"got {name!r} and {split!r}: choose one of them."
         )
-    path = Path(path)
-    archive = path if path.suffix == ".npz" else path / f"{name}_jpeg.npz"
-    if archive == path or (archive.is_file() and not (path / _TORCHVISION_FOLDERS[name]).is_dir()):
-        return load_jpeg_archive(archive, split, indices=indices)
-    return _load_torchvision(name, split, path, indices, download)
+    place, contents = _read(name or "cifar10", split, Path(path), indices, download)
+    key = recognise(contents)
+    if key is not None and name not in {None, key}:
+        raise InvalidData(
+            f"Expected {CIFAR_NAMES[name]} at {place}, got {CIFAR_NAMES[key]}: name the right place, or ask for {key}."
+        )
+    if key is not None and indices is None:
+        check_copy(key, split, contents, str(place))
+    stem = CIFAR_NAMES[key] if key is not None else place.stem
+    return Dataset(
+        name=f"{stem} ({contents.copy})" if contents.copy else stem,
+        images=contents.images,
+        labels=contents.labels,
+        classes=contents.classes,
+    )
 
 
-def _load_torchvision(name: str, split: str, folder: Path, indices: Sequence[int] | None, download: bool) -> Dataset:
-    """Read CIFAR through torchvision, which verifies the checksums of its files before it reads them."""
+def _read(name: str, split: str, path: Path, indices: Sequence[int] | None, download: bool) -> tuple[Path, Contents]:
+    """Read what is at a path, and say where it was found."""
+    if path.suffix == ".npz":
+        return path, read_archive(path, split, indices)
+    is_torchvision = (path / _TORCHVISION_FOLDERS[name]).is_dir()
+    for folder in (path, path / name):
+        if not is_torchvision and has_class_folders(folder):
+            return folder, read_class_folders(folder, split, indices)
+    for archive in (path / pattern.format(name) for pattern in _ARCHIVES):
+        if not is_torchvision and archive.is_file():
+            return archive, read_archive(archive, split, indices)
     from torchvision import datasets  # noqa: PLC0415  (slow to import, and needed only here)
 
     source = datasets.CIFAR10 if name == "cifar10" else datasets.CIFAR100
-    try:
-        data = source(root=str(folder), train=split == "train", download=download)
-    except (RuntimeError, OSError) as error:
-        raise InvalidData(
-            f"Expected {CIFAR_NAMES[name]} in torchvision's layout in the folder {folder}, got none that is complete: "
-            "name the right folder, or ask for the download (lrviz train --download)."
-        ) from error
-    keep = _check_indices(indices, len(data.targets))
-    return Dataset(
-        name=CIFAR_NAMES[name],
-        images=np.ascontiguousarray(data.data[keep].transpose(0, 3, 1, 2)),
-        labels=np.asarray(data.targets, dtype=np.int64)[keep],
-        classes=tuple(data.classes),
-    )
-
-
-def load_jpeg_archive(path: Path | str, split: str, *, indices: Sequence[int] | None = None) -> Dataset:
-    """Load one split of an npz file of JPEG bytes.
-
-    The file holds, for each split, `{split}_jpeg` (uint8, all files one after the other), `{split}_offsets`
-    (N + 1) and `{split}_labels` (N), and once `classes` (K names).
-
-    Args:
-        path: the file.
-        split: "train" or "test".
-        indices: positions of the images to decode; all when None.
-
-    Raises:
-        InvalidData: the file is missing, damaged, or lacks a field; or an index is out of range.
-    """
-    path = Path(path)
-    jpeg, offsets, labels, classes = _read_archive(path, split)
-    keep = _check_indices(indices, len(labels))
-    if len(offsets) != len(labels) + 1 or offsets[0] < 0 or offsets[-1] > len(jpeg) or (np.diff(offsets) < 0).any():
-        raise InvalidData(
-            f"Expected {len(labels) + 1} increasing offsets into {len(jpeg)} bytes in {path.name}, "
-            f"got {len(offsets)} that do not fit: the file is damaged, fetch it again."
-        )
-    images = [_decode_jpeg(jpeg[offsets[i] : offsets[i + 1]].tobytes(), int(i), path) for i in keep]
-    return Dataset(
-        name=_archive_name(path, classes),
-        images=np.stack(images) if images else np.empty((0, 3, 32, 32), np.uint8),
-        labels=labels[keep],
-        classes=classes,
-    )
-
-
-def _read_archive(path: Path, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            jpeg = data[f"{split}_jpeg"].astype(np.uint8, casting="safe")
-            offsets = data[f"{split}_offsets"].astype(np.int64, casting="same_kind")
-            labels = data[f"{split}_labels"].astype(np.int64, casting="same_kind")
-            return jpeg, offsets, labels, tuple(str(name) for name in data["classes"])
-    except FileNotFoundError as error:
-        raise InvalidData(f"Expected a data file at {path}, found none: check the path.") from error
-    except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
-        raise InvalidData(
-            f"Expected an npz file of JPEG bytes with the split {split!r} at {path}, got one that cannot be read "
-            f"({error}): fetch it again."
-        ) from error
-
-
-def _decode_jpeg(data: bytes, index: int, path: Path) -> UInt8[np.ndarray, "3 32 32"]:
-    try:
-        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InvalidData(
-            f"Expected a JPEG image at position {index} of {path.name}, got bytes that cannot be decoded: "
-            "the file is damaged, fetch it again."
-        ) from error
-    if pixels.shape != (32, 32, 3):
-        raise InvalidData(
-            f"Expected 32 x 32 pixels at position {index} of {path.name}, got {pixels.shape[1]} x {pixels.shape[0]}: "
-            "resize the images before packing them."
-        )
-    return pixels.transpose(2, 0, 1)
-
-
-def _archive_name(path: Path, classes: tuple[str, ...]) -> str:
-    known = {10: "CIFAR-10", 100: "CIFAR-100"}
-    is_cifar = classes == CIFAR10_CLASSES or (len(classes) == 100 and "aquarium_fish" in classes)
-    return f"{known[len(classes)] if is_cifar else path.stem} (JPEG-compressed copy)"
-
-
-def _check_indices(indices: Sequence[int] | None, num_images: int) -> Int[np.ndarray, " m"]:
-    if indices is None:
-        return np.arange(num_images)
-    keep = np.asarray(indices, dtype=np.int64)
-    if len(keep) and not (keep.min() >= 0 and keep.max() < num_images):
-        raise InvalidData(
-            f"Expected image positions from 0 to {num_images - 1}, got {keep.min()} to {keep.max()}: choose others."
-        )
-    return keep
+    return path, read_torchvision(partial(source, download=download), path, split, indices)
 
 
 def take_subset(dataset: Dataset, size: int, *, seed: int) -> Dataset:

@@ -74,8 +74,8 @@ def load_image(reference: str | Path, *, data_path: Path | str | None = None) ->
     Args:
         reference: `samples:3` (a shipped CIFAR-10 sample, counted from 0), `samples:cifar100:3`,
             `cifar10:test:17` (an image of a data set on disk, counted from 0), or a path of a PNG or JPEG file.
-        data_path: where the data sets are: a folder in torchvision's layout or an npz file of JPEG bytes;
-            the environment variable `LRVIZ_DATA_DIR` when None.
+        data_path: where the data sets are: a path that `lrviz.models.datasets.load_dataset` takes; the
+            environment variable `LRVIZ_DATA_DIR` when None.
 
     Raises:
         InvalidImage: the reference names nothing, or the file is not a readable image.

@@ -8,6 +8,8 @@ from lrviz.errors import InvalidData
 EPOCHS = 200
 DECAY_EPOCHS = 15
 MAX_SEED = 2**32
+OPTIMIZERS = ("adam", "sgd")
+PRECISIONS = ("bfloat16", "float32")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +17,8 @@ class TrainConfig:
     """Everything that decides what training gives, besides the data.
 
     The learning rate rises over `warmup_steps`, stays at `learning_rate` until the mean loss of an epoch falls
-    below `loss_target` or only `decay_epochs` are left, and then falls linearly to zero over `decay_epochs`.
+    below `loss_target` or only `decay_epochs` are left, and then falls linearly to zero over `decay_epochs`. If it
+    rises until it falls, that is one cycle (Smith and Topin 2017, arXiv 1708.07120).
 
     Attributes:
         family: one of `lrviz.models.architectures.FAMILIES`.
@@ -25,13 +28,17 @@ class TrainConfig:
         subset: number of training images, class-balanced; the whole training set when None.
         label_noise: fraction of the training labels that are moved to a random other class.
         augment: crop (4 pixels of padding) and flip training images at random.
-        learning_rate: of Adam.
-        warmup_steps: steps of the linear rise.
+        optimizer: "adam", or "sgd" with Nesterov momentum.
+        learning_rate: its highest learning rate.
+        momentum: of stochastic gradient descent.
+        weight_decay: multiple of the weights that is added to their gradient; biases and batch norms have none.
+        warmup_steps: steps of the linear rise; when None, it lasts until the fall begins.
         batch_size: images per step.
         epochs: largest number of epochs.
         decay_epochs: epochs of the linear fall at the end.
         loss_target: mean training loss at which the fall begins early; 0 for never.
         snapshots: epochs after which a checkpoint of its own is kept.
+        precision: "bfloat16" (autocast of the forward and backward pass) or "float32", in which training computes.
         half: round the trained weights to float16, in which they are then stored: the file is half as large.
     """
 
@@ -42,21 +49,39 @@ class TrainConfig:
     subset: int | None = None
     label_noise: float = 0.0
     augment: bool = False
+    optimizer: str = "adam"
     learning_rate: float = 2e-3
-    warmup_steps: int = 50
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    warmup_steps: int | None = 50
     batch_size: int = 64
     epochs: int = EPOCHS
     decay_epochs: int = DECAY_EPOCHS
     loss_target: float = 0.03
     snapshots: tuple[int, ...] = ()
+    precision: str = "bfloat16"
     half: bool = False
 
     def __post_init__(self) -> None:
         """Check the numbers that training divides by or counts with."""
         limits = {"learning_rate": 0.0, "batch_size": 0, "epochs": 0, "seed": -1, "warmup_steps": -1}
         for name, limit in limits.items():
-            if not getattr(self, name) > limit:
-                raise InvalidData(f"Expected {name} above {limit}, got {getattr(self, name)}: raise it.")
+            value = getattr(self, name)
+            if value is not None and not value > limit:
+                raise InvalidData(f"Expected {name} above {limit}, got {value}: raise it.")
+        if self.optimizer not in OPTIMIZERS:
+            raise InvalidData(
+                f"Expected an optimizer among {', '.join(OPTIMIZERS)}, got {self.optimizer!r}: choose one of them."
+            )
+        if self.precision not in PRECISIONS:
+            raise InvalidData(
+                f"Expected a precision among {', '.join(PRECISIONS)}, got {self.precision!r}: choose one of them."
+            )
+        if not (0 <= self.momentum < 1 and self.weight_decay >= 0):
+            raise InvalidData(
+                "Expected a momentum from 0 to below 1 and a weight decay of at least 0, "
+                f"got {self.momentum:g} and {self.weight_decay:g}: correct them."
+            )
         if self.seed >= MAX_SEED:
             raise InvalidData(f"Expected a seed below {MAX_SEED}, got {self.seed}: choose a smaller one.")
         if not 0 <= self.decay_epochs <= self.epochs:
@@ -92,16 +117,31 @@ _RECIPES: dict[str, dict[str, Any]] = {
     "vgg": {"learning_rate": 1e-3},
     "resnet": {"learning_rate": 2e-3},
 }
+_SGD: dict[str, Any] = {
+    "learning_rate": 0.1,
+    "weight_decay": 5e-4,
+    "warmup_steps": None,
+    "batch_size": 128,
+    "augment": True,
+    "epochs": 20,
+    "loss_target": 0.0,
+}
+_SGD_DECAY = 0.75
+"""Share of the epochs over which the learning rate falls again."""
 
 
 def default_config(family: str, width: int, **overrides: Any) -> TrainConfig:
-    """Return the recipe of a family, with what the caller sets instead.
+    """Return the recipe of a family for an optimizer (Adam if none is given), with what the caller sets instead.
 
     >>> default_config("cnn5", 8, label_noise=0.2).name
     'cnn5-w8-noise20'
     """
-    recipe = _RECIPES.get(family) or _RECIPES.get(family.rstrip("0123456789"), {})
-    values = recipe | overrides
+    if overrides.get("optimizer") == "sgd":
+        values = _SGD | overrides
+        values.setdefault("decay_epochs", round(_SGD_DECAY * values["epochs"]))
+    else:
+        recipe = _RECIPES.get(family) or _RECIPES.get(family.partition("-")[0].rstrip("0123456789"), {})
+        values = recipe | overrides
     # A training that is cut short spends what it has on the fall of the learning rate.
     values["decay_epochs"] = min(values.get("decay_epochs", DECAY_EPOCHS), values.get("epochs", EPOCHS))
     return TrainConfig(family=family, width=width, **values)
@@ -111,9 +151,22 @@ def describe(config: TrainConfig) -> str:
     """Return a recipe in words."""
     early = f" or the mean loss of an epoch is below {config.loss_target:g}" if config.loss_target else ""
     weights = "weights rounded to float16 at the end, float32" if config.half else "float32 weights and"
+    precision = "bfloat16 autocast" if config.precision == "bfloat16" else "float32"
     augmented = "random crops and flips" if config.augment else "no augmentation"
-    return (
-        f"Adam at {config.learning_rate:g}, {config.warmup_steps} warm-up steps, batch {config.batch_size}, constant "
-        f"until epoch {config.epochs - config.decay_epochs}{early}, then {config.decay_epochs} epochs linearly to 0; "
-        f"{augmented}; bfloat16 autocast while training, {weights} evaluation"
+    decay_start = config.epochs - config.decay_epochs
+    rise = (
+        f"linearly up until epoch {decay_start}{early}"
+        if config.warmup_steps is None
+        else f"{config.warmup_steps} warm-up steps, constant until epoch {decay_start}{early}"
     )
+    return (
+        f"{_describe_optimizer(config)}, batch {config.batch_size}, {rise}, then {config.decay_epochs} epochs linearly "
+        f"to 0; {augmented}; {precision} while training, {weights} evaluation"
+    )
+
+
+def _describe_optimizer(config: TrainConfig) -> str:
+    decay = f", weight decay {config.weight_decay:g}" if config.weight_decay else ""
+    if config.optimizer == "adam":
+        return f"Adam at {config.learning_rate:g}{decay}"
+    return f"SGD with Nesterov momentum {config.momentum:g} at {config.learning_rate:g}{decay}"

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
-from lrviz.models.architectures import build
+from lrviz.models.architectures import IMAGE_SIZE, build
 from lrviz.models.catalogue import SUFFIX, Card, count_parameters, save_model
 from lrviz.models.datasets import Dataset, add_label_noise, channel_statistics, take_subset
 from lrviz.models.recipes import TrainConfig, describe
@@ -115,9 +115,16 @@ class _Run:
         padding = CROP_PADDING if config.augment else 0
         self.images = F.pad(_to_nhwc(data, device), (0, 0, padding, padding, padding, padding))
         self.labels = torch.tensor(data.labels, device=device)
-        module = build(config.family, config.width, len(data.classes), config.batch_norm, seed=config.seed)
+        module = build(
+            config.family,
+            config.width,
+            len(data.classes),
+            config.batch_norm,
+            seed=config.seed,
+            image_size=data.images.shape[2],
+        )
         self.module = module.to(device).to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.module.parameters(), lr=config.learning_rate)
+        self.optimizer = _make_optimizer(config, self.module)
         self.epoch = 0
         self.decay_start = config.epochs - config.decay_epochs
         if partial_path.exists():
@@ -133,7 +140,10 @@ class _Run:
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0 over all epochs."""
-        warmup = min(1.0, (step + 1) / self.config.warmup_steps) if self.config.warmup_steps else 1.0
+        warmup_steps = self.config.warmup_steps
+        if warmup_steps is None:
+            warmup_steps = self.decay_start * self.steps_per_epoch
+        warmup = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
         decay_steps = max(1, self.config.decay_epochs * self.steps_per_epoch)
         decay = 1.0 - max(0, step - self.decay_start * self.steps_per_epoch) / decay_steps
         return self.config.learning_rate * min(warmup, decay)
@@ -170,7 +180,7 @@ class _Run:
         labels = self.labels[batch.to(self.device)]
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(step)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
             logits = self.module(_normalise(images, self.mean, self.std))
         loss = F.cross_entropy(logits.float(), labels)
         self.optimizer.zero_grad()
@@ -208,6 +218,18 @@ class _Run:
 
     def _identity(self) -> tuple[str, str]:
         return json.dumps(asdict(self.config)), f"{self.data.name}, {len(self.data)} images"
+
+
+def _make_optimizer(config: TrainConfig, module: nn.Module) -> torch.optim.Optimizer:
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if config.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=config.learning_rate)
+    nesterov = config.momentum > 0
+    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=nesterov)
 
 
 def _read_state(path: Path, device: torch.device) -> dict[str, Any]:
@@ -265,6 +287,7 @@ def _write(run: _Run, test_set: Dataset, path: Path, reproduce: str) -> Card:
         reproduce=reproduce,
         date=datetime.now(UTC).date().isoformat(),
         lrviz_version=installed_version(),
+        image_size=data.images.shape[2],
     )
     save_model(path, module.half() if config.half else module, card)
     return card
@@ -276,6 +299,13 @@ def _check_data(config: TrainConfig, train_set: Dataset, test_set: Dataset) -> N
             f"Expected training and test images of the same classes to train {config.name}, got {len(train_set)} "
             f"images of {len(train_set.classes)} classes and {len(test_set)} of {len(test_set.classes)}: "
             "check the data set."
+        )
+    shapes = train_set.images.shape[1:], test_set.images.shape[1:]
+    if shapes[0] != shapes[1] or shapes[0][1] != shapes[0][2] or shapes[0][1] % IMAGE_SIZE:
+        sizes = " and ".join(f"{width} x {height}" for _, height, width in shapes)
+        raise InvalidData(
+            f"Expected square training and test images of one size, a multiple of {IMAGE_SIZE} pixels, to train "
+            f"{config.name}, got {sizes}: resize them."
         )
 
 
