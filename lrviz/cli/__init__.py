@@ -11,6 +11,7 @@ from lrviz.errors import LrvizError
 app = typer.Typer(help="The exact linear regions of trained ReLU networks.", no_args_is_help=True, add_completion=False)
 app.command("models")(training.models)
 app.command("train")(training.train_command)
+app.command("prune")(training.prune_command)
 app.command("estimate")(finding.estimate)
 app.command("regions")(finding.regions)
 app.command("pieces")(finding.pieces)

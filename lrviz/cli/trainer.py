@@ -2,8 +2,9 @@
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -11,8 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from lrviz.errors import LrvizError
-from lrviz.models.catalogue import SUFFIX, Card, list_models, load_model
+from lrviz.models.catalogue import SUFFIX, Card, Model, list_models, load_model
 from lrviz.models.datasets import SPLITS, Dataset, load_dataset
+from lrviz.models.prune import FINE_TUNING, prune_config
 from lrviz.models.recipes import TrainConfig, default_config
 from lrviz.models.train import EpochReport, partial_path, train
 
@@ -22,6 +24,8 @@ _NUMBERS = {
     "weight-decay": "weight_decay",
     "batch-size": "batch_size",
     "epochs": "epochs",
+    "temperature": "temperature",
+    "teacher-share": "teacher_share",
     "loss-target": "loss_target",
 }
 """Options of `lrviz train` and the numbers of a recipe that they set."""
@@ -49,7 +53,7 @@ def _models_table(cards: tuple[Card, ...]) -> Table:
     for card in cards:
         table.add_row(
             card.name,
-            card.architecture + (" + batch norm" if card.batch_norm else ""),
+            _describe_architecture(card),
             str(card.width),
             f"{card.label_noise:.0%}",
             f"{card.num_train_images:,}",
@@ -61,33 +65,99 @@ def _models_table(cards: tuple[Card, ...]) -> Table:
     return table
 
 
-def train_all(
-    configs: list[TrainConfig],
+def _describe_architecture(card: Card) -> str:
+    parts = [card.architecture]
+    parts += ["batch norm"] if card.batch_norm else []
+    parts += [f"pruned {card.sparsity:.0%}"] if card.pruned_from else []
+    parts += ["distilled"] if card.teacher else []
+    return " + ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where trainings read and write, and whether they start again.
+
+    Attributes:
+        data: path of the data set.
+        dataset: what it has to be; None for whatever is there.
+        out: folder of the checkpoints.
+        download: let torchvision fetch the data set.
+        device: where to train.
+        force: train again what is finished.
+    """
+
+    data: Path
+    dataset: str | None
+    out: Path
+    download: bool = False
+    device: str | None = None
+    force: bool = False
+
+    def load(self) -> tuple[Dataset, Dataset]:
+        """Load the training and the test images."""
+        train_set, test_set = (load_dataset(self.dataset, split, self.data, download=self.download) for split in SPLITS)
+        return train_set, test_set
+
+    def words(self) -> list[str]:
+        """The options for a card, with the data's name in place of its path."""
+        source = self.data.name if self.data.suffix == ".npz" else "DATA_FOLDER"
+        named = [f"--dataset {self.dataset}"] if self.dataset not in {None, "cifar10"} else []
+        return [*named, f"--data {source}", "--out MODELS_FOLDER"]
+
+
+def train_all(configs: list[TrainConfig], place: Place, teacher: str | None = None) -> None:
+    """Train every network that is not finished, from a teacher if one is named."""
+    model = None if teacher is None else load_model(teacher)
+    if model is not None:
+        configs = [replace(config, teacher=model.name) for config in configs]
+    sets = place.load()
+    suffix = "" if sets[0].short_name == "cifar10" else f"-{sets[0].short_name}"
+    jobs = [
+        (config, f"{config.name}{suffix}", " ".join(["lrviz train", *_train_words(config), *place.words()]))
+        for config in configs
+    ]
+    _train_jobs(jobs, sets, place, teacher=model)
+
+
+def prune_all(model: str, sparsities: list[float], options: dict[str, Any], place: Place) -> None:
+    """Prune a model to every sparsity that is not finished, and train what is left for a few epochs."""
+    source = load_model(model)
+    sets = place.load()
+    jobs = []
+    for sparsity in sparsities:
+        config = prune_config(source.card, sparsity, len(sets[0]), **options)
+        words = ["lrviz prune", source.name, f"--sparsity {sparsity:g}", *_prune_words(config), *place.words()]
+        jobs.append((config, config.name, " ".join(words)))
+    _train_jobs(jobs, sets, place, source=source)
+
+
+def _train_jobs(
+    jobs: list[tuple[TrainConfig, str, str]],
+    sets: tuple[Dataset, Dataset],
+    place: Place,
     *,
-    data: Path,
-    dataset: str | None,
-    out: Path,
-    download: bool,
-    device: str | None,
-    force: bool,
+    source: Model | None = None,
+    teacher: Model | None = None,
 ) -> None:
-    """Train every network that is not finished."""
-    sets = tuple(load_dataset(dataset, split, data, download=download) for split in SPLITS)
-    short_name = sets[0].short_name
-    suffix = "" if short_name == "cifar10" else f"-{short_name}"
-    paths = [out / f"{config.name}{suffix}{SUFFIX}" for config in configs]
-    todo = [(config, path) for config, path in zip(configs, paths, strict=True) if force or not _is_finished(path)]
+    paths = [place.out / f"{name}{SUFFIX}" for _, name, _ in jobs]
+    todo = [(job, path) for job, path in zip(jobs, paths, strict=True) if place.force or not _is_finished(path)]
     if not todo:
         typer.echo(f"All {len(paths)} checkpoints are finished; train them again with --force.")
         return
-    out.mkdir(parents=True, exist_ok=True)
-    for config, path in todo:
-        if force:
+    place.out.mkdir(parents=True, exist_ok=True)
+    for (config, _, reproduce), path in todo:
+        if place.force:
             partial_path(path).unlink(missing_ok=True)
-        _train_one(config, sets, path, device, _reproduce(config, data, dataset))
+        options = {"device": place.device, "reproduce": reproduce, "source": source, "teacher": teacher}
+        _train_one(config, sets, path, options)
 
 
-def _train_one(config: TrainConfig, data: tuple[Dataset, ...], path: Path, device: str | None, reproduce: str) -> None:
+def _train_one(
+    config: TrainConfig,
+    sets: tuple[Dataset, Dataset],
+    path: Path,
+    options: dict[str, Any],
+) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task(path.stem, total=config.epochs, state="")
@@ -96,16 +166,7 @@ def _train_one(config: TrainConfig, data: tuple[Dataset, ...], path: Path, devic
             state = f"epoch {report.epoch}/{report.epochs}, loss {report.loss:.3f}, error {report.error:.3f}"
             bar.update(task, completed=report.epoch, total=report.epochs, state=state)
 
-        train_set, test_set = data
-        card = train(
-            config,
-            train_set,
-            test_set,
-            checkpoint_path=path,
-            device=device,
-            progress=show,
-            reproduce=reproduce,
-        )
+        card = train(config, *sets, checkpoint_path=path, progress=show, **options)
     typer.echo(f"{path}: train error {card.train_error:.3f}, test error {card.test_error:.3f}, {card.epochs} epochs")
 
 
@@ -117,22 +178,29 @@ def _is_finished(path: Path) -> bool:
     return True
 
 
-def _reproduce(config: TrainConfig, data: Path, dataset: str | None) -> str:
-    """Return the command for a card, with the data's name in place of its path."""
+def _train_words(config: TrainConfig) -> list[str]:
+    """Return the options that give a recipe again."""
     base = default_config(config.family, config.width, optimizer=config.optimizer)
-    words = ["lrviz train", config.family, f"--width {config.width}", f"--seed {config.seed}"]
+    words = [config.family, f"--width {config.width}", f"--seed {config.seed}"]
     words += [f"--noise {config.label_noise:g}"] if config.label_noise else []
     words += [f"--subset {config.subset}"] if config.subset else []
     words += ["--batch-norm"] if config.batch_norm else []
     words += [f"--optimizer {config.optimizer}"] if config.optimizer != "adam" else []
+    words += [f"--teacher {config.teacher}"] if config.teacher else []
     words += ["--half"] if config.half else []
-    for option, name in _NUMBERS.items():
-        if getattr(config, name) != getattr(base, name):
-            words.append(f"--{option} {getattr(config, name):g}")
+    words += _number_words(config, base)
     if config.augment != base.augment:
         words.append("--augment" if config.augment else "--no-augment")
-    words += [f"--precision {config.precision}"] if config.precision != base.precision else []
-    words += [f"--snapshot {epoch}" for epoch in config.snapshots]
-    words += [f"--dataset {dataset}"] if dataset not in {None, "cifar10"} else []
-    source = data.name if data.suffix == ".npz" else "DATA_FOLDER"
-    return " ".join([*words, f"--data {source}", "--out MODELS_FOLDER"])
+    return [*words, *(f"--snapshot {epoch}" for epoch in config.snapshots)]
+
+
+def _prune_words(config: TrainConfig) -> list[str]:
+    base = TrainConfig(family=config.family, width=config.width, **FINE_TUNING, decay_epochs=FINE_TUNING["epochs"])
+    words = [f"--optimizer {config.optimizer}"] if config.optimizer != base.optimizer else []
+    return [*words, *(["--half"] if config.half else []), *_number_words(config, base)]
+
+
+def _number_words(config: TrainConfig, base: TrainConfig) -> list[str]:
+    changed = {option: getattr(config, name) for option, name in _NUMBERS.items()}
+    words = [f"--{option} {value:g}" for option, value in changed.items() if value != getattr(base, _NUMBERS[option])]
+    return words + ([f"--precision {config.precision}"] if config.precision != base.precision else [])

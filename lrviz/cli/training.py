@@ -45,6 +45,15 @@ def train_command(
     loss_target: Annotated[
         float | None, typer.Option(help="Mean loss that ends the training early; 0: never.", show_default="by recipe")
     ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Shipped model or .safetensors file to be distilled: its outputs are learnt too.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Of the softmax that compares with the teacher.", show_default="4")
+    ] = None,
+    teacher_share: Annotated[
+        float | None, typer.Option(help="Share of the teacher in the loss.", show_default="0.9")
+    ] = None,
     snapshot: Annotated[list[int] | None, typer.Option(help="Also keep a checkpoint after this epoch.")] = None,
     precision: Annotated[
         str | None,
@@ -68,10 +77,48 @@ def train_command(
         "batch_size": batch_size,
         "epochs": epochs,
         "loss_target": loss_target,
+        "temperature": temperature,
+        "teacher_share": teacher_share,
         "precision": precision,
         "snapshots": tuple(snapshot) if snapshot else None,
     }
     options = {name: value for name, value in given.items() if value is not None}
     options |= {"subset": subset, "label_noise": noise, "seed": seed, "batch_norm": batch_norm, "half": half}
     configs = [default_config(family, number, optimizer=optimizer, **options) for number in width or [1]]
-    trainer.train_all(configs, data=data, dataset=dataset, out=out, download=download, device=device, force=force)
+    place = trainer.Place(data=data, dataset=dataset, out=out, download=download, device=device, force=force)
+    trainer.train_all(configs, place, teacher)
+
+
+def prune_command(
+    model: Annotated[str, typer.Argument(help="Shipped model or .safetensors file.")],
+    sparsity: Annotated[
+        list[float], typer.Option(help="Fraction of weights to set to zero; give it several times to prune several.")
+    ],
+    data: Annotated[Path, typer.Option(help="The data set that it was trained on, as for train.")],
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoints and cards.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="cifar10 or cifar100: what the data have to be.", show_default="what is there")
+    ] = None,
+    optimizer: Annotated[str, typer.Option(help="adam or sgd, of the training after the pruning.")] = "adam",
+    learning_rate: Annotated[
+        float | None, typer.Option("--lr", help="Its first learning rate; falls to 0.", show_default="0.0005")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per step.", show_default="128")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of that training.", show_default="3")] = None,
+    precision: Annotated[str | None, typer.Option(help="bfloat16 or float32.", show_default="bfloat16")] = None,
+    half: Annotated[bool, typer.Option(help="Round the weights to float16: half as large a file.")] = False,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda if there is one.")] = None,
+    force: Annotated[bool, typer.Option(help="Prune again what is finished.")] = False,
+) -> None:
+    """Set a model's smallest weights to zero, and train the others on for a few epochs."""
+    from lrviz.cli import trainer  # noqa: PLC0415
+
+    given: dict[str, Any] = {
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "precision": precision,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    place = trainer.Place(data=data, dataset=dataset, out=out, device=device, force=force)
+    trainer.prune_all(model, sparsity, options | {"optimizer": optimizer, "half": half}, place)

@@ -89,6 +89,17 @@ class Card:
         """What a checkpoint's name has in common with those of the other epochs: the name of the last one."""
         return self.name.removesuffix(f"-epoch{self.epochs}")
 
+    @property
+    def family(self) -> str:
+        """What its architecture and what was done to it have in common with others, such as "cnn5 pruned"."""
+        pruned, distilled = [" pruned"] * bool(self.pruned_from), [" distilled"] * bool(self.teacher)
+        return "".join([self.architecture, *pruned, *distilled])
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether it was pruned or distilled, so that it belongs to no series of widths."""
+        return bool(self.pruned_from or self.teacher)
+
     def to_json(self) -> str:
         """Return the card as the text of its file."""
         return json.dumps(asdict(self), indent=2) + "\n"

@@ -40,6 +40,11 @@ class TrainConfig:
         snapshots: epochs after which a checkpoint of its own is kept.
         precision: "bfloat16" (autocast of the forward and backward pass) or "float32", in which training computes.
         half: round the trained weights to float16, in which they are then stored: the file is half as large.
+        pruned_from: name of the model whose weights are pruned and trained on; empty to train from the start.
+        sparsity: fraction of the weights that are pruned.
+        teacher: name of the model whose outputs are to be given as well; empty for none.
+        temperature: by which the logits of both are divided in the loss that compares them.
+        teacher_share: share of that loss, from 0 to 1; the rest is that of the labels.
     """
 
     family: str
@@ -61,10 +66,22 @@ class TrainConfig:
     snapshots: tuple[int, ...] = ()
     precision: str = "bfloat16"
     half: bool = False
+    pruned_from: str = ""
+    sparsity: float = 0.0
+    teacher: str = ""
+    temperature: float = 4.0
+    teacher_share: float = 0.9
 
     def __post_init__(self) -> None:
         """Check the numbers that training divides by or counts with."""
-        limits = {"learning_rate": 0.0, "batch_size": 0, "epochs": 0, "seed": -1, "warmup_steps": -1}
+        limits = {
+            "learning_rate": 0.0,
+            "batch_size": 0,
+            "epochs": 0,
+            "seed": -1,
+            "warmup_steps": -1,
+            "temperature": 0.0,
+        }
         for name, limit in limits.items():
             value = getattr(self, name)
             if value is not None and not value > limit:
@@ -82,6 +99,11 @@ class TrainConfig:
                 "Expected a momentum from 0 to below 1 and a weight decay of at least 0, "
                 f"got {self.momentum:g} and {self.weight_decay:g}: correct them."
             )
+        if not (0 <= self.sparsity < 1 and 0 <= self.teacher_share <= 1):
+            raise InvalidData(
+                "Expected a sparsity from 0 to below 1 and a share of the teacher from 0 to 1, "
+                f"got {self.sparsity:g} and {self.teacher_share:g}: correct them."
+            )
         if self.seed >= MAX_SEED:
             raise InvalidData(f"Expected a seed below {MAX_SEED}, got {self.seed}: choose a smaller one.")
         if not 0 <= self.decay_epochs <= self.epochs:
@@ -92,6 +114,8 @@ class TrainConfig:
     @property
     def name(self) -> str:
         """The name that its checkpoint goes by, such as "cnn5-w8-noise20-seed1"."""
+        if self.pruned_from:
+            return f"{self.pruned_from}-pruned{100 * self.sparsity:g}"
         parts = [self.family]
         if self.family != "vgg8" or self.width != 1:
             parts.append(f"w{self.width}")
@@ -101,6 +125,8 @@ class TrainConfig:
             parts.append(f"noise{100 * self.label_noise:g}")
         if self.seed:
             parts.append(f"seed{self.seed}")
+        if self.teacher:
+            parts.append("distilled")
         return "-".join(parts)
 
 
@@ -159,10 +185,20 @@ def describe(config: TrainConfig) -> str:
         if config.warmup_steps is None
         else f"{config.warmup_steps} warm-up steps, constant until epoch {decay_start}{early}"
     )
+    schedule = f"batch {config.batch_size}, {rise}, then {config.decay_epochs} epochs linearly to 0"
     return (
-        f"{_describe_optimizer(config)}, batch {config.batch_size}, {rise}, then {config.decay_epochs} epochs linearly "
-        f"to 0; {augmented}; {precision} while training, {weights} evaluation"
+        f"{_describe_origin(config)}{_describe_optimizer(config)}, {schedule}; {augmented}; "
+        f"{precision} while training, {weights} evaluation"
     )
+
+
+def _describe_origin(config: TrainConfig) -> str:
+    if config.pruned_from:
+        return f"the smallest {config.sparsity:.4g} of the weights of {config.pruned_from} set to zero, the others: "
+    if config.teacher:
+        share = f"{config.teacher_share:.0%} of the loss, temperature {config.temperature:g}"
+        return f"distilled from {config.teacher} ({share}): "
+    return ""
 
 
 def _describe_optimizer(config: TrainConfig) -> str:

@@ -15,16 +15,18 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
 from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
 from lrviz.models.architectures import IMAGE_SIZE, build
-from lrviz.models.catalogue import SUFFIX, Card, count_parameters, save_model
+from lrviz.models.batches import CROP_PADDING, crop_and_flip, normalise, to_nhwc
+from lrviz.models.catalogue import SUFFIX, Card, Model, count_parameters, save_model
 from lrviz.models.datasets import Dataset, add_label_noise, channel_statistics, take_subset
+from lrviz.models.distil import Teacher, distillation_loss
+from lrviz.models.prune import keep_zero, prune_weights
 from lrviz.models.recipes import TrainConfig, describe
 
-CROP_PADDING = 4
 EVALUATION_BATCH = 500
 _STATE_FIELDS = {"config", "data", "epoch", "decay_start", "module", "optimizer"}
 
@@ -62,6 +64,8 @@ def train(
     progress: Callable[[EpochReport], None] | None = None,
     save_every: int = 5,
     reproduce: str = "",
+    source: Model | None = None,
+    teacher: Model | None = None,
 ) -> Card:
     """Train a network, or go on where an earlier call was stopped.
 
@@ -77,6 +81,8 @@ def train(
         progress: called after each epoch.
         save_every: epochs between two writes of the state.
         reproduce: the command that the card names.
+        source: the model that `config.pruned_from` names.
+        teacher: the model that `config.teacher` names.
 
     Returns:
         The card that was written.
@@ -89,8 +95,9 @@ def train(
         UnknownModel: the family is not known.
     """
     _check_data(config, train_set, test_set)
+    _check_models(config, train_set, source, teacher)
     checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
-    run = _Run(config, train_set, _choose_device(device), partial_path(checkpoint_path))
+    run = _Run(config, train_set, _choose_device(device), partial_path(checkpoint_path), source, teacher)
     while run.epoch < run.num_epochs:
         report = run.train_epoch()
         if progress is not None:
@@ -108,22 +115,26 @@ def train(
 class _Run:
     """A training run at the end of an epoch; all that changes while it goes on."""
 
-    def __init__(self, config: TrainConfig, train_set: Dataset, device: torch.device, partial_path: Path) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        train_set: Dataset,
+        device: torch.device,
+        partial_path: Path,
+        source: Model | None = None,
+        teacher: Model | None = None,
+    ) -> None:
         data, _ = prepare_data(config, train_set)
         self.config, self.data, self.device, self.partial_path = config, data, device, partial_path
-        self.mean, self.std = channel_statistics(train_set)
+        self.mean, self.std = channel_statistics(train_set) if source is None else (source.mean, source.std)
         padding = CROP_PADDING if config.augment else 0
-        self.images = F.pad(_to_nhwc(data, device), (0, 0, padding, padding, padding, padding))
+        self.images = F.pad(to_nhwc(data, device), (0, 0, padding, padding, padding, padding))
         self.labels = torch.tensor(data.labels, device=device)
-        module = build(
-            config.family,
-            config.width,
-            len(data.classes),
-            config.batch_norm,
-            seed=config.seed,
-            image_size=data.images.shape[2],
-        )
-        self.module = module.to(device).to(memory_format=torch.channels_last)
+        module = _start_module(config, data) if source is None else copy.deepcopy(source.module)
+        self.module = module.to(device)
+        self.pruned = prune_weights(self.module, config.sparsity) if source is not None else []
+        self.module.to(memory_format=torch.channels_last)
+        self.teacher = None if teacher is None else Teacher(teacher, device)
         self.optimizer = _make_optimizer(config, self.module)
         self.epoch = 0
         self.decay_start = config.epochs - config.decay_epochs
@@ -175,17 +186,22 @@ class _Run:
 
     def _step(self, batch: Int[Tensor, " b"], step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         images = (
-            _crop_and_flip(self.images, batch, generator) if self.config.augment else self.images[batch.to(self.device)]
+            crop_and_flip(self.images, batch, generator) if self.config.augment else self.images[batch.to(self.device)]
         )
         labels = self.labels[batch.to(self.device)]
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(step)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
-            logits = self.module(_normalise(images, self.mean, self.std))
-        loss = F.cross_entropy(logits.float(), labels)
+            logits = self.module(normalise(images, self.mean, self.std)).float()
+            targets = None if self.teacher is None else self.teacher.logits(images)
+        loss = F.cross_entropy(logits, labels)
+        if targets is not None:
+            share, temperature = self.config.teacher_share, self.config.temperature
+            loss = (1 - share) * loss + share * distillation_loss(logits, targets, temperature)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
+        keep_zero(self.pruned)
         return loss.detach(), (logits.detach().argmax(1) != labels).sum()
 
     def save(self) -> None:
@@ -218,6 +234,17 @@ class _Run:
 
     def _identity(self) -> tuple[str, str]:
         return json.dumps(asdict(self.config)), f"{self.data.name}, {len(self.data)} images"
+
+
+def _start_module(config: TrainConfig, data: Dataset) -> nn.Module:
+    return build(
+        config.family,
+        config.width,
+        len(data.classes),
+        config.batch_norm,
+        seed=config.seed,
+        image_size=data.images.shape[2],
+    )
 
 
 def _make_optimizer(config: TrainConfig, module: nn.Module) -> torch.optim.Optimizer:
@@ -253,12 +280,12 @@ def evaluate(
     device: torch.device | str,
 ) -> float:
     """Return the fraction of images that a network classifies wrongly, in float32."""
-    images, labels = _to_nhwc(dataset, device), torch.tensor(dataset.labels, device=device)
+    images, labels = to_nhwc(dataset, device), torch.tensor(dataset.labels, device=device)
     num_wrong = 0
     with torch.inference_mode():
         for start in range(0, len(dataset), EVALUATION_BATCH):
             batch = slice(start, start + EVALUATION_BATCH)
-            logits = module(_normalise(images[batch], mean, std))
+            logits = module(normalise(images[batch], mean, std))
             num_wrong += int((logits.argmax(1) != labels[batch]).sum())
     return num_wrong / len(dataset)
 
@@ -288,6 +315,9 @@ def _write(run: _Run, test_set: Dataset, path: Path, reproduce: str) -> Card:
         date=datetime.now(UTC).date().isoformat(),
         lrviz_version=installed_version(),
         image_size=data.images.shape[2],
+        sparsity=config.sparsity,
+        pruned_from=config.pruned_from,
+        teacher=config.teacher,
     )
     save_model(path, module.half() if config.half else module, card)
     return card
@@ -306,6 +336,26 @@ def _check_data(config: TrainConfig, train_set: Dataset, test_set: Dataset) -> N
         raise InvalidData(
             f"Expected square training and test images of one size, a multiple of {IMAGE_SIZE} pixels, to train "
             f"{config.name}, got {sizes}: resize them."
+        )
+
+
+def _check_models(config: TrainConfig, train_set: Dataset, source: Model | None, teacher: Model | None) -> None:
+    for role, name, model in (("source", config.pruned_from, source), ("teacher", config.teacher, teacher)):
+        if name != ("" if model is None else model.name):
+            raise InvalidData(
+                f"Expected the model {name or 'none'} as {role} of {config.name}, got "
+                f"{'none' if model is None else model.name}: give the one that the recipe names."
+            )
+        if model is not None and (
+            model.classes != train_set.classes or model.input_shape != train_set.images.shape[1:]
+        ):
+            raise InvalidData(
+                f"Expected images of the size and classes of {model.name}, got {train_set.name}: "
+                f"name the data set that it was trained on, {model.card.data}."
+            )
+    if source is not None and source.card.data != train_set.name:
+        raise InvalidData(
+            f"Expected {source.card.data}, which {source.name} was trained on, got {train_set.name}: name its place."
         )
 
 
@@ -330,29 +380,3 @@ def installed_version() -> str:
 def partial_path(checkpoint_path: Path) -> Path:
     """Return where the state of an unfinished training is."""
     return checkpoint_path.with_suffix(".partial.pt")
-
-
-def _to_nhwc(dataset: Dataset, device: torch.device | str) -> UInt8[Tensor, "n h w 3"]:
-    return torch.tensor(dataset.images.transpose(0, 2, 3, 1), device=device)
-
-
-def _normalise(
-    images: UInt8[Tensor, "n h w 3"], mean: tuple[float, ...], std: tuple[float, ...]
-) -> Float[Tensor, "n 3 h w"]:
-    offset = torch.tensor(mean, device=images.device)
-    scale = torch.tensor(std, device=images.device)
-    return ((images.to(torch.float32) / 255 - offset) / scale).permute(0, 3, 1, 2)
-
-
-def _crop_and_flip(
-    padded: UInt8[Tensor, "n p p 3"], batch: Int[Tensor, " b"], generator: torch.Generator
-) -> UInt8[Tensor, "b h w 3"]:
-    """Cut a random window out of each padded image, mirrored half of the time."""
-    size = padded.shape[1] - 2 * CROP_PADDING
-    corner = torch.randint(0, 2 * CROP_PADDING + 1, (len(batch), 2), generator=generator, device="cpu")
-    flip = torch.randint(0, 2, (len(batch), 1), generator=generator, device="cpu", dtype=torch.bool)
-    steps = torch.arange(size, device="cpu")
-    rows = corner[:, :1] + steps
-    columns = corner[:, 1:] + torch.where(flip, steps.flip(0), steps)
-    index = (batch[:, None, None], rows[:, :, None], columns[:, None, :])
-    return padded[tuple(part.to(padded.device) for part in index)]

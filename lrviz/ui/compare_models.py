@@ -47,7 +47,8 @@ def family_of(card: Card) -> Family:
 def group_families(cards: Sequence[Card]) -> dict[Family, list[Card]]:
     """The families of several widths, with their models by width and seed."""
     families: dict[Family, list[Card]] = {}
-    for card in sorted(cards, key=lambda card: (card.width, card.seed)):
+    plain = (card for card in cards if not card.is_variant)
+    for card in sorted(plain, key=lambda card: (card.width, card.seed)):
         families.setdefault(family_of(card), []).append(card)
     return {family: members for family, members in families.items() if len({card.width for card in members}) > 1}
 

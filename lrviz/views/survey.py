@@ -102,7 +102,7 @@ def _row(card: Card, path: NamedPath, measures: PathMeasures, digest: str) -> di
     same = ("width", "batch_norm", "data", "num_train_images", "label_noise", "seed", "epochs", "is_snapshot")
     return {
         "model": card.name,
-        "family": card.architecture,
+        "family": card.family,
         **{name: getattr(card, name) for name in (*same, "train_error", "test_error")},
         "path": path.path.kind,
         **{name: getattr(path, name) for name in ("image_kind", "images", "image_index", "num_anchors", "radius")},

@@ -1,0 +1,81 @@
+"""Global magnitude pruning: the smallest weights of a network become zero and stay so."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+from torch.nn.utils import prune
+
+from lrviz.errors import InvalidData
+from lrviz.models.catalogue import Card
+from lrviz.models.recipes import TrainConfig
+
+FINE_TUNING: dict[str, Any] = {
+    "learning_rate": 5e-4,
+    "warmup_steps": 0,
+    "batch_size": 128,
+    "epochs": 3,
+    "loss_target": 0.0,
+}
+"""What the recipe after pruning differs in from that of `TrainConfig`."""
+
+
+def prune_config(card: Card, sparsity: float, num_images: int, **overrides: Any) -> TrainConfig:
+    """Return the recipe that prunes a model and then trains what is left, shortly, on what it was trained on.
+
+    Args:
+        card: the model's card.
+        sparsity: fraction of the weights that become zero.
+        num_images: number of training images of the whole data set.
+        overrides: what of the recipe to set otherwise; the learning rate falls linearly over all epochs.
+    """
+    values = FINE_TUNING | overrides
+    return TrainConfig(
+        family=card.architecture,
+        width=card.width,
+        batch_norm=card.batch_norm,
+        seed=card.seed,
+        subset=card.num_train_images if card.num_train_images < num_images else None,
+        label_noise=card.label_noise,
+        augment=card.augmentation,
+        pruned_from=card.name,
+        sparsity=sparsity,
+        decay_epochs=values["epochs"],
+        **values,
+    )
+
+
+def prune_weights(module: nn.Module, sparsity: float) -> list[tuple[nn.Parameter, Bool[Tensor, "..."]]]:
+    """Set the smallest weights of all convolutions and linear layers together to zero.
+
+    Global magnitude pruning (Han et al. 2015, arXiv 1506.02626): one threshold for all layers; biases and batch norms
+    are kept.
+
+    Args:
+        module: the network, which is changed.
+        sparsity: fraction of the weights, from 0 to below 1.
+
+    Returns:
+        Each pruned weight tensor, and which of its entries are kept.
+
+    Raises:
+        InvalidData: the fraction is out of range.
+    """
+    if not 0 <= sparsity < 1:
+        raise InvalidData(f"Expected a sparsity from 0 to below 1, got {sparsity:g}: give the fraction of the weights.")
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    prune.global_unstructured(
+        [(layer, "weight") for layer in layers], pruning_method=prune.L1Unstructured, amount=float(sparsity)
+    )
+    kept = [layer.get_buffer("weight_mask").bool() for layer in layers]
+    for layer in layers:
+        prune.remove(layer, "weight")
+    return [(layer.get_parameter("weight"), mask) for layer, mask in zip(layers, kept, strict=True)]
+
+
+def keep_zero(pruned: list[tuple[nn.Parameter, Bool[Tensor, "..."]]]) -> None:
+    """Set what was pruned to zero again, after a step of training."""
+    with torch.no_grad():
+        for weight, kept in pruned:
+            weight.mul_(kept)
