@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 import pickle
+import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -237,28 +239,258 @@ def test_only_bytes_are_written(tmp_path):
     assert len(store) == 0
 
 
-@pytest.mark.parametrize("content", [b"no database" * 1000, b""], ids=["rubbish", "empty"])
-def test_a_damaged_database_is_replaced(tmp_path, content):
+def damage_database(folder, change):
+    """Change the closed database of a folder; what SQLite keeps beside it goes."""
+    database = folder / "results" / "cache.db"
+    content = change(bytearray(database.read_bytes()))
+    for path in database.parent.glob("cache.db*"):
+        path.unlink()
+    database.write_bytes(content)
+
+
+def flip(position, mask=0xFF):
+    def change(content):
+        content[position] ^= mask
+        return content
+
+    return change
+
+
+def swap_pages(content):
+    content[4096:8192], content[8192:12288] = content[8192:12288], content[4096:8192]
+    return content
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: b"no database" * 1000,
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:100],
+        lambda content: content[:4096] + bytes(len(content) - 4096),
+        lambda content: content.replace(b"size_limit", b"size_l\xffmit"),
+        lambda content: content.replace(b"eviction_policy", b"disk_bad_policy"),
+        lambda content: content.replace(b".val", b"\xffval"),
+        lambda content: content.replace(b"CREATE TABLE Cache", b"CREATE TABLE C\xffche"),
+        flip(18),
+        flip(56),
+        swap_pages,
+    ],
+    ids=["rubbish", "half", "header", "zeros", "setting", "unknown setting", "file name", "schema", "write version",
+         "encoding", "pages"],
+)  # fmt: skip
+def test_a_damaged_database_starts_anew_with_one_warning(tmp_path, change):
+    store = DiskStore(tmp_path)
+    for key in "abc":
+        store.put(key, b"value" * 100)
+    store.close()
+    damage_database(tmp_path, change)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        store = DiskStore(tmp_path)
+        assert {store.get(key) for key in "abc"} <= {None, b"value" * 100}
+        (store.size_bytes, len(store), store.entries())
+        store.put("new", b"value")
+        assert store.get("new") == DiskStore(tmp_path).get("new") == b"value"
+        assert store.limit_bytes == DEFAULT_LIMIT
+    assert len(caught) <= 1
+    assert all("damaged" in str(warning.message) and "start anew" in str(warning.message) for warning in caught)
+
+
+def test_any_flipped_byte_is_survived(tmp_path):
+    store = DiskStore(tmp_path / "sound")
+    values = {f"key {k}": bytes([k]) * 1000 * k for k in range(6)}
+    for key, value in values.items():
+        store.put(key, value)
+    store.close()
+    size = (tmp_path / "sound" / "results" / "cache.db").stat().st_size
+    generator = random.Random(0)
+    for trial in range(60):
+        folder = tmp_path / str(trial)
+        shutil.copytree(tmp_path / "sound", folder)
+        damage_database(folder, flip(generator.randrange(size), 1 << generator.randrange(8)))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            store = DiskStore(folder)
+            assert all(store.get(key) in (None, value) for key, value in values.items())
+            store.put("new", b"value")
+            assert store.get("new") == b"value"
+            store.close()
+        assert len(caught) <= 1
+
+
+def test_a_database_that_is_damaged_while_it_is_open_starts_anew(tmp_path):
+    store, other = DiskStore(tmp_path), DiskStore(tmp_path)
+    store.put("a", b"value")
+    with open(tmp_path / "results" / "cache.db", "r+b") as file:
+        file.truncate(5000)
+    with pytest.warns(StoreWarning, match="start anew"):
+        store.put("b", b"value")
+    other.put("c", b"value")
+    assert [store.get(key) for key in "bc"] == [other.get(key) for key in "bc"] == [b"value"] * 2
+
+
+def test_a_database_that_another_process_replaced_is_opened_again(tmp_path):
+    store, other = DiskStore(tmp_path), DiskStore(tmp_path)
+    store.put("a", b"value")
+    damage_database(tmp_path, lambda content: b"rubbish")
+    with pytest.warns(StoreWarning, match="start anew"):
+        other.put("b", b"value")
+    assert store.get("b") == b"value"
+    store.put("c", b"value")
+    assert other.get("c") == b"value"
+
+
+def repair(folder, start, key):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        start.wait()
+        store = DiskStore(folder)
+        store.put(key, b"value")
+        assert store.get(key) == b"value"
+
+
+def test_processes_and_threads_that_find_the_damage_together_lose_nothing(tmp_path):
+    DiskStore(tmp_path).put("a", b"value")
+    damage_database(tmp_path, lambda content: b"rubbish" * 2000)
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(4)
+    workers = [context.Process(target=repair, args=(tmp_path, start, f"process {k}")) for k in range(2)]
+    workers += [threading.Thread(target=repair, args=(tmp_path, start, f"thread {k}")) for k in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    store = DiskStore(tmp_path)
+    assert all(store.get(f"{kind} {k}") == b"value" for kind in ("process", "thread") for k in range(2))
+
+
+@pytest.mark.parametrize("name", ["cache.db", "cache.db-journal", "cache.db-wal"])
+def test_a_folder_in_the_place_of_a_file_is_moved_aside_and_kept(tmp_path, name):
+    DiskStore(tmp_path).put("a", b"value")
+    place = tmp_path / "results" / name
+    place.unlink(missing_ok=True)
+    place.mkdir()
+    (place / "precious").write_text("kept")
+    with pytest.warns(StoreWarning, match="is not a file"):
+        store = DiskStore(tmp_path)
+    store.put("a", b"value")
+    assert store.get("a") == b"value"
+    assert [path.read_text() for path in tmp_path.rglob("precious")] == ["kept"]
+
+
+@pytest.mark.parametrize("name", ["results", "locks"])
+def test_a_file_in_the_place_of_a_folder_is_moved_aside_and_kept(tmp_path, name):
+    (tmp_path / name).write_text("kept")
     store = DiskStore(tmp_path)
     store.put("a", b"value")
-    store.close()
-    for path in (tmp_path / "results").glob("cache.db*"):
-        path.unlink()
-    (tmp_path / "results" / "cache.db").write_bytes(content)
+    assert store.get("a") == b"value"
+    (aside,) = tmp_path.glob(f"aside-*-{name}")
+    assert aside.read_text() == "kept"
+
+
+def make_pipe(path):
+    os.mkfifo(path)
+
+
+def make_endless(path):
+    path.symlink_to("/dev/zero")
+
+
+def make_huge(path):
+    with path.open("wb") as file:
+        file.truncate(2**40)
+
+
+@pytest.mark.parametrize("make", [make_pipe, make_endless, make_huge, os.mkdir])
+def test_something_else_in_the_place_of_a_value_is_missing(tmp_path, make):
     store = DiskStore(tmp_path)
+    store.put("a", b"value")
+    path = tmp_path / "results" / value_file(store, "a")
+    path.unlink()
+    make(path)
     assert store.get("a") is None
     store.put("a", b"value")
     assert store.get("a") == b"value"
 
 
+@pytest.mark.parametrize("name", ["../../outside", "/outside", "%s"])
+def test_a_row_that_names_a_file_outside_is_missing_and_the_file_stays(tmp_path, name):
+    outside = tmp_path / "outside"
+    outside.write_bytes(seal("a", b"value"))
+    store = DiskStore(tmp_path / "folder" / "cache")
+    store.put("a", b"value")
+    with closing(sqlite3.connect(store.folder / "results" / "cache.db")) as database:
+        database.execute("UPDATE Cache SET filename = ?", (name.replace("%s", str(outside)),))
+        database.commit()
+    assert store.get("a") is None
+    assert len(store) == 0
+    assert outside.exists()
+
+
+def test_damaged_counters_neither_count_nor_evict(tmp_path):
+    store = DiskStore(tmp_path)
+    store.put("a", b"value")
+    with closing(sqlite3.connect(tmp_path / "results" / "cache.db")) as database:
+        database.execute("UPDATE Settings SET value = 1000000000000 WHERE key IN ('size', 'count')")
+        database.commit()
+    store = DiskStore(tmp_path)
+    store.put("b", b"value")
+    assert (len(store), store.size_bytes) == (2, 2 * (FRAME + 5))
+    assert store.get("a") == store.get("b") == b"value"
+
+
+def test_a_log_of_an_earlier_version_is_taken_over(tmp_path):
+    store = DiskStore(tmp_path)
+    store.put("a", b"value")
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "results" / "cache.db", isolation_level=None)) as database:
+        assert database.execute("PRAGMA journal_mode = wal").fetchall() == [("wal",)]
+        database.execute("UPDATE Settings SET value = 5000 WHERE key = 'size_limit'")
+    store = DiskStore(tmp_path)
+    assert (store.get("a"), store.limit_bytes) == (b"value", 5000)
+
+
+def test_a_stray_log_beside_the_database_is_no_part_of_it(tmp_path):
+    store = DiskStore(tmp_path)
+    store.put("a", b"value")
+    (tmp_path / "results" / "cache.db-wal").write_bytes(os.urandom(5000))
+    assert store.get("a") == DiskStore(tmp_path).get("a") == b"value"
+
+
+def test_a_database_in_use_gives_one_warning_and_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr("lrviz.results.database.BUSY_SECONDS", 0.05)
+    DiskStore(tmp_path).put("a", b"value")
+    with closing(sqlite3.connect(tmp_path / "results" / "cache.db", isolation_level=None)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        with pytest.warns(StoreWarning, match="busy") as caught:
+            store = DiskStore(tmp_path)
+            assert store.get("a") is None
+            store.put("b", b"value")
+        assert len(caught) == 1
+        database.execute("ROLLBACK")
+    assert store.get("a") == b"value"
+
+
 def test_a_database_of_another_program_is_replaced(tmp_path):
     (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "theirs").write_text("kept")
     with closing(sqlite3.connect(tmp_path / "results" / "cache.db")) as database:
         database.execute("CREATE TABLE Cache (name TEXT)")
         database.commit()
-    store = DiskStore(tmp_path)
+    with pytest.warns(StoreWarning, match="start anew"):
+        store = DiskStore(tmp_path)
     store.put("a", b"value")
     assert store.get("a") == b"value"
+    assert (tmp_path / "results" / "theirs").read_text() == "kept"
+
+
+def test_an_empty_database_is_a_new_one(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "cache.db").touch()
+    store = DiskStore(tmp_path)
+    store.put("a", b"value")
+    assert (store.get("a"), store.limit_bytes) == (b"value", DEFAULT_LIMIT)
 
 
 def test_a_folder_that_vanishes_is_made_again(tmp_path):

@@ -1,34 +1,40 @@
-"""The store on disk: shared by processes, never unpickling, surviving whatever happens to its folder."""
+"""The store on disk: shared by processes, surviving whatever happens to its folder."""
 
 import os
-import sqlite3
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import diskcache
 import filelock
 import platformdirs
-from diskcache.core import DBNAME, MODE_BINARY, UNKNOWN
 
 from lrviz.progress import Cancelled
+from lrviz.results.database import (
+    BUSY_SECONDS,
+    Database,
+    Failure,
+    identify,
+    make_folder,
+    open_database,
+    remove_database,
+    value_files,
+)
 from lrviz.results.store import DEFAULT_LIMIT, POLL_SECONDS, Entry, check_limit, seal, unseal
 
 FOLDER_VARIABLE = "LRVIZ_CACHE_DIR"
 """Environment variable that names the folder of the store."""
 
 _LEFTOVER_SECONDS = 3600.0
-_FAILURES = (OSError, sqlite3.Error, diskcache.Timeout)
 
 T = TypeVar("T")
 
 
 class StoreWarning(UserWarning):
-    """The store cannot be used; results are computed but not kept."""
+    """Stored results were damaged and dropped, or cannot be kept; what is computed is right all the same."""
 
 
 def cache_folder() -> Path:
@@ -36,56 +42,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get(FOLDER_VARIABLE) or platformdirs.user_cache_dir("lrviz"))
 
 
-class _BytesDisk(diskcache.Disk):
-    """Keeps bytes under text keys; whatever else a folder holds reads as empty bytes and is never unpickled."""
-
-    def put(self, key: Any) -> tuple[Any, bool]:
-        if type(key) is not str:
-            raise TypeError(f"A key must be text; got {type(key).__name__}.")
-        return key, True
-
-    def get(self, key: Any, raw: bool) -> str:
-        return key if raw and type(key) is str else ""
-
-    def store(self, value: Any, read: bool, key: Any = UNKNOWN) -> tuple[int, int, str | None, Any]:
-        if type(value) is not bytes or read:
-            raise TypeError(f"A value must be bytes; got {type(value).__name__}.")
-        return super().store(value, False, key)
-
-    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
-        if mode != MODE_BINARY or type(filename) is not str:
-            return b""
-        try:
-            return (Path(self._directory) / filename).read_bytes()
-        except OSError:
-            return b""
-
-    def _write(self, full_path: str, iterator: Any, mode: str, encoding: str | None = None) -> int:
-        try:
-            return super()._write(full_path, iterator, mode, encoding)
-        except BaseException:
-            with suppress(OSError):
-                os.remove(full_path)
-            raise
-
-
-class _Files(diskcache.Cache):
-    """The cache with what diskcache does not offer: its rows without their keys being unpickled."""
-
-    def entries(self) -> tuple[Entry, ...]:
-        """All entries of ours, least recently used first."""
-        select = "SELECT key, size, access_time FROM Cache WHERE raw = 1 AND typeof(key) = 'text' ORDER BY access_time"
-        return tuple(Entry(key=key, num_bytes=size, used=used) for key, size, used in self._sql(select))
-
-    def value_files(self) -> set[str]:
-        """Paths of the files that hold values, relative to the folder."""
-        return {name for (name,) in self._sql("SELECT filename FROM Cache WHERE filename IS NOT NULL")}
-
-
 class DiskStore:
     """A store in a folder, shared by all processes that open it.
 
-    Whatever goes wrong with the folder costs one warning and the stored results, never a result.
+    Whatever goes wrong with the folder costs one warning and the stored results, never a result: what is damaged is
+    dropped and storing starts anew, and where that does not help, nothing is stored.
 
     Args:
         folder: Where it is; `cache_folder()` if None.
@@ -95,16 +56,18 @@ class DiskStore:
     def __init__(self, folder: Path | str | None = None, limit_bytes: int | None = None) -> None:
         self.folder = Path(folder) if folder is not None else cache_folder()
         self._results, self._locks = self.folder / "results", self.folder / "locks"
-        self._files: _Files | None = None
-        self._guard = threading.Lock()
-        self._warned = False
+        self._opening = filelock.FileLock(self._locks / "opening.lock", timeout=BUSY_SECONDS)
+        self._database: Database | None = None
+        self._identity: tuple[int, int, bool] | None = None
+        self._guard = threading.RLock()
+        self._warned: set[str] = set()
         if limit_bytes is not None:
             self.limit_bytes = limit_bytes
         self._attempt(self._sweep, None)
 
     def get(self, key: str) -> bytes | None:
         """See `Store`."""
-        sealed = self._attempt(lambda files: files.get(key), None)
+        sealed = self._attempt(lambda database: database.read(key), None)
         if sealed is None:
             return None
         value = unseal(key, sealed)
@@ -116,16 +79,16 @@ class DiskStore:
         """See `Store`."""
         sealed = seal(key, value)
 
-        def write(files: _Files) -> None:
-            if len(sealed) <= files.reset("size_limit"):
-                files.set(key, sealed)
-                self._evict(files)
+        def write(database: Database) -> None:
+            if len(sealed) <= database.limit:
+                database.set(key, sealed)
+                self._evict(database)
 
         self._attempt(write, None)
 
     def discard(self, key: str) -> None:
         """See `Store`."""
-        self._attempt(lambda files: files.delete(key), None)
+        self._attempt(lambda database: database.delete(key), None)
 
     @contextmanager
     def lock(self, key: str, cancelled: Cancelled | None = None) -> Iterator[bool]:
@@ -140,95 +103,115 @@ class DiskStore:
     @property
     def size_bytes(self) -> int:
         """See `Store`."""
-        return self._attempt(lambda files: int(files.reset("size")), 0)
+        return self._attempt(lambda database: database.num_bytes, 0)
 
     @property
     def limit_bytes(self) -> int:
         """See `Store`; the folder remembers it."""
-        return self._attempt(lambda files: int(files.reset("size_limit")), DEFAULT_LIMIT)
+        return self._attempt(lambda database: database.limit, DEFAULT_LIMIT)
 
     @limit_bytes.setter
     def limit_bytes(self, limit: int) -> None:
         limit = check_limit(limit)
 
-        def write(files: _Files) -> None:
-            files.reset("size_limit", limit)
-            self._evict(files)
+        def write(database: Database) -> None:
+            database.reset("size_limit", limit)
+            self._evict(database)
 
         self._attempt(write, None)
 
     def entries(self) -> tuple[Entry, ...]:
         """See `Store`."""
-        return self._attempt(_Files.entries, ())
+        return self._attempt(Database.entries, ())
 
     def clear(self) -> None:
         """See `Store`."""
-        self._attempt(lambda files: files.clear(), 0)
+        self._attempt(lambda database: database.clear(), 0)
 
     def __len__(self) -> int:
-        return self._attempt(len, 0)
+        return self._attempt(lambda database: database.num_entries, 0)
 
     def close(self) -> None:
         """Close the database connection of this thread; the next use opens it again."""
         with self._guard:
-            if self._files is not None:
-                self._files.close()
-            self._files = None
+            if self._database is not None:
+                self._database.close()
+            self._database = None
 
-    def _attempt(self, action: Callable[[_Files], T], fallback: T) -> T:
-        """Do something with the folder; if that fails open it anew, then warn and go on without."""
-        for is_last in (False, True):
+    def _attempt(self, action: Callable[[Database], T], fallback: T) -> T:
+        """Do something with the folder; if that fails start anew, and if that fails too, go on without it."""
+        try:
+            return action(self._open())
+        except Exception as error:  # a damaged database fails in many ways, UnicodeDecodeError is one of them
+            failure = Failure.of(error, self._results)
+        if failure.is_damage:
             try:
-                return action(self._open())
-            except _FAILURES as error:
-                self.close()
-                if is_last:
-                    self._warn(error)
-                elif _is_damage(error):
-                    self._remove_database()
+                with self._alone():
+                    result, damage = self._start_anew(action)
+            except Exception as error:
+                failure = Failure.of(error, self._results)
+            else:
+                if damage is not None:
+                    text = f"The results stored in {self.folder} were damaged ({damage.reason}): they start anew."
+                    self._warn("damage", text)
+                return result
+        self.close()
+        self._warn_unusable(failure.reason)
         return fallback
 
-    def _open(self) -> _Files:
-        with self._guard:
-            is_new = not (self._results / DBNAME).exists()
-            if self._files is None or is_new:
-                self._files = _Files(
-                    str(self._results),
-                    timeout=10,
-                    disk=_BytesDisk,
-                    disk_min_file_size=0,
-                    eviction_policy="least-recently-used",
-                    cull_limit=0,  # diskcache drops ten entries at a time; `_evict` drops what it must
-                    **({"size_limit": DEFAULT_LIMIT} if is_new else {}),
-                )
-            return self._files
+    def _start_anew(self, action: Callable[[Database], T]) -> tuple[T, Failure | None]:
+        """Do something with a new database, unless another thread or process has begun one meanwhile.
 
-    def _evict(self, files: _Files) -> None:
-        excess = int(files.reset("size")) - int(files.reset("size_limit"))
-        for entry in files.entries() if excess > 0 else ():
+        Returns:
+            What came of it, and what was wrong with the old database if this call replaced it.
+        """
+        self.close()
+        try:
+            return action(self._open()), None
+        except Exception as error:
+            damage = Failure.of(error, self._results)
+            if not damage.is_damage:
+                raise
+        self.close()
+        remove_database(self._results)
+        return action(self._open()), damage
+
+    def _open(self) -> Database:
+        """The database, opened once, and again when another process has replaced it."""
+        with self._guard:
+            if self._database is None or self._identity != identify(self._results):
+                with self._alone():
+                    self._database = open_database(self._results)
+                    self._identity = identify(self._results)
+            return self._database
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread of one process at a time opens, or replaces, the database."""
+        with self._guard:
+            make_folder(self._locks)
+            with self._opening:
+                yield
+
+    def _evict(self, database: Database) -> None:
+        excess = database.num_bytes - database.limit
+        for entry in database.entries() if excess > 0 else ():
             if excess > 0:
-                files.delete(entry.key)
+                database.delete(entry.key)
                 excess -= entry.num_bytes
 
-    def _sweep(self, files: _Files) -> None:
+    def _sweep(self, database: Database) -> None:
         """Remove what killed writers left behind; younger files may belong to a writer that lives."""
-        known, oldest = files.value_files(), time.time() - _LEFTOVER_SECONDS
-        values = [
-            path for path in self._results.glob("??/??/*.val") if str(path.relative_to(self._results)) not in known
-        ]
+        known, oldest = database.value_files(), time.time() - _LEFTOVER_SECONDS
+        values = [path for path in value_files(self._results) if str(path.relative_to(self._results)) not in known]
         for path in (*values, *self._locks.glob("*.lock")):
             with suppress(OSError):
                 if path.stat().st_mtime < oldest:
                     path.unlink()
 
-    def _remove_database(self) -> None:
-        for path in self._results.glob(f"{DBNAME}*"):
-            with suppress(OSError):
-                path.unlink()
-
     def _acquire(self, lock: filelock.BaseFileLock, cancelled: Cancelled | None) -> bool:
         try:
-            self._locks.mkdir(parents=True, exist_ok=True)
+            make_folder(self._locks)
             while True:
                 with suppress(filelock.Timeout):
                     lock.acquire(timeout=4 * POLL_SECONDS, poll_interval=POLL_SECONDS)
@@ -237,26 +220,17 @@ class DiskStore:
                 if cancelled and cancelled():
                     return False
         except (OSError, NotImplementedError) as error:
-            self._warn(error)
+            self._warn_unusable(Failure.of(error, self._results).reason)
             return False
 
-    def _warn(self, error: Exception) -> None:
-        if not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"Results cannot be stored in {self.folder} ({_reason(error)}): computing goes on without storing. "
-                f"Free some space, or set {FOLDER_VARIABLE} to a folder that can be written to.",
-                StoreWarning,
-                stacklevel=4,
-            )
+    def _warn_unusable(self, reason: str) -> None:
+        self._warn(
+            "unusable",
+            f"Results cannot be stored in {self.folder} ({reason}): computing goes on without storing. "
+            f"Free some space, or set {FOLDER_VARIABLE} to a folder that can be written to.",
+        )
 
-
-def _reason(error: Exception) -> str:
-    return "its database is busy or read-only" if isinstance(error, diskcache.Timeout) else str(error)
-
-
-def _is_damage(error: Exception) -> bool:
-    """Whether the database is not one, or not ours, so that only a new one helps."""
-    if isinstance(error, sqlite3.OperationalError):
-        return str(error).startswith("no such")
-    return isinstance(error, sqlite3.DatabaseError)
+    def _warn(self, kind: str, text: str) -> None:
+        if kind not in self._warned:
+            self._warned.add(kind)
+            warnings.warn(text, StoreWarning, stacklevel=5)
