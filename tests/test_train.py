@@ -45,7 +45,10 @@ def _assert_same_weights(first, second):
 SGD = {"optimizer": "sgd", "learning_rate": 0.05, "weight_decay": 5e-4, "warmup_steps": None, "precision": "float32"}
 
 
-@pytest.mark.parametrize("changes", [{}, {"augment": True}, {"batch_norm": True, "subset": 30, "seed": 3}, SGD])
+CYCLES = {**SGD, "cycles": 2, "loss_target": 0.0, "epochs": 4}
+
+
+@pytest.mark.parametrize("changes", [{}, {"augment": True}, {"batch_norm": True, "subset": 30, "seed": 3}, SGD, CYCLES])
 def test_resumed_training_equals_an_uninterrupted_one(tmp_path, changes):
     config = dataclasses.replace(QUICK, **changes)
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
@@ -222,6 +225,8 @@ def test_recipes_of_the_families():
         {"precision": "int8"},
         {"momentum": 1.0},
         {"weight_decay": -1e-4},
+        {"cycles": 0},
+        {"cycles": 2},
     ],
 )
 def test_recipe_out_of_range(changes):
@@ -263,6 +268,22 @@ def test_one_cycle_goes_up_and_down_and_decays_weights_only(tmp_path, monkeypatc
     assert rates.index(max(rates)) == 5 * 4 - 1
     assert np.allclose(np.diff(rates[: 5 * 4]), 0.05 / 20)
     assert np.allclose(np.diff(rates[5 * 4 :]), -0.05 / 12)
+
+
+def test_cycles_go_on_from_the_network_of_one_and_repeat_its_rates(tmp_path, monkeypatch):
+    _Optimizer.steps = []
+    monkeypatch.setattr(torch.optim, "SGD", _Optimizer)
+    config = dataclasses.replace(QUICK, **CYCLES)
+    card = train(config, TRAIN, TEST, checkpoint_path=tmp_path / "two.safetensors")
+    rates = _Optimizer.steps
+    assert (card.epochs, len(rates)) == (8, 8 * 4)
+    assert rates[: 4 * 4] == rates[4 * 4 :]
+    assert card.recipe.count("linearly to 0, 2 times; ") == 1
+    snapshot = dataclasses.replace(config, snapshots=(4,))
+    train(snapshot, TRAIN, TEST, checkpoint_path=tmp_path / "again.safetensors")
+    train(dataclasses.replace(config, cycles=1), TRAIN, TEST, checkpoint_path=tmp_path / "one.safetensors")
+    states = [load_model(tmp_path / f"{name}.safetensors").module.state_dict() for name in ("again-epoch4", "one")]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 def test_networks_for_larger_images_and_other_classes(tmp_path):

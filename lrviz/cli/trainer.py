@@ -24,6 +24,7 @@ _NUMBERS = {
     "weight-decay": "weight_decay",
     "batch-size": "batch_size",
     "epochs": "epochs",
+    "cycles": "cycles",
     "temperature": "temperature",
     "teacher-share": "teacher_share",
     "loss-target": "loss_target",

@@ -42,6 +42,7 @@ def train_command(
     weight_decay: Annotated[float | None, typer.Option(help="Of the weights.", show_default="by recipe")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per step.", show_default="by recipe")] = None,
     epochs: Annotated[int | None, typer.Option(help="Largest number of epochs.", show_default="by recipe")] = None,
+    cycles: Annotated[int | None, typer.Option(help="Times that these epochs are repeated.", show_default="1")] = None,
     loss_target: Annotated[
         float | None, typer.Option(help="Mean loss that ends the training early; 0: never.", show_default="by recipe")
     ] = None,
@@ -76,6 +77,7 @@ def train_command(
         "weight_decay": weight_decay,
         "batch_size": batch_size,
         "epochs": epochs,
+        "cycles": cycles,
         "loss_target": loss_target,
         "temperature": temperature,
         "teacher_share": teacher_share,

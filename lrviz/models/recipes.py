@@ -34,8 +34,10 @@ class TrainConfig:
         weight_decay: multiple of the weights that is added to their gradient; biases and batch norms have none.
         warmup_steps: steps of the linear rise; when None, it lasts until the fall begins.
         batch_size: images per step.
-        epochs: largest number of epochs.
+        epochs: largest number of epochs, of a cycle if there are several.
         decay_epochs: epochs of the linear fall at the end.
+        cycles: how often all of that is gone through, with the momentum forgotten in between (Loshchilov and Hutter
+            2016, arXiv 1608.03983).
         loss_target: mean training loss at which the fall begins early; 0 for never.
         snapshots: epochs after which a checkpoint of its own is kept.
         precision: "bfloat16" (autocast of the forward and backward pass) or "float32", in which training computes.
@@ -62,6 +64,7 @@ class TrainConfig:
     batch_size: int = 64
     epochs: int = EPOCHS
     decay_epochs: int = DECAY_EPOCHS
+    cycles: int = 1
     loss_target: float = 0.03
     snapshots: tuple[int, ...] = ()
     precision: str = "bfloat16"
@@ -78,6 +81,7 @@ class TrainConfig:
             "learning_rate": 0.0,
             "batch_size": 0,
             "epochs": 0,
+            "cycles": 0,
             "seed": -1,
             "warmup_steps": -1,
             "temperature": 0.0,
@@ -98,6 +102,11 @@ class TrainConfig:
             raise InvalidData(
                 "Expected a momentum from 0 to below 1 and a weight decay of at least 0, "
                 f"got {self.momentum:g} and {self.weight_decay:g}: correct them."
+            )
+        if self.cycles > 1 and self.loss_target > 0:
+            raise InvalidData(
+                f"Expected no loss target with {self.cycles} cycles, got {self.loss_target:g}: "
+                "all cycles are of one length."
             )
         if not (0 <= self.sparsity < 1 and 0 <= self.teacher_share <= 1):
             raise InvalidData(
@@ -185,7 +194,8 @@ def describe(config: TrainConfig) -> str:
         if config.warmup_steps is None
         else f"{config.warmup_steps} warm-up steps, constant until epoch {decay_start}{early}"
     )
-    schedule = f"batch {config.batch_size}, {rise}, then {config.decay_epochs} epochs linearly to 0"
+    again = f", {config.cycles} times" if config.cycles > 1 else ""
+    schedule = f"batch {config.batch_size}, {rise}, then {config.decay_epochs} epochs linearly to 0{again}"
     return (
         f"{_describe_origin(config)}{_describe_optimizer(config)}, {schedule}; {augmented}; "
         f"{precision} while training, {weights} evaluation"

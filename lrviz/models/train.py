@@ -143,6 +143,10 @@ class _Run:
 
     @property
     def num_epochs(self) -> int:
+        return self.config.cycles * self.cycle_epochs
+
+    @property
+    def cycle_epochs(self) -> int:
         return self.decay_start + self.config.decay_epochs
 
     @property
@@ -151,6 +155,7 @@ class _Run:
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0 over all epochs."""
+        step %= self.cycle_epochs * self.steps_per_epoch
         warmup_steps = self.config.warmup_steps
         if warmup_steps is None:
             warmup_steps = self.decay_start * self.steps_per_epoch
@@ -161,6 +166,8 @@ class _Run:
 
     def train_epoch(self) -> EpochReport:
         """Go through the training images once."""
+        if self.epoch % self.cycle_epochs == 0:
+            self.optimizer = _make_optimizer(self.config, self.module)
         # The randomness of an epoch depends on its number only, so a resumed run repeats it.
         generator = torch.Generator("cpu").manual_seed(self.config.seed * 1_000_003 + self.epoch)
         order = torch.randperm(len(self.data), generator=generator, device="cpu")
