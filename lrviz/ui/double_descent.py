@@ -236,7 +236,7 @@ def _cards_of(curve: pd.DataFrame) -> list[Card]:
     return [
         card
         for card in resources.cards()
-        if (card.architecture, card.batch_norm, card.data, card.num_train_images, card.label_noise) == family
+        if (card.family, card.batch_norm, card.data, card.num_train_images, card.label_noise) == family
     ]
 
 

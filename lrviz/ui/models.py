@@ -21,8 +21,8 @@ def models() -> None:
     st.subheader("Data")
     st.markdown(
         "Twenty test images of CIFAR-10 and twenty of CIFAR-100 travel with lrviz. To use whole data sets, set the "
-        f"environment variable `{DATA_VARIABLE}` to a folder in torchvision's layout before starting the app; images "
-        "then have names such as `cifar10:test:17`."
+        f"environment variable `{DATA_VARIABLE}` to their folder before starting the app: class folders, npz files or "
+        "torchvision's layout. Images then have names such as `cifar10:test:17`."
     )
     st.subheader("Cache")
     _show_cache()
@@ -32,7 +32,7 @@ def _show_table(cards: tuple[Card, ...]) -> None:
     chosen = st.dataframe(
         [
             {
-                "model": card.name, "family": card.architecture, "width": card.width,
+                "model": card.name, "family": card.family, "width": card.width,
                 "parameters": card.num_parameters, "data": card.data, "images": card.num_train_images,
                 "label noise": card.label_noise, "seed": card.seed, "epochs": card.epochs,
                 "train error": card.train_error, "test error": card.test_error,

@@ -49,7 +49,7 @@ def _change_model(name: str) -> None:
 def _show_card(card: Card) -> None:
     noise = f", {card.label_noise:.0%} label noise" if card.label_noise else ""
     st.html(
-        f'<div class="lr-card">{html.escape(card.architecture)}, width <b>{card.width}</b>, '
+        f'<div class="lr-card">{html.escape(card.family)}, width <b>{card.width}</b>, '
         f"{card.num_parameters:,} parameters<br>{card.num_train_images:,} images of {html.escape(card.data)}{noise}<br>"
         f"test error <b>{card.test_error:.3f}</b> &nbsp; train error <b>{card.train_error:.3f}</b></div>"
     )
