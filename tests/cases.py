@@ -360,6 +360,48 @@ def small_cnn() -> nn.Module:
     )  # fmt: skip
 
 
+def pool_net() -> nn.Module:
+    """Overlapping max-pools with padding after ReLUs, and one over what is left."""
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2, 1), nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1), nn.Flatten(), nn.Linear(16, 3),
+    )  # fmt: skip
+
+
+class Absolute(nn.Module):
+    """Absolute values of sums and differences, whose kinks lie on each other in parts of the plane."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(2, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.second(self.first(x).abs()).abs())
+
+
+def whole_numbers(module: nn.Module) -> None:
+    """Weights and biases in whole numbers, so that many lines pass through the same points."""
+    for parameter in module.parameters():
+        parameter.copy_((3 * parameter).round())
+
+
+def many_scales(module: nn.Module) -> None:
+    """Units of one layer on scales that are up to 1e12 apart; the next layer makes up for them."""
+    scale = 10.0 ** torch.linspace(-6, 6, len(module[0].bias), dtype=torch.float64, device="cpu")
+    module[0].weight.mul_(scale[:, None])
+    module[0].bias.mul_(scale)
+    module[2].weight.div_(scale)
+
+
+def lines_that_part(module: nn.Module) -> None:
+    """Two units that draw one line where a unit of the first layer is off, and lines of their own where it is on."""
+    first, second = module[0], module[2]
+    first.weight[:4], first.bias[:4] = dense([[1, 0], [0, 1], [1, 1], [1, -2]]), dense([2, 2, -0.3, 0.2])
+    second.weight[:2] = 0.0
+    second.weight[:2, :4] = dense([[1, -1, 1, 0], [-3, 3, 0, 1]])
+    second.bias[:2] = dense([0.1, -0.3])
+
+
 def black_corner_plane() -> Plane:
     """One black image and two that are black but for a few pixels: most units are zero along the way."""
     images = np.zeros((3, 1, 6, 6))
@@ -436,6 +478,20 @@ CASES: tuple[Case, ...] = (
          degenerate=True),
     Case(name="constant-network", build=edited(_cnn, zero_everything), plane=_cnn_plane,
          window=triangle(_cnn_plane), degenerate=True),
+    Case(name="pool-only", build=seeded(lambda: nn.Sequential(nn.MaxPool2d(4), nn.Flatten()), (1, 4, 4)),
+         plane=random_plane(1, 4, 4), window=around_anchors(random_plane(1, 4, 4), 3.0)),
+    Case(name="pools", build=seeded(pool_net, (1, 8, 8), 19, 0.3), plane=random_plane(1, 8, 8, seed=19),
+         window=around_anchors(random_plane(1, 8, 8, seed=19), 0.8)),
+    Case(name="pools-of-dead-units", build=edited(seeded(pool_net, (1, 8, 8), 20, 0.3), zero_bias),
+         plane=random_plane(1, 8, 8, seed=20), window=around_anchors(random_plane(1, 8, 8, seed=20), 0.5),
+         degenerate=True),
+    Case(name="absolute-values", build=seeded(Absolute, (2,), 21), plane=flat_plane, window=_square, degenerate=True),
+    Case(name="whole-numbers", build=edited(mlp(2, 12, 12, 3, seed=22, spread=1.0), whole_numbers), plane=flat_plane,
+         window=rectangle(0, 0, 2), degenerate=True, mlp=True),
+    Case(name="many-scales", build=edited(mlp(2, 24, 16, 3, seed=23), many_scales), plane=flat_plane, window=_square,
+         mlp=True),
+    Case(name="lines-that-part", build=edited(mlp(2, 24, 12, 3, seed=24), lines_that_part), plane=flat_plane,
+         window=_square, degenerate=True, mlp=True),
     Case(name="no-relu", build=seeded(lambda: nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 3)), (2,), 17),
          plane=flat_plane, window=triangle(flat_plane), degenerate=True),
     Case(name="no-crossing", build=mlp(2, 20, 20, 3, seed=18), plane=flat_plane,

@@ -43,10 +43,10 @@ def count_zeros(case: Case) -> int:
     """Number of units whose pre-activation is exactly zero at several inner points."""
     found = 0
 
-    def relu(_: int, z: torch.Tensor) -> torch.Tensor:
+    def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
         nonlocal found
         found += int((z == 0).all(0).sum())
-        return z.clamp(min=0)
+        return case.program.activate(layer, z)
 
-    case.program.propagate(case.plane().embed(case.window().random_points(5)), 5, relu)
+    case.program.propagate(case.plane().embed(case.window().random_points(5)), 5, on_layer)
     return found

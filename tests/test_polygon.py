@@ -115,7 +115,7 @@ def test_the_neighbour_across_an_edge_has_the_predicted_pattern(name: str) -> No
     keys = case.program.keys()
     expected = [np.bitwise_xor.reduce(keys[row]) for row in changes]
     assert (regions.pattern[one] ^ regions.pattern[two] == np.array(expected, dtype=np.uint64)).all()
-    assert (changes.sum(1) == 1).all() if case.mlp else (changes.sum(1) == 1).mean() > 0.5
+    assert (changes.sum(1) == 1).all() if case.mlp else np.median(changes.sum(1)) <= 2
 
 
 @pytest.mark.parametrize("name", ALL)

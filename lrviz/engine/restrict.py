@@ -125,14 +125,22 @@ class _Rows:
 
 @dataclass(slots=True)
 class _Builder:
-    """Collects the unstable rows layer by layer."""
+    """Collects the unstable rows layer by layer.
+
+    Attributes:
+        corners: (c, 1 + d) corners of the window as (1, x), where x counts directions of the length `stretch`.
+        stretch: Length of the directions that the rows were computed with.
+        lengths: Likewise of the remainders of each layer, (n,).
+    """
 
     corners: torch.Tensor
+    stretch: float = 1.0
     num_rows: int = 0
     num_remainders: int = 0
     rows: list[_Rows] = field(default_factory=list)
     mix: list[torch.Tensor] = field(default_factory=list)
     reach: list[torch.Tensor] = field(default_factory=list)
+    lengths: list[torch.Tensor] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
     base: list[torch.Tensor] = field(default_factory=list)
 
@@ -187,8 +195,15 @@ class _Builder:
         self.rows.append(_Rows(rows.values, owner + place, rows.unit, rows.key, rows.zero))
         self.mix.append(mix)
         self.reach.append(reach)
+        self.lengths.append(torch.ones_like(reach))
         span = slice(first, self.num_rows), slice(place, self.num_remainders)
         self.stages.append(Stage(rows=span[0], remainders=span[1], is_maximum=is_maximum))
+
+    def stretch_last(self) -> Float[torch.Tensor, "n"]:
+        """Measure the remainders of the last layer in units of their reach; how long these are."""
+        length = torch.where(self.reach[-1] > 0, self.reach[-1], 1.0)
+        self.lengths[-1], self.reach[-1] = length, self.reach[-1] / length
+        return length
 
     def bounds(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The least and the largest value of each column of rows in the window."""
@@ -211,6 +226,9 @@ class _Builder:
         rows = [_padded(part.values, total) for part in self.rows]
         joined = torch.cat(rows, 1).T if rows else output.new_zeros(0, total)
         output = _padded(output, total).T
+        scale = torch.cat([output.new_full((dimension - 1,), self.stretch), *self.lengths])
+        joined[:, 1:] /= scale
+        output[:, 1:] /= scale
         for extra in self.base:
             base = base ^ extra
 
@@ -221,7 +239,7 @@ class _Builder:
             affine=joined[:, :dimension].contiguous(),
             coupling=joined[:, dimension:].contiguous(),
             mix=collected(self.mix, torch.float64),
-            reach=collected(self.reach, torch.float64),
+            reach=collected([r * length for r, length in zip(self.reach, self.lengths, strict=True)], torch.float64),
             owner=collected([part.owner for part in self.rows], torch.int64),
             unit=collected([part.unit for part in self.rows], torch.int64),
             key=collected([part.key for part in self.rows], torch.int64),
@@ -362,7 +380,9 @@ def restrict(
         TooManyUnits: There are more than `max_units`.
     """
     keys = torch.as_tensor(program.keys().view(np.int64), device=rows.device)
-    builder = _Builder(corners)
+    stretch = _stretch(rows)
+    rows = torch.cat([rows[:1], rows[1:] * stretch])
+    builder = _Builder(torch.cat([corners[:, :1], corners[:, 1:] / stretch], 1), stretch)
 
     def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
         check()
@@ -376,12 +396,23 @@ def restrict(
             result, kept = _take_maxima(builder, z, entries, (unit, keys[span], zeros[layer]))
         if max_units is not None and builder.num_rows > max_units:
             raise TooManyUnits
+        if not len(kept):
+            return result
         new = z.new_zeros(len(kept), result.shape[1])
-        new[torch.arange(len(kept), device=z.device), kept] = 1.0
+        new[torch.arange(len(kept), device=z.device), kept] = builder.stretch_last()
         return torch.cat([result, new])
 
     output = program.propagate(rows, 1, on_layer)
     return builder.finish(output, torch.zeros((), dtype=torch.int64, device=rows.device))
+
+
+def _stretch(rows: torch.Tensor) -> float:
+    """By how much to lengthen the directions of a small window, so that no bias swallows their digits.
+
+    A direction d goes through an affine step as f(d) - f(0).
+    """
+    length, size = float(rows[1:].abs().max()), max(float(rows[0].abs().max()), 1.0)
+    return size / length if 0 < length < size else 1.0
 
 
 def _take_maxima(
