@@ -1,5 +1,6 @@
-"""Arrays of any kind, and read-only arrays."""
+"""Arrays of any kind, read-only arrays, and frozen data that holds them."""
 
+from dataclasses import fields
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -8,6 +9,28 @@ import torch
 from lrviz.errors import LrvizError
 
 ArrayLike: TypeAlias = np.ndarray | torch.Tensor
+
+
+class Comparable:
+    """Frozen data whose fields may be arrays: equal are those of one type with equal fields, NaN being equal to NaN.
+
+    Fields that are declared with `compare=False` do not count. Subclasses are data classes with `eq=False`.
+    """
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        names = [item.name for item in fields(self) if item.compare]  # type: ignore[arg-type]
+        return all(_are_equal(getattr(self, name), getattr(other, name)) for name in names)
+
+
+def _are_equal(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray):
+        return bool(np.array_equal(one, other, equal_nan=one.dtype.kind in "fc"))
+    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124  NaN is not itself
 
 
 def frozen_array(values: ArrayLike | list | tuple, dtype: type | None = None) -> np.ndarray:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 SETTING = """
 import json
+from dataclasses import replace
 import numpy as np, torch, lrviz
 from torch import nn
 
@@ -88,6 +89,7 @@ WRONG = {
     "lrviz.Plane.through('a.png', 'b.png', 'c.png')": "must be an array of real numbers; got str 'a.png'",
     "lrviz.Plane(origin=points[0] * nan, basis=points[1:3], input_shape=(4,))": "finite numbers; its origin",
     "lrviz.Plane(origin=points[0], basis=2 * points[1:3], input_shape=(4,))": "orthonormal",
+    "replace(lrviz.find_regions(program, plane, window), status='done')": "status must be one of complete, max_regions",
     "plane.embed([1.0, 2.0, 3.0])": "Plane coordinates (n, 2) are needed; got list [1.0, 2.0, 3.0]",
     "plane.embed('here')": "must be an array of real numbers",
     "plane.project(torch.zeros(8))": "holds inputs of shape (4,); got Tensor of shape (8,)",
@@ -129,6 +131,7 @@ print(json.dumps([
     said(lambda: lrviz.Plane.through(*points[:3].clone().requires_grad_())),
     said(lambda: lrviz.Window.rectangle(torch.zeros(2), np.float32(1))),
     said(lambda: plane.embed([0.0, 0.0])),
+    said(lambda: replace(one, status="cancelled").status.remedy),
     said(lambda: plane.project(points[0])),
 ]))
 """
@@ -136,4 +139,4 @@ print(json.dumps([
 
 def test_what_is_unusual_but_right_works() -> None:
     """A float32 program computes with the exact weights; numpy's integers and tensors of any type are numbers."""
-    assert in_another_process(RIGHT) == ["True", "True", "torch.float32", *["no error"] * 7]
+    assert in_another_process(RIGHT) == ["True", "True", "torch.float32", *["no error"] * 8]

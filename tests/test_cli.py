@@ -27,6 +27,7 @@ from lrviz.models.images import DATA_VARIABLE
 from lrviz.results.diskstore import FOLDER_VARIABLE, DiskStore
 from lrviz.results.pieces import Pieces
 from lrviz.results.regions import Regions
+from lrviz.results.status import Status
 from lrviz.views.scene import resolve
 from lrviz.views.view import ViewSpec
 
@@ -242,7 +243,7 @@ def test_an_interrupt_keeps_what_was_found_and_says_so(lrviz, folder, monkeypatc
         assert cancelled()
         result = find_regions(request.program, request.plane, request.window, max_regions=5)
         values = {name: getattr(result, name) for name in Regions.__slots__}
-        return finder.Outcome(result=Regions(**{**values, "status": "cancelled"}), stored=False, seconds=1.0)
+        return finder.Outcome(result=Regions(**{**values, "status": Status.CANCELLED}), stored=False, seconds=1.0)
 
     monkeypatch.setattr(finder, "run", interrupt_midway)
     before = signal.getsignal(signal.SIGINT)

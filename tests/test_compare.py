@@ -15,6 +15,7 @@ from lrviz.figures.comparison import Cell, comparison_map, make_panel, panel_pic
 from lrviz.figures.map import window_bounds
 from lrviz.figures.widths import STRIPS, width_curves
 from lrviz.geometry.plane import Window
+from lrviz.results.status import Status
 from lrviz.ui import compare_jobs, resources
 from lrviz.ui.compare import num_columns
 from lrviz.ui.compare_models import family_of, group_families
@@ -128,7 +129,7 @@ def test_classes_of_all_panels_are_in_one_legend():
 
 
 def test_curves_share_the_width_axis_with_the_test_error_first():
-    members = [member(2), member(8), member(8, seed=1, status="max_regions")]
+    members = [member(2), member(8), member(8, seed=1, status=Status.MAX_REGIONS)]
     figure = width_curves(members)
     assert STRIPS[0].measure == "test_error"
     titles = [note.text for note in figure.layout.annotations]

@@ -23,6 +23,7 @@ from lrviz.figures.print_comparison import fitting_paper, render_comparison
 from lrviz.figures.print_regions import render, save_figure
 from lrviz.geometry.plane import Window
 from lrviz.results.regions import Regions
+from lrviz.results.status import Status
 from lrviz.views.comparison import CompareSpec
 from lrviz.views.view import ViewSpec
 
@@ -152,7 +153,7 @@ def compared(suffix, colour="slope", **paper):
     panel = make_panel(regions(), colour, class_names=NAMES)
     cells = [Cell(title=f"k = {k}", detail="many regions", panel=panel) for k in (2, 8)]
     cells.append(Cell(title="k = 24", notice="not there yet"))
-    members = [member(2), member(8), member(8, seed=1, status="max_regions", deviation_per_area=np.nan)]
+    members = [member(2), member(8), member(8, seed=1, status=Status.MAX_REGIONS, deviation_per_area=np.nan)]
     return render_comparison(suffix, SPEC, cells, members, columns=2, paper=Paper(**paper) if paper else None)
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from pictures import NAMES, regions
 
 from lrviz.models.catalogue import models_folder
+from lrviz.results.status import Status
 from lrviz.ui import resources
 
 pytestmark = pytest.mark.usefixtures("empty_cache")
@@ -70,7 +71,7 @@ def first_regions(found, number):
     values = {name: getattr(found, name)[:number] for name in ("pattern", "bias", "slope", "area", "centroid")}
     values |= {name: getattr(found, name)[:0] for name in edge_fields(found)}
     coordinates, offsets = found.coordinates[: found.offsets[number]], found.offsets[: number + 1]
-    return replace(found, **values, coordinates=coordinates, offsets=offsets, status="cancelled")
+    return replace(found, **values, coordinates=coordinates, offsets=offsets, status=Status.CANCELLED)
 
 
 def edge_fields(found):

@@ -17,6 +17,7 @@ from lrviz.models.images import ImageRecord, load_image
 from lrviz.results.diskstore import DiskStore
 from lrviz.results.pieces import Pieces
 from lrviz.results.regions import Regions
+from lrviz.results.status import Status
 from lrviz.results.store import MemoryStore
 from lrviz.views.scene import Scene, load_program, resolve
 from lrviz.views.view import ViewSpec
@@ -96,8 +97,8 @@ def write_pieces(model: str, start: str, end: str, how: Run, out: Path) -> None:
         f"{len(found):,} pieces, length {segment.length:.6g}, {density:.4g} per unit length, {_timing(outcome)}, "
         f"{found.status}: {out}"
     )
-    if found.status == "cancelled":
-        tell("cancelled: the pieces do not reach the other end.")
+    if found.status == Status.CANCELLED:
+        tell(f"cancelled: the pieces do not reach the other end. {found.status.remedy}")
         raise typer.Exit(INTERRUPTED)
 
 
@@ -162,10 +163,10 @@ def _report(outcome: Outcome, scene: Scene, view: ViewSpec, out: Path) -> None:
         f"{found.status}: {out}"
     )
     share = f"the result covers {area / scene.window.area:.2%} of the window"
-    if found.status == "max_regions":
-        tell(f"the budget of {view.max_regions:,} regions was hit: {share}. Raise --max-regions or shrink the window.")
-    elif found.status == "cancelled":
-        tell(f"cancelled: {share}.")
+    if found.status == Status.MAX_REGIONS:
+        tell(f"the budget of {view.max_regions:,} regions was hit: {share}. {found.status.remedy}")
+    elif found.status == Status.CANCELLED:
+        tell(f"cancelled: {share}. {found.status.remedy}")
         raise typer.Exit(INTERRUPTED)
 
 

@@ -23,6 +23,7 @@ from lrviz.network.maxima import find_winners
 from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
 from lrviz.results.pieces import PathPieces, Pieces
+from lrviz.results.status import Status
 
 _PROBES = 16
 """Points on each segment whose patterns tell beforehand about how many knots there are."""
@@ -134,11 +135,11 @@ def find_path_pieces(
         raise InvalidPlane(f"A path joins at least two points; got an array of shape {points.shape}. Add some.")
     segments = [Segment.between(*ends) for ends in pairwise(points)]
     pieces = _find(program, segments, device, progress, cancelled)
-    finished = [piece for piece in pieces if piece.status == "complete"]
+    finished = [piece for piece in pieces if piece.status == Status.COMPLETE]
     return PathPieces.join(
         finished,
         num_outputs=program.num_outputs,
-        status="complete" if len(finished) == len(segments) else "cancelled",
+        status=Status.COMPLETE if len(finished) == len(segments) else Status.CANCELLED,
         seconds=time.perf_counter() - began,
     )
 
@@ -275,7 +276,7 @@ def _assemble(
                 unit=inner,
                 layer=program.layer_of(inner),
                 length=segments[index].length,
-                status="complete" if reached >= index + 1 else "cancelled",
+                status=Status.COMPLETE if reached >= index + 1 else Status.CANCELLED,
                 seconds=time.perf_counter() - began,
             )
         )
@@ -292,7 +293,7 @@ def _nothing(program: Program, points: torch.Tensor, segment: Segment, began: fl
         unit=none,
         layer=none,
         length=segment.length,
-        status="cancelled",
+        status=Status.CANCELLED,
         seconds=time.perf_counter() - began,
     )
 

@@ -17,6 +17,7 @@ from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
 from lrviz.results.regions import Regions
+from lrviz.results.status import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ def find_regions(
 
 def _collect(
     program: Program, plane: Plane, window: Window, max_regions: int, progress: Progress, check: Callable[[], None]
-) -> tuple[list[_Found], str]:
+) -> tuple[list[_Found], Status]:
     corners = torch.as_tensor((window.corners - window.center) / window.radius, device=program.device)
     whole = Part(corners=corners, labels=-1 - torch.arange(len(corners), device=program.device))
     rows = plane.rows(window.center, window.radius).to(program.device)
@@ -99,10 +100,10 @@ def _collect(
             number, done = counter.add(part.cells), done + float(part.cells.area.sum()) / area
             progress(min(done, 1.0), f"{number:,} regions")
             if number > max_regions or (number == max_regions and done < 1 - 1e-9):
-                return found, "max_regions"
+                return found, Status.MAX_REGIONS
     except Stopped:
-        return found, "cancelled"
-    return found, "complete"
+        return found, Status.CANCELLED
+    return found, Status.COMPLETE
 
 
 class _Counter:
@@ -185,7 +186,7 @@ def _chosen_maps(found: list[_Found], chosen: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _assemble(
-    program: Program, window: Window, found: list[_Found], status: str, max_regions: int, began: float
+    program: Program, window: Window, found: list[_Found], status: Status, max_regions: int, began: float
 ) -> Regions:
     if not found:
         found = [_Found.nothing(program.num_outputs)]

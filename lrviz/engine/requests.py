@@ -26,6 +26,7 @@ from lrviz.results.estimate import Estimate
 from lrviz.results.pieces import PathMeasures, PathPieces, Pieces
 from lrviz.results.regions import Regions
 from lrviz.results.samples import Samples
+from lrviz.results.status import Status
 from lrviz.results.store import Store
 
 ENGINE_VERSION = 3
@@ -337,7 +338,7 @@ def _look_up(request: Request, key: str, store: Store) -> AnyResult | None:
 
 
 def _keep(result: AnyResult, key: str, store: Store) -> None:
-    if getattr(result, "status", "complete") == "cancelled":
+    if getattr(result, "status", Status.COMPLETE) == Status.CANCELLED:
         return
     buffer = io.BytesIO()
     result.save(buffer)

@@ -21,6 +21,7 @@ from lrviz.network.maxima import find_winners
 from lrviz.network.program import Program, xor_winners
 from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.results.samples import Samples
+from lrviz.results.status import Status
 
 _Seen: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -76,7 +77,7 @@ def sample_plane(
     rows, columns = np.nonzero(window.contains(_grid(u, v)).reshape(len(v), len(u)))
     canvas = _Canvas.empty(len(v), len(u), program.num_outputs, dtype)
     sampler = _Sampler.of(program, plane, window, dtype, patterns)
-    size, status, done = _batch_size(program, dtype), "complete", 0
+    size, status, done = _batch_size(program, dtype), Status.COMPLETE, 0
     batches = [slice(start, start + size) for start in range(0, len(rows), size)]
     points = (np.stack([u[columns[batch]], v[rows[batch]]], 1) for batch in batches)
     with closing(_map_in_order(sampler.sample, points, program.device)) as samples:
@@ -85,7 +86,7 @@ def sample_plane(
             done += len(seen[0])
             (progress or ignore)(done / len(rows), f"{done:,} of {len(rows):,} pixels")
             if done < len(rows) and (cancelled or never)():
-                status = "cancelled"
+                status = Status.CANCELLED
                 break
     seconds = time.perf_counter() - began
     painted = {item.name: getattr(canvas, item.name) for item in fields(canvas)}

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from lrviz.arrays import ArrayLike, describe, number_array
+from lrviz.arrays import ArrayLike, Comparable, describe, number_array
 from lrviz.errors import InvalidPlane, InvalidWindow
 from lrviz.tolerance import TOLERANCE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Window(Comparable):
     """A convex polygon in plane coordinates.
 
     Attributes:
@@ -107,8 +107,8 @@ class Window:
         return triangles[chosen, 0] + a * one[chosen] + b * two[chosen]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plane:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plane(Comparable):
     """An affine 2-D subspace of the input space, with L2 distances.
 
     Attributes:
@@ -248,8 +248,8 @@ class Plane:
         return Window(corners=self.anchors)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Segment(Comparable):
     """The straight line between two inputs.
 
     Attributes:

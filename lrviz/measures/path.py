@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from lrviz.arrays import frozen_array
 from lrviz.results.pieces import PathMeasures, PathPieces, Pieces
+from lrviz.results.status import Status
 
 PerOutput = Float[np.ndarray, "outputs"]
 
@@ -33,7 +34,7 @@ class PieceSummary:
     deviation: PerOutput
     variation: PerOutput
     deviation_as_published: PerOutput
-    status: str
+    status: Status
 
     def __post_init__(self) -> None:
         for name in ("deviation", "variation", "deviation_as_published"):

@@ -24,6 +24,7 @@ from scipy import stats
 
 from lrviz.errors import InvalidData
 from lrviz.results.pieces import PathMeasures
+from lrviz.results.status import Status
 
 MEASURES = ("density", "deviation", "variation", "deviation_as_published")
 """What a path is measured by; columns of the table."""
@@ -166,7 +167,7 @@ def aggregate(table: pd.DataFrame) -> pd.DataFrame:
         models), and for every measure and error its mean over models, `<name>_sd` over models (NaN for one), and for
         every measure `<name>_paths_sd`, its standard deviation over the paths of a model, averaged over models.
     """
-    kept = table[~table["is_snapshot"] & (table["status"] == "complete")]
+    kept = table[~table["is_snapshot"] & (table["status"] == Status.COMPLETE)]
     by_model = kept.groupby([*SERIES, "width", "seed", "model"])
     means = by_model[[*ERRORS, *MEASURES]].mean()
     spread = by_model[list(MEASURES)].std().add_suffix("_paths_sd")

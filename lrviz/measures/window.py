@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from lrviz.errors import InvalidData
 from lrviz.measures.deviation import deviation
 from lrviz.results.regions import Regions
+from lrviz.results.status import Status
 
 Output: TypeAlias = int | Literal["all", "predicted", "margin"]
 PerRegion: TypeAlias = Float[np.ndarray, "regions"]
@@ -98,7 +99,7 @@ class Summary:
     mean_similarity: float
     deviation: float
     deviation_per_area: float
-    status: str
+    status: Status
 
 
 def summary(regions: Regions) -> Summary:

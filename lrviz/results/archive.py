@@ -10,16 +10,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lrviz.arrays import frozen_array
+from lrviz.arrays import Comparable, frozen_array
 from lrviz.errors import InvalidData
+from lrviz.results.status import Status
 
 SCHEMA_VERSION = 1
-STATUSES = ("complete", "max_regions", "cancelled")
 
 Result = TypeVar("Result", bound="Archive")
 
 
-class Archive:
+class Archive(Comparable):
     """Results that are saved as npz, without pickles, and checked when they are made."""
 
     __slots__ = ()
@@ -29,10 +29,28 @@ class Archive:
             value = getattr(self, item.name)
             if isinstance(value, np.ndarray):
                 object.__setattr__(self, item.name, frozen_array(value))
+            elif item.name == "status":
+                object.__setattr__(self, item.name, _read_status(value))
         self._check()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self.facts())})"
+
+    def _repr_html_(self) -> str:
+        from lrviz.figures.notebook import show  # noqa: PLC0415
+
+        return show(self)
 
     def _check(self) -> None:
         raise NotImplementedError
+
+    def _facts(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def facts(self) -> tuple[str, ...]:
+        """What the one-line representation says: counts, place, status and time."""
+        status = getattr(self, "status", None)
+        return self._facts() if status is None else (*self._facts(), status, f"{getattr(self, 'seconds', 0):.2g} s")
 
     def save(self, path: str | os.PathLike[str] | Any) -> None:
         """Write everything to an npz file (a path or a binary file object).
@@ -66,6 +84,8 @@ class Archive:
             header = json.loads(str(archive["header"]))
             if header.pop("kind") != cls.__name__ or header.pop("schema") != SCHEMA_VERSION:
                 raise InvalidData(f"{name} is not {cls.__name__} of version {SCHEMA_VERSION}. Compute it again.")
+            if "status" in header:
+                header["status"] = _read_status(header["status"])
             return cls(**header, **{key: archive[key] for key in archive.files if key != "header"})
 
 
@@ -73,3 +93,18 @@ def require(condition: bool | np.bool_, message: str) -> None:
     """Raise InvalidData with the message unless the condition holds."""
     if not condition:
         raise InvalidData(message)
+
+
+def describe_window(corners: np.ndarray) -> str:
+    """Size and middle of the bounding box of a window, in a few words."""
+    low, high = corners.min(0), corners.max(0)
+    (width, height), (u, v) = high - low, (low + high) / 2
+    return f"window of {width:.4g} x {height:.4g} around ({u:.4g}, {v:.4g})"
+
+
+def _read_status(value: str) -> Status:
+    try:
+        return Status(value)
+    except ValueError as error:
+        known = ", ".join(Status)
+        raise InvalidData(f"The status must be one of {known}; got {value!r}. Compute the result again.") from error

@@ -1,11 +1,11 @@
 """What finding the regions of a window would give and cost."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lrviz.results.archive import Archive, require
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Estimate(Archive):
     """What finding the regions of a window would give and cost.
 
@@ -16,8 +16,15 @@ class Estimate(Archive):
     """
 
     num_regions: float
-    seconds: float
+    seconds: float = field(compare=False)
     pieces_per_length: float
+
+    def _facts(self) -> tuple[str, ...]:
+        return (
+            f"about {self.num_regions:,.0f} regions",
+            f"{self.seconds:.2g} s to find",
+            f"{self.pieces_per_length:.4g} pieces per unit length",
+        )
 
     def _check(self) -> None:
         require(self.num_regions >= 1, f"A window holds at least one region; got {self.num_regions}.")

@@ -1,15 +1,16 @@
 """The linear pieces of a network on a segment and on a path, and their measures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
 
-from lrviz.results.archive import STATUSES, Archive, require
+from lrviz.results.archive import Archive, require
+from lrviz.results.status import Status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Pieces(Archive):
     """The linear pieces of a network on a segment.
 
@@ -30,12 +31,14 @@ class Pieces(Archive):
     unit: Int[np.ndarray, "inner"]
     layer: Int[np.ndarray, "inner"]
     length: float
-    status: str = "complete"
-    seconds: float = 0.0
+    status: Status = Status.COMPLETE
+    seconds: float = field(default=0.0, compare=False)
+
+    def _facts(self) -> tuple[str, ...]:
+        return f"{len(self):,} pieces", f"length {self.length:.4g}"
 
     def _check(self) -> None:
         num_pieces = len(self.pattern)
-        require(self.status in STATUSES, f"The status must be one of {STATUSES}; got {self.status!r}.")
         require(len(self.breakpoints) == num_pieces + 1, "There must be one more breakpoint than pieces.")
         require(len(self.values) == num_pieces + 1, "There must be values at every breakpoint.")
         require(len(self.unit) == len(self.layer) == max(num_pieces - 1, 0), "Inner breakpoints need a unit each.")
@@ -44,7 +47,7 @@ class Pieces(Archive):
         return len(self.pattern)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PathPieces(Archive):
     """The linear pieces of a network on the S segments of a path, one segment after the other.
 
@@ -67,11 +70,11 @@ class PathPieces(Archive):
     unit: Int[np.ndarray, "inner"]
     layer: Int[np.ndarray, "inner"]
     length: Float[np.ndarray, "segments"]
-    status: str = "complete"
-    seconds: float = 0.0
+    status: Status = Status.COMPLETE
+    seconds: float = field(default=0.0, compare=False)
 
     @classmethod
-    def join(cls, segments: Sequence[Pieces], *, num_outputs: int, status: str, seconds: float) -> "PathPieces":
+    def join(cls, segments: Sequence[Pieces], *, num_outputs: int, status: Status, seconds: float) -> "PathPieces":
         """The path of some segments; K is needed in case there is none."""
 
         def joined(name: str, empty: np.ndarray) -> np.ndarray:
@@ -90,9 +93,11 @@ class PathPieces(Archive):
             seconds=seconds,
         )
 
+    def _facts(self) -> tuple[str, ...]:
+        return (f"{len(self.pattern):,} pieces on {len(self):,} segments", f"length {self.length.sum():.4g}")
+
     def _check(self) -> None:
         num_pieces, num_segments = len(self.pattern), len(self.length)
-        require(self.status in STATUSES, f"The status must be one of {STATUSES}; got {self.status!r}.")
         require(
             len(self.starts) == num_segments + 1 and self.starts[0] == 0 and self.starts[-1] == num_pieces,
             "The starts do not fit the pieces.",
@@ -124,7 +129,7 @@ class PathPieces(Archive):
         return [self.segment(index) for index in range(len(self))]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PathMeasures(Archive):
     """The measures of the pieces on the S segments of a path; small, where the pieces themselves are not.
 
@@ -143,11 +148,13 @@ class PathMeasures(Archive):
     deviation: Float[np.ndarray, "segments outputs"]
     variation: Float[np.ndarray, "segments outputs"]
     deviation_as_published: Float[np.ndarray, "segments outputs"]
-    status: str = "complete"
-    seconds: float = 0.0
+    status: Status = Status.COMPLETE
+    seconds: float = field(default=0.0, compare=False)
+
+    def _facts(self) -> tuple[str, ...]:
+        return (f"{self.num_pieces.sum():,} pieces on {len(self):,} segments", f"length {self.length.sum():.4g}")
 
     def _check(self) -> None:
-        require(self.status in STATUSES, f"The status must be one of {STATUSES}; got {self.status!r}.")
         for name in ("num_pieces", "deviation", "variation", "deviation_as_published"):
             require(len(getattr(self, name)) == len(self.length), f"{name} needs one row per segment.")
 

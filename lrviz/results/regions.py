@@ -1,14 +1,15 @@
 """The linear regions of a network in a window."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
 
-from lrviz.results.archive import STATUSES, Archive, require
+from lrviz.results.archive import Archive, describe_window, require
+from lrviz.results.status import Status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Regions(Archive):
     """The linear regions of a network in a window.
 
@@ -45,13 +46,15 @@ class Regions(Archive):
     edge_length: Float[np.ndarray, "edges"]
     edge_coordinates: Float[np.ndarray, "edges 2 2"]
     window: Float[np.ndarray, "corners 2"]
-    status: str = "complete"
-    seconds: float = 0.0
-    device: str = "cpu"
+    status: Status = Status.COMPLETE
+    seconds: float = field(default=0.0, compare=False)
+    device: str = field(default="cpu", compare=False)
+
+    def _facts(self) -> tuple[str, ...]:
+        return f"{len(self):,} regions", describe_window(self.window)
 
     def _check(self) -> None:
         num_regions, num_edges = len(self.pattern), len(self.edge_unit)
-        require(self.status in STATUSES, f"The status must be one of {STATUSES}; got {self.status!r}.")
         require(
             len(self.offsets) == num_regions + 1 and (num_regions == 0 or self.offsets[-1] == len(self.coordinates)),
             "The offsets do not fit the coordinates.",

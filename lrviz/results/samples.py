@@ -1,14 +1,15 @@
 """A network sampled on a grid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
 
-from lrviz.results.archive import Archive, require
+from lrviz.results.archive import Archive, describe_window, require
+from lrviz.results.status import Status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Samples(Archive):
     """A network evaluated at the pixel centres of a grid over the bounding box of a window.
 
@@ -35,8 +36,11 @@ class Samples(Archive):
     pattern: UInt64[np.ndarray, "height width"]
     density: float
     window: Float[np.ndarray, "corners 2"]
-    status: str = "complete"
-    seconds: float = 0.0
+    status: Status = Status.COMPLETE
+    seconds: float = field(default=0.0, compare=False)
+
+    def _facts(self) -> tuple[str, ...]:
+        return (f"{len(self.u):,} x {len(self.v):,} pixels", describe_window(self.window))
 
     def _check(self) -> None:
         shape = (len(self.v), len(self.u))

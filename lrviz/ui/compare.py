@@ -24,7 +24,6 @@ _SIDES = {1: 520, 2: 440, 3: 340, 4: 260, 5: 206, 6: 172}
 
 _MOST_COLUMNS = 6
 _SIZE = f"about {compare_jobs.TARGET_REGIONS:,} regions in the widest network"
-_NOTICES = {"complete": "", "max_regions": "budget hit", "cancelled": "cancelled"}
 _TEXT = (
     "Every map shows the same window of the same plane on one colour scale: with width the number of regions grows "
     "steeply, while neighbouring regions hardly differ in slope where their similarity is close to 1. "
@@ -155,7 +154,7 @@ def _cell(view: ViewSpec, card: Card, slot: Slot) -> Cell:
     if isinstance(slot, Found):
         found = slot.member.summary
         detail = f"{look.count(found.num_regions)} regions, {error}"
-        return Cell(title=title, detail=detail, panel=slot.panel, notice=_NOTICES[found.status], link=link)
+        return Cell(title=title, detail=detail, panel=slot.panel, notice=found.status.reason, link=link)
     waiting = isinstance(slot, Job)
     return Cell(title=title, detail=error, notice="not there yet" if waiting else "no map, see below", link=link)
 

@@ -11,6 +11,7 @@ from lrviz.errors import InvalidData
 from lrviz.figures.comparison import Panel, make_panel
 from lrviz.measures.window import summary
 from lrviz.models.catalogue import Card
+from lrviz.results.status import Status
 from lrviz.ui import maps, resources, state
 from lrviz.ui.jobs import Job
 from lrviz.views.comparison import CompareSpec, Member
@@ -120,7 +121,7 @@ def _ended(job: Job) -> Slot:
 def try_again() -> None:
     """Forget what failed or was cancelled, so that it is started again."""
     for key, slot in list(st.session_state.get("slots", {}).items()):
-        if isinstance(slot, str) or slot.member.summary.status == "cancelled":
+        if isinstance(slot, str) or slot.member.summary.status == Status.CANCELLED:
             del st.session_state.slots[key]
             resources.forget(key)
 

@@ -11,6 +11,7 @@ from lrviz.figures.overview import blank_overview, overview
 from lrviz.figures.rasterise import data_uri
 from lrviz.results.regions import Regions
 from lrviz.results.samples import Samples
+from lrviz.results.status import Status
 from lrviz.ui import look, resources, state
 from lrviz.ui.jobs import Job
 from lrviz.views.scene import Scene
@@ -128,13 +129,13 @@ def show_regions(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
 
 
 def _warn_partial(regions: Regions, scene: Scene, view: ViewSpec, key: str) -> None:
-    if regions.status == "complete":
+    if regions.status == Status.COMPLETE:
         return
     share = regions.area.sum() / scene.window.area
-    if regions.status == "max_regions":
+    if regions.status == Status.MAX_REGIONS:
         st.warning(
             f"The budget of {view.max_regions:,} regions was hit: the map covers {share:.0%} of the window. "
-            "Raise the budget or choose a smaller window.",
+            f"{regions.status.remedy}",
             icon=":material/warning:",
         )
         return

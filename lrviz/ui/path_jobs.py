@@ -13,6 +13,7 @@ from lrviz.models.catalogue import Model
 from lrviz.models.paths import Path
 from lrviz.network.program import Program
 from lrviz.results.pieces import PathMeasures, PathPieces
+from lrviz.results.status import Status
 from lrviz.ui import maps, resources
 from lrviz.ui.jobs import Job
 
@@ -163,12 +164,12 @@ def show_failures(tracks: Sequence[Track]) -> None:
     for track in tracks:
         if track.failure:
             st.error(f"{track.name}: {track.failure}", icon=":material/error:")
-        elif track.pieces is not None and track.pieces.status != "complete":
+        elif track.pieces is not None and track.pieces.status != Status.COMPLETE:
             st.warning(
                 f"{track.name}: cancelled after {len(track.pieces)} segments; figure and numbers are those of these.",
                 icon=":material/stop_circle:",
             )
-    again = [track for track in tracks if track.failure or (track.pieces and track.pieces.status != "complete")]
+    again = [track for track in tracks if track.failure or (track.pieces and track.pieces.status != Status.COMPLETE)]
     if again:
         st.button("Try again", on_click=_forget, args=(again,))
 

@@ -10,6 +10,7 @@ import numpy as np
 from lrviz.errors import InvalidView
 from lrviz.measures.tables import Columns
 from lrviz.measures.window import Summary
+from lrviz.results.status import Status
 from lrviz.views.view import ViewSpec
 
 SEPARATOR = ","
@@ -91,7 +92,7 @@ class Member:
     @property
     def is_complete(self) -> bool:
         """Whether its regions cover the whole window."""
-        return self.summary.status == "complete"
+        return self.summary.status == Status.COMPLETE
 
 
 MEASURES = ("num_regions", "density", "mean_slope", "mean_jump", "mean_similarity", "deviation_per_area")

@@ -14,6 +14,7 @@ from lrviz.measures.sweeps import COLUMNS, summarise_path
 from lrviz.models.catalogue import Card
 from lrviz.models.train import installed_version
 from lrviz.results.pieces import PathMeasures
+from lrviz.results.status import Status
 from lrviz.results.store import Store
 from lrviz.views.scene import load_program
 from lrviz.views.selection import NamedPath, PathsSpec, find_paths
@@ -88,7 +89,7 @@ class Survey:
             model, program = load_program(name)
             request = MeasureRequest(program=program, points=model.normalise(path.path.points))
             measures = run(request, store, device=device, progress=show, cancelled=cancelled).result
-            if measures.status != "complete":
+            if measures.status != Status.COMPLETE:
                 return
             yield _row(card, path, measures, program.digest)
 
