@@ -1,6 +1,10 @@
 """The traced network against its module, on every case."""
 
+import copy
+import pickle
+from concurrent.futures import ProcessPoolExecutor
 from functools import reduce
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -179,3 +183,28 @@ def test_a_network_with_weights_that_are_not_numbers_is_refused() -> None:
         module[0].weight[0, 0] = float("nan")
     with pytest.raises(UnsupportedOperation, match="differs from the original by nan"):
         trace(module, 2)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_pickled_program_comes_back_the_same(case: Case) -> None:
+    program = case.program
+    again = pickle.loads(pickle.dumps(program))
+    inputs = case.plane().embed(case.window().corners)
+    assert again.digest == program.digest
+    assert again.layers == program.layers
+    assert torch.equal(again(inputs), program(inputs))
+    assert np.array_equal(again.patterns(inputs), program.patterns(inputs))
+
+
+def test_a_program_goes_to_another_process() -> None:
+    case = CASE["residual"]
+    inputs = case.plane().embed(case.window().corners)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert torch.equal(pool.submit(case.program.forward, inputs).result(), case.program(inputs))
+
+
+def test_a_copy_of_a_program_is_the_program() -> None:
+    program = CASE["mlp-50-50"].program
+    assert copy.copy(program) is program
+    assert copy.deepcopy(program) is program
+    assert pickle.loads(pickle.dumps(program.to("cpu", torch.float32))).digest == program.digest

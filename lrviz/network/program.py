@@ -19,6 +19,7 @@ from lrviz.network.conversion import is_size, module_path, trace
 from lrviz.network.kernels import FASTER
 from lrviz.network.maxima import DEAD, find_winners, largest_entry
 from lrviz.network.operations import aten
+from lrviz.network.pickling import Step, decode_graph, encode_graph
 from lrviz.tolerance import TOLERANCE
 
 _KEY_SEED = 20220211
@@ -67,7 +68,8 @@ class Layer:
 class Program:
     """A network in eval mode, in float64, as affine steps, ReLUs and maxima.
 
-    Build one with `Program.from_module`. Programs are immutable; `to` returns another one.
+    Build one with `Program.from_module`. Programs are immutable: `to` returns another one, and a copy is the program
+    itself. A pickle holds the exact weights, on the CPU; like any pickle, load it only where you trust its source.
 
     Attributes:
         graph: The steps, as a `torch.fx` graph of affine operations, `aten.relu` and `largest_entry`.
@@ -143,7 +145,8 @@ class Program:
         exact, device = self._exact or self, torch.device(device)
         if device == exact.device and dtype == torch.float64:
             return exact
-        other = copy.copy(exact)
+        other = Program.__new__(Program)
+        vars(other).update(vars(exact))
         other._exact = exact if dtype != torch.float64 else None
 
         def move(value: Any) -> Any:
@@ -154,6 +157,16 @@ class Program:
         for name in ("state", "_constants", "_offsets"):
             setattr(other, name, {key: move(value) for key, value in getattr(exact, name).items()})
         return other
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        exact = self.to("cpu")
+        return _restore, (encode_graph(exact.graph), exact.state, exact.input_shape)
+
+    def __copy__(self) -> "Program":
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Program":
+        return self
 
     def forward(self, inputs: Float[torch.Tensor, "..."]) -> Float[torch.Tensor, "batch outputs"]:
         """The network's output (n, num_outputs) for inputs (n, *input_shape)."""
@@ -364,6 +377,10 @@ class Program:
                 f"The converted network differs from the original by {error:.2g} (relative); at most "
                 f"{TOLERANCE.conversion} is expected. The network is random, or mixes the inputs of a batch."
             )
+
+
+def _restore(steps: list[Step], state: dict[str, torch.Tensor], input_shape: tuple[int, ...]) -> Program:
+    return Program(decode_graph(steps), state, input_shape)
 
 
 def xor_active(active: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
