@@ -14,7 +14,7 @@ from lrviz.engine.find_regions import find_regions
 from lrviz.errors import InvalidData
 from lrviz.geometry.plane import Window
 from lrviz.measures import window as measures
-from lrviz.measures.deviation import corner_values, deviation, integrate_absolute, interpolation
+from lrviz.measures.interpolation import corner_values, deviation, integrate_absolute, interpolation
 from lrviz.network.program import Program
 from lrviz.results.regions import Regions
 

@@ -136,7 +136,7 @@ def test_unknown_models(tmp_path):
         load_model(tmp_path / "none.safetensors")
 
 
-def test_normalise_is_the_card_s_formula_and_denormalise_its_inverse(checkpoint):
+def test_normalise_is_the_card_s_formula(checkpoint):
     model = load_model(checkpoint)
     image = np.full((3, 32, 32), 51, np.uint8)
     inputs = model.normalise(image)
@@ -144,7 +144,6 @@ def test_normalise_is_the_card_s_formula_and_denormalise_its_inverse(checkpoint)
     torch.testing.assert_close(inputs[:, 0, 0], torch.tensor([-1.2, -0.4, -0.4], device="cpu"))
     batch = torch.rand(2, 5, 3, 32, 32, device="cpu", dtype=torch.float64)
     assert model.normalise(batch).dtype == torch.float64
-    torch.testing.assert_close(model.denormalise(model.normalise(batch)), batch)
     torch.testing.assert_close(model.normalise(batch)[1, 2], model.normalise(batch[1, 2]))
 
 

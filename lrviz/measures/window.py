@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from lrviz.errors import InvalidData
-from lrviz.measures.deviation import deviation
+from lrviz.measures.interpolation import deviation
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
 

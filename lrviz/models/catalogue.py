@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from lrviz.errors import InvalidCheckpoint, LrvizError, UnknownModel
 from lrviz.models.architectures import FAMILIES, IMAGE_SHAPE, IMAGE_SIZE, build
 from lrviz.models.assets import assets_folder
+from lrviz.models.images import ImageRecord
+from lrviz.network.program import Program
 
 SUFFIX = ".safetensors"
 
@@ -182,25 +184,30 @@ class Model:
     classes: tuple[str, ...]
     card: Card
 
+    def program(self) -> Program:
+        """Trace the network, every time anew.
+
+        Raises:
+            UnsupportedOperation: it holds an operation that is not piecewise linear or not known.
+        """
+        return Program.from_module(self.module, torch.zeros(1, *self.input_shape, device="cpu"))
+
     def normalise(
-        self, images: Shaped[Tensor, "*batch c h w"] | Shaped[np.ndarray, "*batch c h w"]
+        self, images: ImageRecord | Shaped[Tensor, "*batch c h w"] | Shaped[np.ndarray, "*batch c h w"]
     ) -> Float[Tensor, "*batch c h w"]:
         """Turn images into the network's inputs.
 
         Args:
-            images: uint8 from 0 to 255, or floating point from 0 to 1.
+            images: uint8 from 0 to 255, or floating point from 0 to 1; or what `load_image` gives.
 
         Returns:
             (image - mean) / std per channel; float32 for uint8 images, otherwise of their own type.
         """
-        pixels = torch.as_tensor(np.array(images)) if isinstance(images, np.ndarray) else images
+        values = images.image if isinstance(images, ImageRecord) else images
+        pixels = torch.as_tensor(np.array(values)) if isinstance(values, np.ndarray) else values
         if not pixels.is_floating_point():
             pixels = pixels.to(torch.float32) / 255
         return (pixels - self._column(self.mean, pixels)) / self._column(self.std, pixels)
-
-    def denormalise(self, inputs: Float[Tensor, "*batch c h w"]) -> Float[Tensor, "*batch c h w"]:
-        """Turn the network's inputs back into images from 0 to 1 (outside it where the input was no image)."""
-        return inputs * self._column(self.std, inputs) + self._column(self.mean, inputs)
 
     @staticmethod
     def _column(values: tuple[float, ...], like: Tensor) -> Float[Tensor, "c 1 1"]:

@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
+from lrviz import __version__
 from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
 from lrviz.models.architectures import IMAGE_SIZE, build
 from lrviz.models.batches import CROP_PADDING, crop_and_flip, normalise, to_nhwc
@@ -320,7 +320,7 @@ def _write(run: _Run, test_set: Dataset, path: Path, reproduce: str) -> Card:
         recipe=describe(config),
         reproduce=reproduce,
         date=datetime.now(UTC).date().isoformat(),
-        lrviz_version=installed_version(),
+        lrviz_version=__version__,
         image_size=data.images.shape[2],
         sparsity=config.sparsity,
         pruned_from=config.pruned_from,
@@ -374,14 +374,6 @@ def _choose_device(device: torch.device | str | None) -> torch.device:
         raise InvalidDevice(
             f"Expected a device that torch can compute on here, got {str(device)!r}: choose cpu, or leave it out."
         ) from error
-
-
-def installed_version() -> str:
-    """Return the version of lrviz."""
-    try:
-        return version("lrviz")
-    except PackageNotFoundError:
-        return "0.1.0"
 
 
 def partial_path(checkpoint_path: Path) -> Path:

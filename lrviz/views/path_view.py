@@ -139,18 +139,16 @@ class PathView:
         return "\n".join(
             (
                 "import lrviz",
-                "from lrviz.measures.path import measure_path",
                 "from lrviz.models import paths",
-                "from lrviz.models.images import load_image",
                 "",
-                f"images = [load_image(name).image for name in {list(self.images)!r}]",
+                f"images = [lrviz.load_image(name).image for name in {list(self.images)!r}]",
                 f"path = paths.{name}_path({arguments})",
                 f"for name in {list(self.models)!r}:",
                 "    model = lrviz.load_model(name)",
                 "    points = model.normalise(path.points)",
-                "    program = lrviz.Program.from_module(model.module, points[:1])",
+                "    program = model.program()",
                 "    pieces = lrviz.find_path_pieces(program, points)",
-                "    measures = measure_path(pieces)",
+                "    measures = lrviz.measures.measure_path(pieces)",
                 "    print(name, measures.num_pieces.sum(), measures.deviation.mean(), measures.variation.mean())",
                 "",
             )

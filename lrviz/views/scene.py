@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from lrviz.errors import InvalidView, InvalidWindow
 from lrviz.geometry.plane import Plane, Window
@@ -55,7 +54,7 @@ def resolve(view: ViewSpec) -> Scene:
         )
     a, b, c = images = (load_image(view.images[0]), load_image(view.images[1]), load_image(view.images[2]))
     normalise = model.normalise
-    plane = Plane.through(normalise(a.image), normalise(b.image), normalise(c.image), names=view.images)
+    plane = Plane.through(normalise(a), normalise(b), normalise(c), names=view.images)
     return Scene(model=model, program=program, plane=plane, window=view_window(view, plane), images=images)
 
 
@@ -77,8 +76,7 @@ def changed_at(name: str) -> int:
 @lru_cache(maxsize=16)
 def _load_program(name: str, changed: int) -> tuple[Model, Program]:
     model = load_model(name)
-    example = torch.zeros(1, *model.input_shape, device="cpu")
-    return model, Program.from_module(model.module, example)
+    return model, model.program()
 
 
 def view_window(view: ViewSpec, plane: Plane) -> Window:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lrviz import __version__
 from lrviz.engine.requests import ENGINE_VERSION, Device, run
 from lrviz.measures.requests import MeasureRequest
 from lrviz.measures.sweeps import COLUMNS, summarise_path
 from lrviz.models.catalogue import Card
-from lrviz.models.train import installed_version
 from lrviz.results.pieces import PathMeasures
 from lrviz.results.status import Status
 from lrviz.results.store import Store
@@ -113,7 +113,7 @@ def _row(card: Card, path: NamedPath, measures: PathMeasures, digest: str) -> di
         **summarise_path(measures),
         "status": measures.status,
         "seconds": measures.seconds,
-        "lrviz_version": installed_version(),
+        "lrviz_version": __version__,
         "engine_version": ENGINE_VERSION,
         "program": digest[:DIGEST_DIGITS],
     }

@@ -140,11 +140,10 @@ class ViewSpec:
         return "\n".join(
             (
                 "import lrviz",
-                "from lrviz.models.images import load_image",
                 "",
                 f"model = lrviz.load_model({self.model!r})",
-                f"images = [model.normalise(load_image(name).image) for name in {list(self.images)!r}]",
-                "program = lrviz.Program.from_module(model.module, images[0][None])",
+                f"images = [model.normalise(lrviz.load_image(name)) for name in {list(self.images)!r}]",
+                "program = model.program()",
                 "plane = lrviz.Plane.through(*images)",
                 f"window = {window}",
                 f"regions = lrviz.find_regions(program, plane, window, max_regions={self.max_regions})",
