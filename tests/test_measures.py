@@ -78,6 +78,16 @@ def test_margin_of_a_single_output_is_the_output() -> None:
     np.testing.assert_allclose(np.sort(measures.slope_norm(regions, "margin")), [0, 3])
 
 
+def test_variation_of_a_ridge() -> None:
+    """(|u|, u) on either half of the square changes by 1, on the whole of a region that spans it by 2."""
+    regions = ridge(*SQUARE)
+    np.testing.assert_allclose(measures.variation(regions, 0), 1)
+    np.testing.assert_allclose(measures.variation(regions), 1)
+    flat = find_regions(network([[1, 0]], [2], [[3], [-5]]), flat_plane(), Window(corners=np.array(SQUARE, float)))
+    np.testing.assert_allclose(measures.variation(flat, 0), 6)
+    np.testing.assert_allclose(measures.variation(flat), 10)
+
+
 def test_deviation_of_a_ridge_over_a_square() -> None:
     """The four corner values of |u| are 1, so the deviation is the integral of 1 - |u|, and that of u is 0."""
     np.testing.assert_allclose(deviation(ridge(*SQUARE)).sum(0), [2, 0], atol=1e-14)
@@ -141,6 +151,20 @@ def test_slope_is_the_gradient_in_the_plane(name: str) -> None:
         (gradient,) = torch.autograd.grad(output[:, k].sum(), inputs, retain_graph=True)
         expected = np.linalg.norm(gradient.flatten(1).numpy() @ case.plane().basis.T, axis=1)
         np.testing.assert_allclose(measures.slope_norm(regions, k)[chosen], expected, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_variation_is_the_largest_difference_at_the_vertices(name: str) -> None:
+    """Of the network itself, evaluated there; the values are those of a continuous function."""
+    case, regions = CASE[name], found(name)
+    with torch.no_grad():
+        values = case.module(case.plane().embed(regions.coordinates)).flatten(1).numpy()
+    parts = np.split(values, regions.offsets[1:-1])
+    for k in range(regions.num_outputs):
+        expected = [np.ptp(part[:, k]) for part in parts]
+        np.testing.assert_allclose(measures.variation(regions, k), expected, rtol=1e-6, atol=1e-8)
+    every = [np.ptp(part, axis=0).max() for part in parts]
+    np.testing.assert_allclose(measures.colour_values(regions, "variation"), every, rtol=1e-6, atol=1e-8)
 
 
 def clipped_integral(polygon: np.ndarray, value: float, slope: np.ndarray, center: np.ndarray) -> float:
@@ -237,6 +261,7 @@ def test_region_means_equal_a_loop_over_the_edges(name: str) -> None:
 def test_every_quantity_is_defined_for_every_network(case) -> None:
     regions = found(case.name)
     for quantity in measures.QUANTITIES:
+        assert measures.QUANTITIES[quantity].help.endswith(".")
         values = measures.colour_values(regions, quantity)
         assert values.shape == (len(regions),)
         assert np.isfinite(values).all() or (quantity in ("jump", "similarity") and len(regions) == 1)

@@ -79,7 +79,7 @@ def figure(
     window: Window = None,
     half_height: HalfHeight = None,
     colour: Annotated[
-        str, typer.Option(help="region, class, slope, jump, deviation, similarity, area or density.")
+        str, typer.Option(help="region, class, slope, jump, variation, deviation, similarity, area or density.")
     ] = "slope",
     class_index: Annotated[int | None, typer.Option("--class", help="The output that the colour is about.")] = None,
     layer_edges: Annotated[bool, typer.Option(help="Colour edges by the layer that drew them.")] = False,

@@ -19,6 +19,7 @@ from lrviz.results.regions import Regions
 COLOUR_MAPS = {
     "slope": "batlow",
     "jump": "lajolla_r",
+    "variation": "tokyo",
     "deviation": "acton_r",
     "similarity": "lapaz",
     "area": "oslo",
@@ -61,7 +62,7 @@ def colour_regions(
     Args:
         regions: what is shown.
         quantity: one of `lrviz.measures.window.QUANTITIES`.
-        class_index: the output that slopes, jumps and deviations are of; all outputs together if None.
+        class_index: the output that slopes, jumps, variations and deviations are of; all outputs together if None.
         class_names: names of the outputs.
     """
     title = title_of(quantity, class_index, class_names)

@@ -33,7 +33,7 @@ def measure_regions(regions: Regions, class_names: tuple[str, ...] = ()) -> Colu
         "slope": measures.slope_norm(regions),
         "slope_predicted": measures.slope_norm(regions, "predicted"),
         "slope_margin": measures.slope_norm(regions, "margin"),
-        **{name: measures.colour_values(regions, name) for name in ("jump", "similarity", "deviation")},
+        **{name: measures.colour_values(regions, name) for name in ("jump", "similarity", "variation", "deviation")},
     }
 
 

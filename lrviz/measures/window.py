@@ -1,4 +1,4 @@
-"""What regions and pieces amount to: slope, jump, similarity, deviation, density; exact sums, in closed form.
+"""What regions amount to: slope, jump, similarity, variation, deviation, density; exact sums, in closed form.
 
 Everywhere `output` says of what: a number is one output; "all" takes all outputs together (Frobenius norm, or cosine
 over all numbers); "predicted" is the largest output of each region, and "margin" its largest minus its second largest,
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from lrviz.errors import InvalidData
+from lrviz.measures.definitions import QUANTITIES
 from lrviz.measures.interpolation import deviation
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
@@ -20,41 +21,6 @@ from lrviz.results.status import Status
 Output: TypeAlias = int | Literal["all", "predicted", "margin"]
 PerRegion: TypeAlias = Float[np.ndarray, "regions"]
 PerEdge: TypeAlias = Float[np.ndarray, "inner_edges"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantity:
-    """Something that regions can be coloured by.
-
-    Attributes:
-        label: What a colour bar or a menu calls it.
-        unit: Its unit; empty if it has none.
-        categorical: Whether its values are names and not amounts.
-        diverging: Whether its scale has a middle that means something.
-        per_class: Whether it can be asked for one class.
-    """
-
-    label: str
-    unit: str = ""
-    categorical: bool = False
-    diverging: bool = False
-    per_class: bool = False
-
-
-_SLOPE_UNIT = "logit per unit of L2 distance"
-_AREA_UNIT = "squared L2 distance"
-
-QUANTITIES: dict[str, Quantity] = {
-    "region": Quantity(label="region", categorical=True),
-    "class": Quantity(label="predicted class", categorical=True),
-    "slope": Quantity(label="slope", unit=_SLOPE_UNIT, per_class=True),
-    "jump": Quantity(label="jump of the slope", unit=_SLOPE_UNIT, per_class=True),
-    "deviation": Quantity(label="mean absolute deviation", unit="logit", per_class=True),
-    "similarity": Quantity(label="similarity to neighbours", unit="cosine", diverging=True, per_class=True),
-    "area": Quantity(label="area", unit=_AREA_UNIT),
-    "density": Quantity(label="log10 density", unit=f"log10 of regions per {_AREA_UNIT}"),
-}
-"""What regions can be coloured by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +105,8 @@ def colour_values(regions: Regions, quantity: str, class_index: int | None = Non
     Args:
         regions: The regions.
         quantity: One of `QUANTITIES`.
-        class_index: The output that slope, jump, deviation and similarity are of; all outputs together if None, which
-            for the deviation is the mean over the outputs.
+        class_index: The output that slope, jump, variation, deviation and similarity are of; all outputs together if
+            None, which for the variation is the largest and for the deviation the mean over the outputs.
 
     Returns:
         (R,) the region's pattern id or class for "region" and "class"; else floats, NaN where there is no value.
@@ -156,6 +122,7 @@ def colour_values(regions: Regions, quantity: str, class_index: int | None = Non
         "class": lambda: regions.predicted,
         "slope": lambda: slope_norm(regions, output),
         "jump": lambda: region_mean(regions, jump(regions, output)),
+        "variation": lambda: variation(regions, output),
         "deviation": lambda: _mean_deviation(regions, output),
         "similarity": lambda: region_mean(regions, similarity(regions, output)),
         "area": lambda: regions.area,
@@ -203,6 +170,24 @@ def slope_norm(regions: Regions, output: Output = "all") -> PerRegion:
 def mean_slope(regions: Regions, output: Output = "all") -> float:
     """Area-weighted mean of the slope's norm."""
     return _mean(slope_norm(regions, output), regions.area)
+
+
+# --- change within a region -------------------------------------------------------------------------------------------
+
+
+def variation(regions: Regions, output: Output = "all") -> PerRegion:
+    """The largest change (R,) of an output within every region, exact: its values at the vertices, in logits.
+
+    For "all" it is that of the output that changes most.
+    """
+    slope = slope_of(regions, output)
+    count = np.diff(regions.offsets)
+    local = regions.coordinates - np.repeat(regions.centroid, count, axis=0)
+    result = np.zeros(len(regions))
+    for k in range(0, slope.shape[1], 2):
+        values = np.einsum("nd,nd->n", np.repeat(slope[:, k : k + 2], count, axis=0), local)
+        np.maximum(result, _reduce(np.maximum, values, regions) - _reduce(np.minimum, values, regions), out=result)
+    return result
 
 
 # --- neighbours ------------------------------------------------------------------------------------------------------
@@ -290,6 +275,14 @@ def outer_radius(regions: Regions) -> PerRegion:
     count = np.diff(regions.offsets)
     distance = _norm(regions.coordinates - np.repeat(regions.centroid, count, axis=0))
     return np.maximum.reduceat(distance, regions.offsets[:-1])
+
+
+def _reduce(function: np.ufunc, values: Float[np.ndarray, "vertices"], regions: Regions) -> PerRegion:
+    """One number for every region from those of its vertices."""
+    result, filled = np.zeros(len(regions)), np.diff(regions.offsets) > 0
+    if filled.any():
+        result[filled] = function.reduceat(values, regions.offsets[:-1][filled])
+    return result
 
 
 # --- arithmetic ------------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def choose_colour(classes: tuple[str, ...]) -> None:
     st.session_state["w-colour"] = view.colour
     st.selectbox(
         "Colour regions by", list(QUANTITIES), key="w-colour", format_func=_colour_name,
-        on_change=lambda: state.change(colour=st.session_state["w-colour"]),
+        on_change=lambda: state.change(colour=st.session_state["w-colour"]), help=QUANTITIES[view.colour].help,
     )  # fmt: skip
     st.session_state["w-class"] = -1 if view.class_index is None else view.class_index
     st.selectbox(
@@ -69,7 +69,7 @@ def choose_colour(classes: tuple[str, ...]) -> None:
         format_func=lambda k: "all classes" if k < 0 else classes[k],
         on_change=_class_changed,
         disabled=not QUANTITIES[view.colour].per_class,
-        help="Slope, jump, deviation and similarity can be those of one class, or of all logits together.",
+        help="Slope, jump, variation, deviation and similarity can be those of one class, or of all logits together.",
     )  # fmt: skip
 
 

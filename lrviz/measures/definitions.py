@@ -1,0 +1,78 @@
+"""What every measure is, in words: for colour bars, menus, the app's help and the README."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """Something that regions can be coloured by.
+
+    Attributes:
+        label: What a colour bar or a menu calls it.
+        help: What it is.
+        unit: Its unit; empty if it has none.
+        categorical: Whether its values are names and not amounts.
+        diverging: Whether its scale has a middle that means something.
+        per_class: Whether it can be asked for one class.
+    """
+
+    label: str
+    help: str
+    unit: str = ""
+    categorical: bool = False
+    diverging: bool = False
+    per_class: bool = False
+
+
+_SLOPE_UNIT = "logit per unit of L2 distance"
+_AREA_UNIT = "squared L2 distance"
+
+QUANTITIES: dict[str, Quantity] = {
+    "region": Quantity(
+        label="region",
+        help="A colour of its own for every region, the same one wherever the region is seen.",
+        categorical=True,
+    ),
+    "class": Quantity(label="predicted class", help="The largest output at the region's centroid.", categorical=True),
+    "slope": Quantity(
+        label="slope",
+        help="Norm of the gradient in the plane, the same everywhere in a region: how steeply an output changes; over "
+        "all outputs together the Frobenius norm.",
+        unit=_SLOPE_UNIT,
+        per_class=True,
+    ),
+    "jump": Quantity(
+        label="jump of the slope",
+        help="Norm of the difference of the slopes on the two sides of an edge; mean over the region's edges, weighted "
+        "by their length.",
+        unit=_SLOPE_UNIT,
+        per_class=True,
+    ),
+    "variation": Quantity(
+        label="variation within the region",
+        help="The largest change of an output within the region: its largest minus its smallest value at the region's "
+        "vertices, exact; over all outputs the largest of them.",
+        unit="logit",
+        per_class=True,
+    ),
+    "deviation": Quantity(
+        label="mean absolute deviation",
+        help="Mean over the region of |f - affine interpolation of f at the window's corners|, exact; over all outputs "
+        "their mean.",
+        unit="logit",
+        per_class=True,
+    ),
+    "similarity": Quantity(
+        label="similarity to neighbours",
+        help="Cosine of the angle between the slopes on the two sides of an edge, 1 if both are zero and 0 if one is; "
+        "mean over the region's edges, weighted by their length.",
+        unit="cosine",
+        diverging=True,
+        per_class=True,
+    ),
+    "area": Quantity(label="area", help="Area of the region.", unit=_AREA_UNIT),
+    "density": Quantity(
+        label="log10 density", help="One region per its area.", unit=f"log10 of regions per {_AREA_UNIT}"
+    ),
+}
+"""What regions can be coloured by."""
