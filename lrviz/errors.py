@@ -17,6 +17,10 @@ class InvalidWindow(LrvizError):
     """A window that is empty, not convex, or outside reason."""
 
 
+class UnreadableFile(LrvizError):
+    """A file that is not there, may not be read, or is larger than what is read of such files."""
+
+
 class InvalidImage(LrvizError):
     """An image reference that names nothing, or a file that is not a readable image."""
 

@@ -14,6 +14,7 @@ def empty_cache(tmp_path, monkeypatch):
     import streamlit as st  # noqa: PLC0415
 
     monkeypatch.setenv("LRVIZ_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("LRVIZ_LIBRARY_DIR", str(tmp_path / "library"))
     st.cache_resource.clear()
     yield tmp_path
     st.cache_resource.clear()

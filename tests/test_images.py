@@ -1,4 +1,8 @@
 import io
+import os
+import struct
+import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -7,7 +11,7 @@ from tiny import make_dataset, write_archive, write_torchvision
 from torchvision.datasets import CIFAR10
 
 from lrviz.errors import InvalidImage
-from lrviz.models.images import DATA_VARIABLE, decode_image, list_samples, load_image
+from lrviz.models.images import DATA_VARIABLE, MAX_IMAGE_BYTES, decode_image, list_samples, load_image
 
 
 def _save(path, pixels, mode=None, **options):
@@ -165,7 +169,73 @@ def test_bytes_that_cannot_be_decoded(data):
         decode_image(data, "upload.png")
 
 
-def test_image_larger_than_pillow_allows(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(InvalidImage, match="cannot be decoded"):
-        decode_image(_png(), "bomb.png")
+def png_header(width, height, colour_type=2, depth=8):
+    """A PNG file whose header promises a picture, and which holds one row of it."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(1 + 3 * width))), (b"IEND", b"")]
+    data = b"".join(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+                    for kind, body in chunks)  # fmt: skip
+    return b"\x89PNG\r\n\x1a\n" + data
+
+
+@pytest.mark.parametrize("size", [(13_300, 13_300), (2**31 - 1, 2**31 - 1), (36_000_001, 1)])
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(size, monkeypatch):
+    monkeypatch.setattr(Image.Image, "load", lambda image: pytest.fail("decoded"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InvalidImage, match=r"at most 36,000,000 pixels in 'bomb\.png', got"):
+            decode_image(png_header(*size), "bomb.png")
+
+
+def test_a_jpeg_of_too_many_pixels_is_refused(tmp_path):
+    path = _save(tmp_path / "wide.jpg", np.zeros((601, 60_000), np.uint8), quality=1)
+    with pytest.raises(InvalidImage, match="at most 36,000,000 pixels"):
+        load_image(path)
+
+
+def test_a_file_of_too_many_bytes_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "long.png"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(InvalidImage, match="1,048,576 MB, and at most 20 MB"):
+        load_image(path)
+    with pytest.raises(InvalidImage, match="up to 20 MB"):
+        decode_image(bytes(MAX_IMAGE_BYTES + 1), "long.png")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), os.mkdir])
+def test_what_is_no_file_is_refused_at_once(tmp_path, make):
+    path = tmp_path / "image.png"
+    make(path)
+    with pytest.raises(InvalidImage, match="found no readable file"):
+        load_image(path)
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", "\ud800.png", "x" * 5000, "", "samples:" + "9" * 5000, "samples:٣",
+                                  "cifar10:test:" + "9" * 5000, "cifar10:test:²"])  # fmt: skip
+def test_odd_names_are_refused_in_a_short_sentence(name):
+    with pytest.raises(InvalidImage) as caught:
+        load_image(name)
+    assert len(str(caught.value)) < 400
+
+
+def test_of_an_animation_the_first_picture_is_taken(tmp_path):
+    frames = [Image.fromarray(np.full((32, 32, 3), grey, np.uint8)) for grey in (10, 200)]
+    frames[0].save(tmp_path / "moving.png", save_all=True, append_images=frames[1:])
+    record = load_image(tmp_path / "moving.png")
+    assert (record.image == 10).all()
+    assert "first picture" in record.notice
+
+
+def test_cmyk_becomes_rgb(tmp_path):
+    grey = Image.fromarray(np.full((32, 32, 3), 255, np.uint8)).convert("CMYK")
+    grey.save(tmp_path / "print.jpg")
+    assert (load_image(tmp_path / "print.jpg").image >= 250).all()
+
+
+@pytest.mark.parametrize("data", [_png()[:60], b"\xff\xd8\xff" + bytes(100), b"\x89PNG\r\n\x1a\n" + bytes(100)])
+def test_no_message_shows_the_inside_of_the_program(data):
+    with pytest.raises(InvalidImage) as caught:
+        decode_image(data, "upload.png")
+    assert "0x" not in str(caught.value)
+    assert "BytesIO" not in str(caught.value)

@@ -78,7 +78,8 @@ def edge_fields(found):
     return [field.name for field in fields(found) if field.name.startswith("edge_")]
 
 
-def test_a_network_that_was_trained_again_is_loaded_again(session, tmp_path):
+def test_a_network_that_was_trained_again_is_loaded_again(session, tmp_path, monkeypatch):
+    monkeypatch.setenv("LRVIZ_DATA_DIRS", str(tmp_path))
     path = tmp_path / "mine.safetensors"
     for name in ("cnn5-w1-noise20", "cnn5-w1-noise20-seed1"):
         for suffix in (".safetensors", ".json"):

@@ -10,7 +10,8 @@ from torchvision.datasets import CIFAR100
 
 from lrviz import cli
 from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
-from lrviz.models.catalogue import Card, load_model
+from lrviz.models.card import Card
+from lrviz.models.catalogue import load_model
 from lrviz.models.datasets import SPLITS, Dataset
 from lrviz.models.recipes import TrainConfig, default_config, describe
 from lrviz.models.train import evaluate, partial_path, prepare_data, train

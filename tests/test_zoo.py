@@ -12,7 +12,8 @@ from tiny import make_dataset
 from lrviz import cli
 from lrviz.errors import InvalidCheckpoint, UnknownModel
 from lrviz.models.architectures import FAMILIES, build
-from lrviz.models.catalogue import Card, count_parameters, list_models, load_model, models_folder, save_model
+from lrviz.models.card import Card
+from lrviz.models.catalogue import count_parameters, list_models, load_model, models_folder, save_model
 
 CARD = Card(
     name="cnn5-w2",

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lrviz.errors import InvalidRequest
+from lrviz.files import shown
 from lrviz.results.diskstore import DiskStore
 
 app = typer.Typer(help="Stored results: how many there are, and how much room they may take.", no_args_is_help=True)
@@ -46,10 +47,10 @@ def parse_size(text: str) -> int:
     >>> parse_size("1.5 KB")
     1536
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?B?)", text.strip().upper())
+    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([KMGT]?I?B?)", text.strip().upper())
     unit = match and match[2].replace("I", "").removesuffix("B") + "B"
     if match is None or unit not in _UNITS:
-        raise InvalidRequest(f"Expected a size such as 500MB or 4GB; got {text!r}.")
+        raise InvalidRequest(f"Expected a size such as 500MB or 4GB; got {shown(text)}.")
     return int(float(match[1]) * _UNITS[unit])
 
 

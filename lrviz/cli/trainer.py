@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from lrviz.errors import LrvizError
-from lrviz.models.catalogue import SUFFIX, Card, Model, list_models, load_model
+from lrviz.models.card import Card
+from lrviz.models.catalogue import SUFFIX, Model, list_models, load_model
 from lrviz.models.datasets import SPLITS, Dataset, load_dataset
 from lrviz.models.prune import FINE_TUNING, prune_config
 from lrviz.models.recipes import TrainConfig, default_config

@@ -1,165 +1,35 @@
 """Trained models: their cards, loading them by name or file, and writing them."""
 
 import difflib
-import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import MISSING, Field, asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from textwrap import shorten
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
-from safetensors import SafetensorError
+from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
-from lrviz.errors import InvalidCheckpoint, LrvizError, UnknownModel
-from lrviz.models.architectures import FAMILIES, IMAGE_SHAPE, IMAGE_SIZE, build
+from lrviz.errors import InvalidCheckpoint, UnknownModel, UnreadableFile
+from lrviz.files import shown
+from lrviz.models.access import USER, Access
+from lrviz.models.architectures import FAMILIES, IMAGE_SHAPE, build
 from lrviz.models.assets import assets_folder
+from lrviz.models.card import MAX_CARD_BYTES, Card
 from lrviz.models.images import ImageRecord
 from lrviz.network.program import Program
 
 SUFFIX = ".safetensors"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """What is known about a trained model.
-
-    Attributes:
-        name: the model's name, and the stem of its files.
-        architecture: its family, one of `lrviz.models.architectures.FAMILIES`.
-        width: base width k of the family.
-        batch_norm: whether every convolution is followed by a batch normalisation.
-        data: the data set that it was trained on.
-        num_train_images: images in its training set.
-        label_noise: fraction of the training labels that were moved to a random other class.
-        augmentation: whether training images were cropped and flipped at random.
-        seed: seed of the initial weights, the subset, the label noise and the order of the images.
-        epochs: passes over the training set.
-        train_error: fraction of training images that differ from the (noisy) labels it was trained on.
-        test_error: fraction of test images that are classified wrongly.
-        mean: mean of each input channel that normalisation subtracts, on the scale 0 to 1.
-        std: standard deviation of each input channel that normalisation divides by.
-        classes: names of the classes, one per output.
-        num_parameters: number of trained numbers.
-        recipe: the training recipe in words.
-        reproduce: the command that trains it again.
-        date: day on which training ended, as YYYY-MM-DD.
-        lrviz_version: version of lrviz that trained it.
-        image_size: pixels a side of its images.
-        sparsity: fraction of the weights that were pruned, and are zero.
-        pruned_from: name of the model that it was pruned from; empty if it is not pruned.
-        teacher: name of the model whose outputs it was trained to give; empty if it had none.
-    """
-
-    name: str
-    architecture: str
-    width: int
-    batch_norm: bool
-    data: str
-    num_train_images: int
-    label_noise: float
-    augmentation: bool
-    seed: int
-    epochs: int
-    train_error: float
-    test_error: float
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    classes: tuple[str, ...]
-    num_parameters: int
-    recipe: str
-    reproduce: str
-    date: str
-    lrviz_version: str
-    image_size: int = IMAGE_SIZE
-    sparsity: float = 0.0
-    pruned_from: str = ""
-    teacher: str = ""
-
-    @property
-    def is_snapshot(self) -> bool:
-        """Whether it is a checkpoint from the middle of a training."""
-        return self.name.endswith(f"-epoch{self.epochs}")
-
-    @property
-    def training(self) -> str:
-        """What a checkpoint's name has in common with those of the other epochs: the name of the last one."""
-        return self.name.removesuffix(f"-epoch{self.epochs}")
-
-    @property
-    def family(self) -> str:
-        """What its architecture and what was done to it have in common with others, such as "cnn5 pruned"."""
-        pruned, distilled = [" pruned"] * bool(self.pruned_from), [" distilled"] * bool(self.teacher)
-        return "".join([self.architecture, *pruned, *distilled])
-
-    @property
-    def is_variant(self) -> bool:
-        """Whether it was pruned or distilled, so that it belongs to no series of widths."""
-        return bool(self.pruned_from or self.teacher)
-
-    def to_json(self) -> str:
-        """Return the card as the text of its file."""
-        return json.dumps(asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str, source: str) -> "Card":
-        """Read a card.
-
-        Args:
-            text: the contents of its file.
-            source: how errors call the file.
-
-        Raises:
-            InvalidCheckpoint: the text is not a card.
-        """
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise InvalidCheckpoint(
-                f"Expected a JSON card in {source}, got text that is not JSON: fetch it again."
-            ) from error
-        names = {field.name for field in fields(cls)}
-        if isinstance(values, dict):
-            # A card written before a field was added has none of it.
-            values = {field.name: field.default for field in fields(cls) if field.default is not MISSING} | values
-        if not isinstance(values, dict) or values.keys() != names:
-            received = ", ".join(sorted(names ^ values.keys())) if isinstance(values, dict) else "no object"
-            raise InvalidCheckpoint(
-                f"Expected a card with this lrviz's fields in {source}, got one in which these are missing or unknown: "
-                f"{received}; use the lrviz version that wrote it, or train the model again."
-            )
-        return cls(**{field.name: _read_field(field, values[field.name], source) for field in fields(cls)})
-
-
-def _read_field(field: Field[Any], value: Any, source: str) -> Any:
-    try:
-        result = _read_value(value, field.type)
-        if field.name in {"mean", "std"} and len(result) != IMAGE_SHAPE[0]:
-            raise ValueError("one number per channel")
-        if field.name == "std" and min(result) <= 0:
-            raise ValueError("positive numbers")
-    except ValueError as error:
-        raise InvalidCheckpoint(
-            f"Expected {error} for the field {field.name!r} in {source}, got {value!r}: "
-            "correct the card or fetch it again."
-        ) from error
-    return result
-
-
-def _read_value(value: Any, expected: Any) -> Any:
-    """Turn a JSON value into a field's type, or raise a ValueError that names what was expected."""
-    if expected is float and type(value) in (int, float):
-        return float(value)
-    if expected in (str, bool, int) and type(value) is expected:
-        return value
-    if get_origin(expected) is tuple and type(value) is list:
-        return tuple(_read_value(item, get_args(expected)[0]) for item in value)
-    raise ValueError(getattr(expected, "__name__", "a value"))
+MAX_CHECKPOINT_BYTES = 4 * 2**30
+"""Largest checkpoint that is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -229,24 +99,25 @@ def list_models(folder: Path | None = None) -> tuple[Card, ...]:
     return tuple(sorted((_read_card(path) for path in paths), key=_sort_key))
 
 
-def find_card(name_or_path: str | Path) -> Card:
-    """Return the card of a model, without loading it; names and errors as in `load_model`."""
-    return _read_card(_find_checkpoint(name_or_path).with_suffix(".json"))
+def find_card(name_or_path: str | Path, *, access: Access = USER) -> Card:
+    """Return the card of a model, without loading it; arguments and errors as in `load_model`."""
+    return _read_card(_find_checkpoint(name_or_path, access).with_suffix(".json"), access)
 
 
-def load_model(name_or_path: str | Path) -> Model:
+def load_model(name_or_path: str | Path, *, access: Access = USER) -> Model:
     """Load a trained model.
 
     Args:
         name_or_path: the name of a shipped model (`list_models`), or a .safetensors file written by
             `lrviz train`, with its .json card beside it.
+        access: which files may be named.
 
     Raises:
         UnknownModel: there is no such name or file.
         InvalidCheckpoint: the checkpoint or its card is damaged, or they do not fit together.
     """
-    path = _find_checkpoint(name_or_path)
-    card = _read_card(path.with_suffix(".json"))
+    path = _find_checkpoint(name_or_path, access)
+    card = _read_card(path.with_suffix(".json"), access)
     module = _load_module(path, card)
     return Model(
         name=card.name,
@@ -257,6 +128,16 @@ def load_model(name_or_path: str | Path) -> Model:
         classes=card.classes,
         card=card,
     )
+
+
+def changed_at(name_or_path: str | Path, *, access: Access = USER) -> int:
+    """When a model's file was written, in nanoseconds; 0 for shipped models, and where there is no such file."""
+    if Path(name_or_path).suffix != SUFFIX:
+        return 0
+    try:
+        return access.locate(name_or_path, MAX_CHECKPOINT_BYTES).stat().st_mtime_ns
+    except (UnreadableFile, OSError):
+        return 0
 
 
 def save_model(path: Path, module: nn.Module, card: Card) -> None:
@@ -280,45 +161,78 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _find_checkpoint(name_or_path: str | Path) -> Path:
-    path = Path(name_or_path)
-    if path.suffix == SUFFIX:
-        if path.is_file():
-            return path
-        raise UnknownModel(f"Expected a checkpoint file at {path}, found none: check the path.")
+def _find_checkpoint(name_or_path: str | Path, access: Access) -> Path:
     shipped = {file.stem: file for file in models_folder().glob(f"*{SUFFIX}")}
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
-    raise UnknownModel(_describe_unknown(str(name_or_path), shipped))
-
-
-def _describe_unknown(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    remedy = f"did you mean {' or '.join(close)}" if close else "list the names with lrviz models"
-    return f"Expected the name of a shipped model or a {SUFFIX} file, got {name!r}: {remedy}?"
-
-
-def _read_card(path: Path) -> Card:
+    if Path(name_or_path).suffix != SUFFIX:
+        raise UnknownModel(_describe_unknown(str(name_or_path), shipped, access))
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return access.locate(name_or_path, MAX_CHECKPOINT_BYTES)
+    except UnreadableFile as error:
+        if access.is_visitor:
+            raise UnknownModel(_describe_unknown(str(name_or_path), (), access)) from error
+        raise UnknownModel(
+            f"Expected a checkpoint file at {shown(str(name_or_path))}, found none that can be read ({error}): "
+            "check the path."
+        ) from error
+
+
+def _describe_unknown(name: str, known: Iterable[str], access: Access) -> str:
+    close = difflib.get_close_matches(name[:100], list(known), n=3, cutoff=0.5)
+    asked = f"did you mean {' or '.join(close)}?" if close else ""
+    if access.is_visitor:
+        return f"Expected a model that this server has, got {shown(name)}: {asked or 'choose one of the list.'}"
+    return (
+        f"Expected the name of a shipped model or a {SUFFIX} file, got {shown(name)}: "
+        f"{asked or 'list the names with lrviz models?'}"
+    )
+
+
+def _read_card(path: Path, access: Access = USER) -> Card:
+    try:
+        with access.open(path, MAX_CARD_BYTES) as file:
+            text = file.read(MAX_CARD_BYTES).decode("utf-8")
+    except (UnreadableFile, OSError, UnicodeDecodeError) as error:
+        remedy = "choose another model" if access.is_visitor else "put the .json file of lrviz train beside it"
         raise InvalidCheckpoint(
-            f"Expected a readable card at {path}, got none ({type(error).__name__}): put the .json file that "
-            "lrviz train wrote beside the checkpoint."
+            f"Expected a readable card {path.name} beside the checkpoint, got none: {remedy}."
         ) from error
     return Card.from_json(text, path.name)
 
 
 def _load_module(path: Path, card: Card) -> nn.Module:
     try:
-        module = build(card.architecture, card.width, len(card.classes), card.batch_norm, image_size=card.image_size)
-        module.load_state_dict(load_file(path, device="cpu"))
-    except (LrvizError, SafetensorError, RuntimeError, OSError) as error:
-        raise InvalidCheckpoint(
-            f"Expected the weights of a {card.architecture} of width {card.width} in {path.name}, got a file that is "
-            "damaged or belongs to another card: fetch or train it again."
-        ) from error
+        module = _build(card) if _read_shapes(path) == _expected_shapes(card) else None
+        if module is not None:
+            module.load_state_dict(load_file(path, device="cpu"))
+    except Exception as error:  # PyTorch and safetensors raise many kinds for a damaged file
+        raise _misfit(path, card) from error
+    if module is None:
+        raise _misfit(path, card)
     return module.eval()
+
+
+def _build(card: Card) -> nn.Module:
+    return build(card.architecture, card.width, len(card.classes), card.batch_norm, image_size=card.image_size)
+
+
+def _read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    with safe_open(path, "pt", device="cpu") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def _expected_shapes(card: Card) -> dict[str, tuple[int, ...]]:
+    """Shapes of the weights of the network that a card describes, which may be larger than any memory."""
+    with FakeTensorMode():
+        return {name: tuple(value.shape) for name, value in _build(card).state_dict().items()}
+
+
+def _misfit(path: Path, card: Card) -> InvalidCheckpoint:
+    return InvalidCheckpoint(
+        f"Expected the weights of a {shorten(card.architecture, 40)} of width {card.width} in {path.name}, got a file "
+        "that is damaged or belongs to another card: fetch or train it again."
+    )
 
 
 def _sort_key(card: Card) -> tuple[Any, ...]:

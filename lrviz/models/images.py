@@ -10,8 +10,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 
-from lrviz.errors import InvalidData, InvalidImage
+from lrviz.errors import InvalidData, InvalidImage, UnreadableFile
+from lrviz.files import shown
+from lrviz.models.access import USER, Access
 from lrviz.models.assets import assets_folder
 from lrviz.models.datasets import CIFAR_NAMES, SPLITS, load_dataset
 
@@ -19,10 +23,16 @@ DATA_VARIABLE = "LRVIZ_DATA_DIR"
 """Environment variable that names the folder (or npz file) of the data sets."""
 
 SIDE = 32
+
+MAX_IMAGE_BYTES = 20 * 2**20
+"""Largest image file that is read."""
+
+MAX_PIXELS = 36_000_000
+"""Most pixels of an image that is decoded, which then takes some 300 MB."""
+
 _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
-_REFERENCE_HELP = (
-    "give samples:N, samples:cifar100:N, cifar10:test:N, cifar100:train:N, or the path of a PNG or JPEG file"
-)
+_USER_HELP = "give samples:N, samples:cifar100:N, cifar10:test:N, cifar100:train:N, or the path of a PNG or JPEG file"
+_VISITOR_HELP = "choose one from the gallery, or upload it there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,14 +78,16 @@ def _read_sample(path: Path, reference: str) -> ImageRecord:
     return ImageRecord(reference=reference, image=image, label=path.stem.split("_", 2)[2])
 
 
-def load_image(reference: str | Path, *, data_path: Path | str | None = None) -> ImageRecord:
+def load_image(reference: str | Path, *, data_path: Path | str | None = None, access: Access = USER) -> ImageRecord:
     """Load the image that a reference names.
 
     Args:
         reference: `samples:3` (a shipped CIFAR-10 sample, counted from 0), `samples:cifar100:3`,
-            `cifar10:test:17` (an image of a data set on disk, counted from 0), or a path of a PNG or JPEG file.
+            `cifar10:test:17` (an image of a data set on disk, counted from 0), an upload, or a path of a PNG or JPEG
+            file.
         data_path: where the data sets are: a path that `lrviz.models.datasets.load_dataset` takes; the
             environment variable `LRVIZ_DATA_DIR` when None.
+        access: which files may be named.
 
     Raises:
         InvalidImage: the reference names nothing, or the file is not a readable image.
@@ -85,13 +97,20 @@ def load_image(reference: str | Path, *, data_path: Path | str | None = None) ->
     """
     text = str(reference)
     if text.partition(":")[0] == "samples":
-        return _load_sample(text)
+        return _load_sample(text, access)
     if text.partition(":")[0] in CIFAR_NAMES:
-        return _load_from_dataset(text, data_path)
+        return _load_from_dataset(text, data_path, access)
     try:
-        data = Path(reference).read_bytes()
-    except OSError as error:
-        raise InvalidImage(f"Expected an image at {text!r}, found no readable file: {_REFERENCE_HELP}.") from error
+        with access.open(reference, MAX_IMAGE_BYTES) as file:
+            data = file.read(MAX_IMAGE_BYTES + 1)
+    except (UnreadableFile, OSError) as error:
+        if access.is_visitor:
+            raise InvalidImage(
+                f"Expected an image that this server has, got {shown(text)}: {_VISITOR_HELP}."
+            ) from error
+        raise InvalidImage(
+            f"Expected an image at {shown(text)}, found no readable file ({error}): {_USER_HELP}."
+        ) from error
     return decode_image(data, text)
 
 
@@ -103,21 +122,22 @@ def decode_image(data: bytes, reference: str) -> ImageRecord:
         reference: what to call the image.
 
     Raises:
-        InvalidImage: the bytes are no PNG or JPEG image of 8 bits per channel, or it is larger than Pillow allows.
+        InvalidImage: the bytes are no PNG or JPEG image of 8 bits per channel, or it has more than `MAX_PIXELS`.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as file:
-            if file.mode not in _MODES:
-                raise InvalidImage(
-                    f"Expected 8 bits per channel in {reference!r}, got the mode {file.mode}: "
-                    "save it as an 8-bit PNG or JPEG."
-                )
-            image, notices = _flatten_alpha(ImageOps.exif_transpose(file))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with _open(data) as file:
+            _check_header(file, reference)
+            notices = ["Of an animation, the first picture is shown."] if getattr(file, "is_animated", False) else []
+            ImageOps.exif_transpose(file, in_place=True)
+            image, more = _flatten_alpha(file)
+    except InvalidImage:
+        raise
+    except Exception as error:  # Pillow raises many kinds for a damaged file
         raise InvalidImage(
-            f"Expected a PNG or JPEG image in {reference!r}, got a file that cannot be decoded ({error}): "
-            "save it again, or choose another."
+            f"Expected a PNG or JPEG image in {shown(reference)}, got a file that cannot be decoded: save it again, or "
+            "choose another."
         ) from error
+    notices += more
     if image.size != (SIDE, SIDE):
         width, height = image.size
         cut = "it was" if width == height else "its central square was"
@@ -125,6 +145,31 @@ def decode_image(data: bytes, reference: str) -> ImageRecord:
         image = ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.LANCZOS)
     pixels = np.ascontiguousarray(np.asarray(image, dtype=np.uint8).transpose(2, 0, 1))
     return ImageRecord(reference=reference, image=pixels, notice=" ".join(notices) or None)
+
+
+def _open(data: bytes) -> Image.Image:
+    """Read the header of a PNG or JPEG file."""
+    if len(data) > MAX_IMAGE_BYTES:
+        raise InvalidImage(
+            f"Expected an image file of up to {MAX_IMAGE_BYTES / 2**20:.0f} MB, got {len(data) / 2**20:,.0f} MB: "
+            "save it smaller."
+        )
+    kind = PngImageFile if data.startswith(b"\x89PNG") else JpegImageFile
+    return kind(io.BytesIO(data))
+
+
+def _check_header(file: Image.Image, reference: str) -> None:
+    """Refuse what would cost too much, before anything is decoded, and what would lose digits."""
+    width, height = file.size
+    if width * height > MAX_PIXELS:
+        raise InvalidImage(
+            f"Expected at most {MAX_PIXELS:,} pixels in {shown(reference)}, got {width:,} x {height:,}: scale it down."
+        )
+    if file.mode not in _MODES:
+        raise InvalidImage(
+            f"Expected 8 bits per channel in {shown(reference)}, got the mode {file.mode}: save it as an 8-bit PNG or "
+            "JPEG."
+        )
 
 
 def _flatten_alpha(image: Image.Image) -> tuple[Image.Image, list[str]]:
@@ -135,41 +180,52 @@ def _flatten_alpha(image: Image.Image) -> tuple[Image.Image, list[str]]:
     return Image.alpha_composite(background, layer).convert("RGB"), ["Transparent parts became white."]
 
 
-def _load_sample(reference: str) -> ImageRecord:
-    match = re.fullmatch(r"samples:(?:(cifar100?):)?(\d+)", reference)
+def _load_sample(reference: str, access: Access) -> ImageRecord:
+    match = re.fullmatch(r"samples:(?:(cifar100?):)?([0-9]{1,9})", reference)
     if match is None:
-        raise InvalidImage(f"Expected samples:N or samples:cifar100:N, got {reference!r}: {_REFERENCE_HELP}.")
+        raise InvalidImage(f"Expected samples:N or samples:cifar100:N, got {shown(reference)}: {_help(access)}.")
     samples = list_samples(match[1] or "cifar10")
     if int(match[2]) >= len(samples):
         raise InvalidImage(
-            f"Expected a sample from 0 to {len(samples) - 1}, got {reference!r}: choose one of those, "
+            f"Expected a sample from 0 to {len(samples) - 1}, got {shown(reference)}: choose one of those, "
             "or name an image of a whole data set, such as cifar10:test:17."
         )
     return samples[int(match[2])]
 
 
-def _load_from_dataset(reference: str, data_path: Path | str | None) -> ImageRecord:
-    match = re.fullmatch(rf"({'|'.join(CIFAR_NAMES)}):({'|'.join(SPLITS)}):(\d+)", reference)
+def _load_from_dataset(reference: str, data_path: Path | str | None, access: Access) -> ImageRecord:
+    match = re.fullmatch(rf"({'|'.join(CIFAR_NAMES)}):({'|'.join(SPLITS)}):([0-9]{{1,9}})", reference)
     if match is None:
-        raise InvalidImage(f"Expected a reference such as cifar10:test:17, got {reference!r}: {_REFERENCE_HELP}.")
+        raise InvalidImage(f"Expected a reference such as cifar10:test:17, got {shown(reference)}: {_help(access)}.")
+    try:
+        return _find_in_dataset(reference, match[1], match[2], int(match[3]), data_path)
+    except (InvalidImage, InvalidData) as error:
+        if access.is_visitor:
+            raise InvalidImage(
+                f"Expected an image of a data set that this server has, got {shown(reference)}: {_VISITOR_HELP}."
+            ) from error
+        raise InvalidImage(f"Image {shown(reference)}: {error}") from error
+
+
+def _find_in_dataset(reference: str, name: str, split: str, index: int, data_path: Path | str | None) -> ImageRecord:
     path = data_path or os.environ.get(DATA_VARIABLE)
     if not path:
         raise InvalidImage(
-            f"Expected to know where {CIFAR_NAMES[match[1]]} is, to load {reference!r}: set the environment variable "
-            f"{DATA_VARIABLE} to its folder, or use a shipped image such as samples:0."
+            f"Expected to know where {CIFAR_NAMES[name]} is: set the environment variable {DATA_VARIABLE} to its "
+            "folder, or use a shipped image such as samples:0."
         )
-    try:
-        dataset = load_dataset(match[1], match[2], path, indices=[int(match[3])])
-    except InvalidData as error:
-        raise InvalidImage(f"Image {reference!r}: {error}") from error
-    if dataset.name.split(" ")[0] != CIFAR_NAMES[match[1]]:
+    dataset = load_dataset(name, split, path, indices=[index])
+    if dataset.name.split(" ")[0] != CIFAR_NAMES[name]:
         raise InvalidImage(
-            f"Expected {CIFAR_NAMES[match[1]]} at {path} to load {reference!r}, got {dataset.name}: "
-            f"set {DATA_VARIABLE} to the right place."
+            f"Expected {CIFAR_NAMES[name]} at {path}, got {dataset.name}: set {DATA_VARIABLE} to the right place."
         )
     notice = None
-    if dataset.name != CIFAR_NAMES[match[1]]:
+    if dataset.name != CIFAR_NAMES[name]:
         notice = f"{reference} comes from {dataset.name}, which may be in another order than the original."
     return ImageRecord(
         reference=reference, image=dataset.images[0], label=dataset.classes[dataset.labels[0]], notice=notice
     )
+
+
+def _help(access: Access) -> str:
+    return _VISITOR_HELP if access.is_visitor else _USER_HELP

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from lrviz.errors import InvalidData
-from lrviz.models.catalogue import Card
+from lrviz.models.card import Card
 from lrviz.models.recipes import TrainConfig
 
 FINE_TUNING: dict[str, Any] = {

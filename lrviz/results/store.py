@@ -15,6 +15,9 @@ from lrviz.progress import Cancelled
 DEFAULT_LIMIT = 2 * 2**30
 """Size limit of a new store, in bytes."""
 
+MAX_LIMIT = 2**50
+"""Largest size limit, in bytes."""
+
 FRAME_VERSION = 1
 _MAGIC = b"lrviz" + FRAME_VERSION.to_bytes(2, "big")
 _CHECKSUM_BYTES = hashlib.sha256().digest_size
@@ -93,9 +96,12 @@ def _checksum(key: str, value: bytes) -> bytes:
 
 
 def check_limit(limit: int) -> int:
-    """The limit as a whole number of bytes; raises InvalidRequest below one."""
-    if limit < 1:
-        raise InvalidRequest(f"The store needs a limit of at least one byte; got {limit}. Give a larger limit.")
+    """The limit as a whole number of bytes; raises InvalidRequest below one and above `MAX_LIMIT`."""
+    if not 1 <= limit <= MAX_LIMIT:
+        raise InvalidRequest(
+            f"The store needs a limit of at least one byte and at most {MAX_LIMIT >> 40:,} TB; got {limit:,} bytes. "
+            "Give another one."
+        )
     return int(limit)
 
 

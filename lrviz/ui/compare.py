@@ -12,7 +12,7 @@ import streamlit as st
 from lrviz.figures.comparison import Cell, comparison_map
 from lrviz.figures.print_comparison import COMPARISON_SUFFIXES, fitting_paper, render_comparison
 from lrviz.figures.widths import width_curves
-from lrviz.models.catalogue import Card
+from lrviz.models.card import Card
 from lrviz.ui import compare_jobs, compare_models, explore, look, maps, panel, resources, sidebar, state, triplet
 from lrviz.ui.compare_jobs import Found, Slot
 from lrviz.ui.jobs import Job

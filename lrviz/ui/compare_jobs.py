@@ -10,12 +10,12 @@ from lrviz.engine.requests import Outcome, run
 from lrviz.errors import InvalidData
 from lrviz.figures.comparison import Panel, make_panel
 from lrviz.measures.window import summary
-from lrviz.models.catalogue import Card
+from lrviz.models.card import Card
 from lrviz.results.status import Status
 from lrviz.ui import maps, resources, state
 from lrviz.ui.jobs import Job
+from lrviz.ui.visit import resolve
 from lrviz.views.comparison import CompareSpec, Member
-from lrviz.views.scene import resolve
 from lrviz.views.view import ViewSpec
 
 TARGET_REGIONS = 40_000

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import streamlit as st
 
 from lrviz.errors import InvalidView, LrvizError
-from lrviz.models.catalogue import Card, find_card
+from lrviz.models.card import Card
 from lrviz.ui import resources, state
+from lrviz.ui.visit import find_card
 from lrviz.views.comparison import CompareSpec
 from lrviz.views.view import ViewSpec
 

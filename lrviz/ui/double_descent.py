@@ -23,7 +23,7 @@ from lrviz.measures.sweeps import (
     read_results,
 )
 from lrviz.models.assets import assets_folder
-from lrviz.models.catalogue import Card
+from lrviz.models.card import Card
 from lrviz.ui import explore, look, panel, resources, state, sweep_jobs
 
 _IMAGES = {

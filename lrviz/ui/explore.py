@@ -5,9 +5,10 @@ import time
 import streamlit as st
 
 from lrviz.errors import LrvizError
-from lrviz.models.images import ImageRecord, load_image
+from lrviz.models.images import ImageRecord
 from lrviz.ui import look, maps, panel, resources, sidebar, state, triplet
-from lrviz.views.scene import Scene, resolve
+from lrviz.ui.visit import load_image, resolve
+from lrviz.views.scene import Scene
 from lrviz.views.view import ViewSpec
 
 _NOTICE_SECONDS = 15.0

@@ -1,6 +1,5 @@
 """The dialog in which an image is chosen: shipped samples, an upload, or an image of a data set by its name."""
 
-import hashlib
 import io
 from collections.abc import Callable
 
@@ -10,8 +9,9 @@ from PIL import Image
 
 from lrviz.errors import LrvizError
 from lrviz.figures.rasterise import data_uri
-from lrviz.models.images import DATA_VARIABLE, ImageRecord, decode_image, list_samples, load_image
-from lrviz.results.diskstore import cache_folder
+from lrviz.models.images import DATA_VARIABLE, ImageRecord, decode_image, list_samples
+from lrviz.models.library import Library
+from lrviz.ui.visit import load_image
 
 GALLERIES = {"CIFAR-10": "cifar10", "CIFAR-100": "cifar100"}
 _COLUMNS = 7
@@ -60,12 +60,13 @@ def _show_upload(use: Use) -> None:
         return
     try:
         record = decode_image(file.getvalue(), file.name)
+        _show_record(record)
+        reference = _keep_upload(record) if st.button("Use this image", type="primary") else None
     except LrvizError as error:
         st.error(str(error), icon=":material/error:")
         return
-    _show_record(record)
-    if st.button("Use this image", type="primary"):
-        use(_keep_upload(record))
+    if reference is not None:
+        use(reference)
         st.rerun()
 
 
@@ -77,7 +78,7 @@ def _show_record(record: ImageRecord) -> None:
 
 def _show_name(use: Use) -> None:
     reference = st.text_input(
-        "Reference", placeholder="cifar10:test:17, cifar10:train:3, samples:5 or a file", key="image-name",
+        "Reference", placeholder="cifar10:test:17, cifar10:train:3 or samples:5", key="image-name",
         help=f"Images of whole data sets need the environment variable {DATA_VARIABLE}; see the Models page.",
     )  # fmt: skip
     if not reference:
@@ -94,11 +95,7 @@ def _show_name(use: Use) -> None:
 
 
 def _keep_upload(record: ImageRecord) -> str:
-    """Keep an upload as a small PNG file, so that links to it work on this computer."""
+    """Keep an upload as a small PNG file, so that links to it work on this server."""
     buffer = io.BytesIO()
     Image.fromarray(record.image.transpose(1, 2, 0)).save(buffer, "PNG")
-    folder = cache_folder() / "uploads"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{hashlib.sha256(buffer.getvalue()).hexdigest()[:16]}.png"
-    path.write_bytes(buffer.getvalue())
-    return str(path)
+    return Library.of_user().keep(buffer.getvalue(), ".png")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lrviz.models.catalogue import Card
+from lrviz.models.card import Card
 from lrviz.models.images import DATA_VARIABLE
 from lrviz.ui import look, resources
 

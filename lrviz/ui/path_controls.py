@@ -7,10 +7,11 @@ import streamlit as st
 
 from lrviz.errors import LrvizError
 from lrviz.measures.curve import Curve
-from lrviz.models.images import ImageRecord, load_image
+from lrviz.models.images import ImageRecord
 from lrviz.models.paths import FEW_ANCHORS, NUM_ANCHORS
 from lrviz.ui import look, path_state, resources, triplet
 from lrviz.ui.gallery import choose_image
+from lrviz.ui.visit import load_image
 from lrviz.views.path_view import ALL, MAX_ANCHORS, MAX_MODELS, NUM_IMAGES, PREDICTED, PathView
 
 _KINDS = {

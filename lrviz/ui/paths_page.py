@@ -6,10 +6,10 @@ import streamlit as st
 
 from lrviz.errors import LrvizError
 from lrviz.figures.path import MODEL_COLOURS, Line, PathDrawing, Stretch, class_lines, path_figure
-from lrviz.models.images import load_image
 from lrviz.models.paths import Path
 from lrviz.ui import explore, look, path_controls, path_files, path_jobs, path_state, path_tables, resources
 from lrviz.ui.path_jobs import Track
+from lrviz.ui.visit import load_image
 from lrviz.views.path_view import ALL, PREDICTED, PathView
 
 _CONFIG = {"displaylogo": False, "doubleClick": False, "scrollZoom": False,

@@ -10,13 +10,14 @@ from jaxtyping import Float
 from lrviz.engine.requests import Outcome, RegionsRequest, Request, SamplesRequest, request_key, run
 from lrviz.figures.colouring import Colouring, colour_regions
 from lrviz.measures.window import Summary, summary
-from lrviz.models.catalogue import Card, Model, list_models
-from lrviz.models.images import load_image
+from lrviz.models.card import Card
+from lrviz.models.catalogue import Model, list_models
 from lrviz.network.program import Program
 from lrviz.results.diskstore import DiskStore
 from lrviz.results.regions import Regions
 from lrviz.ui.jobs import Job, JobPool, Work
-from lrviz.views.scene import Scene, changed_at, load_program
+from lrviz.ui.visit import changed_at, load_image, load_program
+from lrviz.views.scene import Scene
 from lrviz.views.view import ViewSpec
 
 OVERVIEW_RESOLUTIONS = (32, 64, 128)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from lrviz.measures.window import QUANTITIES
-from lrviz.models.catalogue import Card
+from lrviz.models.card import Card
 from lrviz.ui import look, resources, state
 from lrviz.views.scene import Scene
 from lrviz.views.view import MAX_BUDGET

@@ -11,7 +11,8 @@ from lrviz.geometry.plane import Window
 from lrviz.measures.locate import boundary_point
 from lrviz.results.estimate import Estimate
 from lrviz.ui import resources
-from lrviz.views.scene import Scene, resolve
+from lrviz.ui.visit import resolve
+from lrviz.views.scene import Scene
 from lrviz.views.view import ViewSpec
 
 DEFAULT_MODEL = "cnn5-w8-noise20"

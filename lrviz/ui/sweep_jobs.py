@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from lrviz.models.catalogue import Card
+from lrviz.models.card import Card
 from lrviz.models.images import list_samples
 from lrviz.models.paths import FEW_ANCHORS, NUM_ANCHORS, RADIUS
 from lrviz.ui import look, maps, resources

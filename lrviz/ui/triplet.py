@@ -35,7 +35,8 @@ def _show_one(index: int, letter: str, record: ImageRecord | None, predictions: 
 
 def origin(reference: str) -> str:
     """What to call an image without a label."""
-    return "uploaded image" if "uploads" in reference else reference.rsplit("/", 1)[-1]
+    is_upload = reference.startswith("upload:") or "/uploads/" in reference
+    return "uploaded image" if is_upload else reference.rsplit("/", 1)[-1]
 
 
 def _set_image(index: int, reference: str) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lrviz.errors import InvalidView
+from lrviz.files import shown
 from lrviz.measures.tables import Columns
 from lrviz.measures.window import Summary
 from lrviz.results.status import Status
@@ -15,6 +16,9 @@ from lrviz.views.view import ViewSpec
 
 SEPARATOR = ","
 """Stands between the models of a link."""
+
+MAX_MODELS = 64
+"""Most models of a comparison."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +39,14 @@ class CompareSpec:
     def __post_init__(self) -> None:
         if not self.models:
             raise InvalidView("A comparison needs at least one model; got none. Choose a width.")
+        if len(self.models) > MAX_MODELS:
+            raise InvalidView(
+                f"A comparison shows up to {MAX_MODELS} models; got {len(self.models):,}. Leave out some."
+            )
         if len(set(self.models)) < len(self.models):
-            raise InvalidView(f"A comparison shows every model once; got {', '.join(self.models)}. Leave out the twin.")
+            raise InvalidView(f"A comparison shows every model once; got {shown(self.models)}. Leave out the twin.")
         if any(SEPARATOR in name for name in self.models):
-            raise InvalidView(f"A comparison needs names without a comma; got {self.models!r}. Rename the file.")
+            raise InvalidView(f"A comparison needs names without a comma; got {shown(self.models)}. Rename the file.")
         object.__setattr__(self, "view", replace(self.view, model=self.models[0]))
 
     @property

@@ -2,13 +2,17 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from lrviz.arrays import ArrayLike
 from lrviz.errors import InvalidView
+from lrviz.files import shown
 from lrviz.models import paths
+from lrviz.views.numerals import read_number, read_whole
+from lrviz.views.view import MAX_COORDINATE, MAX_NAME
 
 SEPARATOR = ","
 """Stands between the models, and between the images, of a link."""
@@ -56,7 +60,7 @@ class PathView:
     def __post_init__(self) -> None:
         self._check_names()
         if self.kind not in NUM_IMAGES:
-            raise InvalidView(f"The kind of path must be one of {', '.join(NUM_IMAGES)}; got {self.kind!r}.")
+            raise InvalidView(f"The kind of path must be one of {', '.join(NUM_IMAGES)}; got {shown(self.kind)}.")
         fewest, most = NUM_IMAGES[self.kind]
         if not fewest <= len(self.images) <= most:
             number = str(fewest) if fewest == most else f"{fewest} to {most}"
@@ -65,18 +69,22 @@ class PathView:
             raise InvalidView(f"The number of anchors must be from 2 to {MAX_ANCHORS}; got {self.num_anchors}.")
         if not (math.isfinite(self.radius) and self.radius > 0):
             raise InvalidView(f"The radius must be a positive number of pixels; got {self.radius}.")
-        if self.output not in (PREDICTED, ALL) and not self.output.isdecimal():
-            raise InvalidView(f"The output must be {PREDICTED}, {ALL} or a whole number from 0; got {self.output!r}.")
+        if self.output not in (PREDICTED, ALL) and _OUTPUT.fullmatch(self.output) is None:
+            raise InvalidView(
+                f"The output must be {PREDICTED}, {ALL} or a whole number from 0; got {shown(self.output)}."
+            )
         if self.baseline not in BASELINES:
-            raise InvalidView(f"The baseline must be one of {', '.join(BASELINES)}; got {self.baseline!r}.")
+            raise InvalidView(f"The baseline must be one of {', '.join(BASELINES)}; got {shown(self.baseline)}.")
         self._check_range()
 
     def _check_names(self) -> None:
         if not 1 <= len(self.models) <= MAX_MODELS or len(set(self.models)) < len(self.models):
-            raise InvalidView(f"A figure of a path shows one to {MAX_MODELS} different models; got {self.models!r}.")
+            raise InvalidView(
+                f"A figure of a path shows one to {MAX_MODELS} different models; got {shown(self.models)}."
+            )
         for name in (*self.models, *self.images):
-            if not name.strip() or not name.isprintable() or SEPARATOR in name:
-                raise InvalidView(f"Models and images need names without a comma; got {name!r}. Rename the file.")
+            if not name.strip() or not name.isprintable() or SEPARATOR in name or len(name) > MAX_NAME:
+                raise InvalidView(f"Models and images need names without a comma; got {shown(name)}. Rename the file.")
 
     def _check_range(self) -> None:
         if (self.start is None) != (self.end is None):
@@ -85,7 +93,7 @@ class PathView:
             return
         object.__setattr__(self, "start", float(self.start))
         object.__setattr__(self, "end", float(self.end))
-        if not (math.isfinite(self.start) and math.isfinite(self.end) and self.start < self.end):
+        if not -MAX_COORDINATE <= self.start < self.end <= MAX_COORDINATE:
             raise InvalidView(f"A part of a path must end after its start; got {self.start} to {self.end}.")
 
     def to_query(self) -> dict[str, str]:
@@ -159,8 +167,10 @@ _TRANSLATIONS: dict[str, Callable[[ArrayLike, int, float], paths.Path]] = {
     "closed": paths.closed_path,
     "open": paths.open_path,
 }
-_PARSERS: dict[str, type] = {
-    "kind": str, "num_anchors": int, "radius": float, "output": str, "baseline": str, "start": float, "end": float,
+_OUTPUT = re.compile("[0-9]{1,9}")
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "kind": str, "num_anchors": read_whole, "radius": read_number, "output": str, "baseline": str,
+    "start": read_number, "end": read_number,
 }  # fmt: skip
 
 
@@ -168,7 +178,7 @@ def _parse(key: str, text: str) -> Any:
     try:
         return _PARSERS[key](text)
     except ValueError as error:
-        raise InvalidView(f"The link's {key} must be a number; got {text!r}.") from error
+        raise InvalidView(f"The link's {key} must be a number; got {shown(text)}.") from error
 
 
 def _split(text: str) -> tuple[str, ...]:

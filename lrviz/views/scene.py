@@ -1,14 +1,14 @@
 """From the names in a view to the objects that the engine works on."""
 
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from lrviz.errors import InvalidView, InvalidWindow
 from lrviz.geometry.plane import Plane, Window
-from lrviz.models.catalogue import SUFFIX, Model, load_model
+from lrviz.models.access import USER, Access
+from lrviz.models.catalogue import Model, changed_at, load_model
 from lrviz.models.images import ImageRecord, load_image
 from lrviz.network.program import Program
 from lrviz.views.view import ViewSpec
@@ -35,8 +35,12 @@ class Scene(NamedTuple):
     images: tuple[ImageRecord, ImageRecord, ImageRecord]
 
 
-def resolve(view: ViewSpec) -> Scene:
+def resolve(view: ViewSpec, *, access: Access = USER) -> Scene:
     """Load what a view names.
+
+    Args:
+        view: What is shown.
+        access: Which files it may name.
 
     Raises:
         UnknownModel: There is no such model.
@@ -47,35 +51,35 @@ def resolve(view: ViewSpec) -> Scene:
         InvalidWindow: The window is empty or outside reason.
         InvalidView: The model has no such class.
     """
-    model, program = load_program(view.model)
+    model, program = load_program(view.model, access=access)
     if view.class_index is not None and view.class_index >= len(model.classes):
         raise InvalidView(
             f"The model {model.name} has the classes 0 to {len(model.classes) - 1}; got {view.class_index}."
         )
-    a, b, c = images = (load_image(view.images[0]), load_image(view.images[1]), load_image(view.images[2]))
+    first, second, third = view.images
+    a, b, c = images = (
+        load_image(first, access=access),
+        load_image(second, access=access),
+        load_image(third, access=access),
+    )
     normalise = model.normalise
     plane = Plane.through(normalise(a), normalise(b), normalise(c), names=view.images)
     return Scene(model=model, program=program, plane=plane, window=view_window(view, plane), images=images)
 
 
-def load_program(name: str) -> tuple[Model, Program]:
+def load_program(name: str, *, access: Access = USER) -> tuple[Model, Program]:
     """A model and its traced network; the last ones are remembered while their files stay as they are.
 
     Args:
         name: Name of a shipped model, or its file.
+        access: Which files may be named.
     """
-    return _load_program(name, changed_at(name))
-
-
-def changed_at(name: str) -> int:
-    """When a model's file was written, in nanoseconds; 0 for shipped models."""
-    path = Path(name)
-    return path.stat().st_mtime_ns if path.suffix == SUFFIX and path.is_file() else 0
+    return _load_program(name, changed_at(name, access=access), access)
 
 
 @lru_cache(maxsize=16)
-def _load_program(name: str, changed: int) -> tuple[Model, Program]:
-    model = load_model(name)
+def _load_program(name: str, changed: int, access: Access) -> tuple[Model, Program]:
+    model = load_model(name, access=access)
     return model, model.program()
 
 

@@ -12,16 +12,22 @@ from typing import NamedTuple
 import numpy as np
 
 from lrviz.errors import InvalidData, InvalidImage, InvalidRequest, UnknownModel
+from lrviz.files import shown
 from lrviz.models import paths
-from lrviz.models.catalogue import SUFFIX, Card, find_card, list_models
+from lrviz.models.card import Card
+from lrviz.models.catalogue import SUFFIX, find_card, list_models
 from lrviz.models.datasets import CIFAR_NAMES, Dataset, load_dataset
 from lrviz.models.images import DATA_VARIABLE, load_image
 from lrviz.models.recipes import default_config
 from lrviz.models.train import prepare_data
+from lrviz.views.numerals import read_ranges
 
 PATH_KINDS = ("closed", "open", "triplet", "images")
 
-_IMAGES = re.compile(r"(samples(?::cifar100?)?|test|train:clean|train:noisy):(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)")
+MAX_IMAGES = 100_000
+"""Most images that one text can name."""
+
+_IMAGES = re.compile(r"(samples(?::cifar100?)?|test|train:clean|train:noisy):([-,0-9]+)")
 _HELP = "closed:samples:0-19, open:test:0-9, closed:train:noisy:0-9, triplet:samples:0,1,2 or images:samples:0-5"
 
 
@@ -53,11 +59,13 @@ class PathsSpec:
         kind, _, rest = text.partition(":")
         match = _IMAGES.fullmatch(rest)
         if kind not in PATH_KINDS or match is None:
-            raise InvalidRequest(f"Expected paths such as {_HELP}; got {text!r}.")
-        indices = tuple(_expand(match[2]))
-        if len(indices) != len(set(indices)) or not indices or (kind == "triplet" and len(indices) != 3):
-            number = "three different images" if kind == "triplet" else "every image once, and ranges that rise,"
-            raise InvalidRequest(f"Expected {number} in {text!r}; such as {_HELP}.")
+            raise InvalidRequest(f"Expected paths such as {_HELP}; got {shown(text)}.")
+        try:
+            indices = read_ranges(match[2], most=MAX_IMAGES)
+        except ValueError as error:
+            raise InvalidRequest(f"Expected paths such as {_HELP}; got {shown(text)}: {error}.") from error
+        if kind == "triplet" and len(indices) != 3:
+            raise InvalidRequest(f"Expected three different images of a triplet, such as {_HELP}; got {shown(text)}.")
         return cls(kind=kind, source=match[1], indices=indices, num_anchors=num_anchors, radius=radius)
 
     @property
@@ -139,7 +147,7 @@ def find_models(names: Sequence[str], *, snapshots: bool = False) -> dict[str, C
         if not selected:
             raise UnknownModel(
                 f"Expected a shipped model, a pattern such as 'cnn5-w*-noise20', a {SUFFIX} file or a folder of them; "
-                f"got {name!r}, which selects none. List the names with lrviz models."
+                f"got {shown(name)}, which selects none. List the names with lrviz models."
             )
         found |= selected
     return found
@@ -161,17 +169,6 @@ def _select_models(name: str, snapshots: bool) -> Iterator[tuple[str, Card]]:
 
 def _wanted(card: Card, snapshots: bool) -> bool:
     return snapshots or not card.is_snapshot
-
-
-def _expand(text: str) -> Iterator[int]:
-    """Positions in a text.
-
-    >>> list(_expand("0-2,7"))
-    [0, 1, 2, 7]
-    """
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        yield from range(int(first), int(last or first) + 1)
 
 
 def _load_images(spec: PathsSpec, card: Card, data_path: Path | str | None) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from lrviz import __version__
 from lrviz.engine.requests import ENGINE_VERSION, Device, run
 from lrviz.measures.requests import MeasureRequest
 from lrviz.measures.sweeps import COLUMNS, summarise_path
-from lrviz.models.catalogue import Card
+from lrviz.models.card import Card
 from lrviz.results.pieces import PathMeasures
 from lrviz.results.status import Status
 from lrviz.results.store import Store

@@ -8,13 +8,21 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from lrviz.errors import InvalidView
+from lrviz.files import read_json, shown
 from lrviz.measures.window import QUANTITIES
+from lrviz.views.numerals import read_number, read_whole
 
 COLOURS = tuple(QUANTITIES)
 """Quantities that regions can be coloured by."""
 
 MAX_BUDGET = 10_000_000
 """Largest budget of regions; their results would take some 6 GB."""
+
+MAX_NAME = 4096
+"""Most characters of the name of a model or an image: as many as a path can have."""
+
+MAX_COORDINATE = 1e9
+"""Largest coordinate and extent of a window, in units of L2 distance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +56,8 @@ class ViewSpec:
 
     def __post_init__(self) -> None:
         names = (self.model, *self.images)
-        if not all(name.strip() and name.isprintable() for name in names):
-            raise InvalidView(f"A view needs the names of a model and of three images; got {names!r}.")
+        if not all(name.strip() and name.isprintable() and len(name) <= MAX_NAME for name in names):
+            raise InvalidView(f"A view needs the names of a model and of three images; got {shown(names)}.")
         if (self.center is None) != (self.half_width is None):
             raise InvalidView("A window needs its centre u and v and its half width; got only one. Give both or none.")
         if self.center is None and self.half_height is not None:
@@ -60,12 +68,18 @@ class ViewSpec:
         halves = [half for half in (self.half_width, self.half_height) if half is not None]
         if not all(math.isfinite(half) and half > 0 for half in halves):
             raise InvalidView(f"A window needs a positive and finite half width and half height; got {halves}.")
+        if max(map(abs, (*(self.center or ()), *halves)), default=0.0) > MAX_COORDINATE:
+            raise InvalidView(
+                f"A window must lie within {MAX_COORDINATE:g} of the origin; got {self.center}, {halves}."
+            )
         if self.colour not in COLOURS:
-            raise InvalidView(f"The colour must be one of {', '.join(COLOURS)}; got {self.colour!r}.")
+            raise InvalidView(f"The colour must be one of {', '.join(COLOURS)}; got {shown(self.colour)}.")
         if self.class_index is not None and self.class_index < 0:
-            raise InvalidView(f"The class must be a whole number from 0; got {self.class_index}.")
+            raise InvalidView(f"The class must be a whole number from 0; got {shown(self.class_index)}.")
         if not 1 <= self.max_regions <= MAX_BUDGET:
-            raise InvalidView(f"The budget must be a whole number from 1 to {MAX_BUDGET:,}; got {self.max_regions}.")
+            raise InvalidView(
+                f"The budget must be a whole number from 1 to {MAX_BUDGET:,}; got {shown(self.max_regions)}."
+            )
 
     def _set_floats(self) -> None:
         """Turn numpy's numbers into Python's, whose text is a number."""
@@ -113,11 +127,11 @@ class ViewSpec:
             InvalidView: The text is not a view.
         """
         try:
-            query = json.loads(text)
+            query = read_json(text)
         except ValueError as error:
-            raise InvalidView(f"A view is stored as JSON; got text that is not ({error}).") from error
+            raise InvalidView("A view is stored as JSON; got text that is not.") from error
         if not isinstance(query, dict) or not all(isinstance(value, str) for value in query.values()):
-            raise InvalidView(f"A stored view is an object of texts; got {text[:80]!r}.")
+            raise InvalidView(f"A stored view is an object of texts; got {shown(text)}.")
         return cls.from_query(query)
 
     def command_line(self) -> str:
@@ -156,20 +170,29 @@ def _parse_flag(text: str) -> bool:
     return {"yes": True, "no": False}[text]
 
 
+def _parse_half(text: str) -> float:
+    return read_number(text)
+
+
 _PARSERS: dict[str, Any] = {
-    "half_width": float,
-    "half_height": float,
+    "half_width": _parse_half,
+    "half_height": _parse_half,
     "colour": str,
-    "class_index": int,
+    "class_index": read_whole,
     "layer_edges": _parse_flag,
-    "max_regions": int,
+    "max_regions": read_whole,
 }
-_EXPECTED = {float: "a number", int: "a whole number", _parse_flag: "yes or no"}
+_EXPECTED = {
+    read_number: "a number that is finite",
+    _parse_half: "a positive number that is finite",
+    read_whole: "a whole number",
+    _parse_flag: "yes or no",
+}
 
 
 def _parse(key: str, text: str) -> Any:
-    parser = _PARSERS.get(key, float)
+    parser = _PARSERS.get(key, read_number)
     try:
         return parser(text)
     except (ValueError, KeyError) as error:
-        raise InvalidView(f"The link's {key} must be {_EXPECTED[parser]}; got {text!r}.") from error
+        raise InvalidView(f"The link's {key} must be {_EXPECTED[parser]}; got {shown(text)}.") from error

@@ -1,0 +1,175 @@
+"""What is known about a trained model, as it is kept beside its file."""
+
+import json
+import math
+from dataclasses import MISSING, Field, asdict, dataclass, fields
+from textwrap import shorten
+from typing import Any, get_args, get_origin
+
+from lrviz.errors import InvalidCheckpoint
+from lrviz.files import read_json, shown
+from lrviz.models.architectures import IMAGE_SHAPE, IMAGE_SIZE
+
+MAX_CARD_BYTES = 4 * 2**20
+"""Largest card that is read."""
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "width": (1, 1e6),
+    "num_train_images": (0, 1e12),
+    "label_noise": (0, 1),
+    "seed": (0, 2**64),
+    "epochs": (0, 1e9),
+    "train_error": (0, 1),
+    "test_error": (0, 1),
+    "mean": (-1e6, 1e6),
+    "std": (1e-6, 1e6),
+    "num_parameters": (0, 1e12),
+    "image_size": (1, 4096),
+    "sparsity": (0, 1),
+}
+"""Least and largest number that a field can have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What is known about a trained model.
+
+    Attributes:
+        name: the model's name, and the stem of its files.
+        architecture: its family, one of `lrviz.models.architectures.FAMILIES`.
+        width: base width k of the family.
+        batch_norm: whether every convolution is followed by a batch normalisation.
+        data: the data set that it was trained on.
+        num_train_images: images in its training set.
+        label_noise: fraction of the training labels that were moved to a random other class.
+        augmentation: whether training images were cropped and flipped at random.
+        seed: seed of the initial weights, the subset, the label noise and the order of the images.
+        epochs: passes over the training set.
+        train_error: fraction of training images that differ from the (noisy) labels it was trained on.
+        test_error: fraction of test images that are classified wrongly.
+        mean: mean of each input channel that normalisation subtracts, on the scale 0 to 1.
+        std: standard deviation of each input channel that normalisation divides by.
+        classes: names of the classes, one per output.
+        num_parameters: number of trained numbers.
+        recipe: the training recipe in words.
+        reproduce: the command that trains it again.
+        date: day on which training ended, as YYYY-MM-DD.
+        lrviz_version: version of lrviz that trained it.
+        image_size: pixels a side of its images.
+        sparsity: fraction of the weights that were pruned, and are zero.
+        pruned_from: name of the model that it was pruned from; empty if it is not pruned.
+        teacher: name of the model whose outputs it was trained to give; empty if it had none.
+    """
+
+    name: str
+    architecture: str
+    width: int
+    batch_norm: bool
+    data: str
+    num_train_images: int
+    label_noise: float
+    augmentation: bool
+    seed: int
+    epochs: int
+    train_error: float
+    test_error: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: tuple[str, ...]
+    num_parameters: int
+    recipe: str
+    reproduce: str
+    date: str
+    lrviz_version: str
+    image_size: int = IMAGE_SIZE
+    sparsity: float = 0.0
+    pruned_from: str = ""
+    teacher: str = ""
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it is a checkpoint from the middle of a training."""
+        return self.name.endswith(f"-epoch{self.epochs}")
+
+    @property
+    def training(self) -> str:
+        """What a checkpoint's name has in common with those of the other epochs: the name of the last one."""
+        return self.name.removesuffix(f"-epoch{self.epochs}")
+
+    @property
+    def family(self) -> str:
+        """What its architecture and what was done to it have in common with others, such as "cnn5 pruned"."""
+        pruned, distilled = [" pruned"] * bool(self.pruned_from), [" distilled"] * bool(self.teacher)
+        return "".join([self.architecture, *pruned, *distilled])
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether it was pruned or distilled, so that it belongs to no series of widths."""
+        return bool(self.pruned_from or self.teacher)
+
+    def to_json(self) -> str:
+        """Return the card as the text of its file."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> "Card":
+        """Read a card.
+
+        Args:
+            text: the contents of its file.
+            source: how errors call the file.
+
+        Raises:
+            InvalidCheckpoint: the text is not a card.
+        """
+        try:
+            values = read_json(text)
+        except ValueError as error:
+            raise InvalidCheckpoint(
+                f"Expected a JSON card in {source}, got text that is not JSON of finite numbers: fetch it again."
+            ) from error
+        names = {field.name for field in fields(cls)}
+        if isinstance(values, dict):
+            # A card written before a field was added has none of it.
+            values = {field.name: field.default for field in fields(cls) if field.default is not MISSING} | values
+        if not isinstance(values, dict) or values.keys() != names:
+            different = sorted(names ^ values.keys()) if isinstance(values, dict) else ["no object"]
+            raise InvalidCheckpoint(
+                f"Expected a card with this lrviz's fields in {source}, got one in which these are missing or unknown: "
+                f"{shorten(', '.join(different), 200)}; use the lrviz version that wrote it, or train the model again."
+            )
+        return cls(**{field.name: _read_field(field, values[field.name], source) for field in fields(cls)})
+
+
+def _read_field(field: Field[Any], value: Any, source: str) -> Any:
+    try:
+        result = _read_value(value, field.type)
+        if field.name in {"mean", "std"} and len(result) != IMAGE_SHAPE[0]:
+            raise ValueError("one number per channel")
+        if field.name == "std" and min(result) <= 0:
+            raise ValueError("positive numbers")
+        _check_range(field.name, result)
+    except ValueError as error:
+        raise InvalidCheckpoint(
+            f"Expected {error} for the field {field.name!r} in {source}, got {shown(value)}: "
+            "correct the card or fetch it again."
+        ) from error
+    return result
+
+
+def _read_value(value: Any, expected: Any) -> Any:
+    """Turn a JSON value into a field's type, or raise a ValueError that names what was expected."""
+    if expected is float and type(value) in (int, float):
+        return float(value) if abs(value) < 1e300 else math.inf
+    if expected in (str, bool, int) and type(value) is expected:
+        return value
+    if get_origin(expected) is tuple and type(value) is list:
+        return tuple(_read_value(item, get_args(expected)[0]) for item in value)
+    raise ValueError(getattr(expected, "__name__", "a value"))
+
+
+def _check_range(name: str, value: Any) -> None:
+    if name in _RANGES:
+        least, largest = _RANGES[name]
+        if not all(least <= number <= largest for number in (value if isinstance(value, tuple) else (value,))):
+            raise ValueError(f"numbers from {least:g} to {largest:g}")

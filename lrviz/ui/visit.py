@@ -1,0 +1,36 @@
+"""Texts of visitors become models and images: the only place where pages do that, with a visitor's access to files."""
+
+from lrviz.models import catalogue, images
+from lrviz.models.access import visitor
+from lrviz.models.card import Card
+from lrviz.models.catalogue import Model
+from lrviz.models.images import ImageRecord
+from lrviz.network.program import Program
+from lrviz.views import scene
+from lrviz.views.scene import Scene
+from lrviz.views.view import ViewSpec
+
+
+def load_image(reference: str) -> ImageRecord:
+    """As `lrviz.models.images.load_image`, for a visitor."""
+    return images.load_image(reference, access=visitor())
+
+
+def find_card(name: str) -> Card:
+    """As `lrviz.models.catalogue.find_card`, for a visitor."""
+    return catalogue.find_card(name, access=visitor())
+
+
+def changed_at(name: str) -> int:
+    """As `lrviz.models.catalogue.changed_at`, for a visitor."""
+    return catalogue.changed_at(name, access=visitor())
+
+
+def load_program(name: str) -> tuple[Model, Program]:
+    """As `lrviz.views.scene.load_program`, for a visitor."""
+    return scene.load_program(name, access=visitor())
+
+
+def resolve(view: ViewSpec) -> Scene:
+    """As `lrviz.views.scene.resolve`, for a visitor."""
+    return scene.resolve(view, access=visitor())
