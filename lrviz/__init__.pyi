@@ -14,6 +14,7 @@ from .models.catalogue import load_model as load_model
 from .models.images import ImageRecord as ImageRecord
 from .models.images import load_image as load_image
 from .network.program import Program as Program
+from .results.check import check as check
 from .results.estimate import Estimate as Estimate
 from .results.pieces import PathPieces as PathPieces
 from .results.pieces import Pieces as Pieces

@@ -57,5 +57,9 @@ class BudgetExceeded(LrvizError):
     """A window that holds far more regions than the budget or the memory allows."""
 
 
+class InvalidGeometry(LrvizError):
+    """Polygons or regions that are not what they claim to be."""
+
+
 class InvalidPath(LrvizError):
     """Images that form no path."""

@@ -20,6 +20,13 @@ class Tolerance:
         twin: Two units whose normalised rows differ by less draw the same line.
         collinear: Three images whose triangle is flatter than this (area / longest side squared) span no plane.
         resolution: Smallest half extent of a window, as a fraction of its distance from the origin.
+        dent: A polygon that is dented by less than this, as a fraction of the window's radius, is convex; `straight`
+            lets a side bend by a tenth of it.
+        cover: Areas that add up to a whole within this fraction fill it.
+        drawn: A region's area and that of its polygon, whose vertices are rounded, differ by less than this fraction.
+        gap: The edges of a region add up to its perimeter within this fraction of the window's radius, as far apart as
+            `touching` lets the two sides of an edge be.
+        continuous: Neighbours agree at their edge within this fraction of the terms that their values add up.
         conversion: Largest relative difference between a program's output and its module's.
         flat: Measures that differ by a smaller fraction of themselves are drawn as equal.
     """
@@ -35,6 +42,11 @@ class Tolerance:
     twin: float = 1e-12
     collinear: float = 1e-9
     resolution: float = 1e-12
+    dent: float = 2e-10
+    cover: float = 1e-9
+    drawn: float = 1e-6
+    gap: float = 1e-9
+    continuous: float = 1e-9
     conversion: float = 1e-9
     flat: float = 1e-12
 

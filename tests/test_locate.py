@@ -2,16 +2,8 @@ import numpy as np
 import torch
 from pictures import network, plane, regions
 
-from lrviz.measures.locate import boundary_point, edges_of, region_at
+from lrviz.measures.locate import boundary_point, edges_of
 from lrviz.network.gradient import input_slope
-
-
-def test_centroids_lie_in_their_regions():
-    assert [region_at(regions(), center) for center in regions().centroid] == list(range(len(regions())))
-
-
-def test_a_point_outside_the_window_is_in_no_region():
-    assert region_at(regions(), regions().window.max(0) + 1) is None
 
 
 def test_edges_of_a_region_are_its_inner_ones():

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int, UInt64
 from scipy.spatial import KDTree
 
 from lrviz.engine.tiles import CUT
+from lrviz.geometry.polygons import next_vertex
 from lrviz.tolerance import TOLERANCE
 
 _NAMES = ("start", "unit", "flip")
@@ -96,14 +97,6 @@ class Edges:
     regions: Int[np.ndarray, "E 2"]
     unit: Int[np.ndarray, "E"]
     ends: Float[np.ndarray, "E 2 2"]
-
-
-def next_vertex(offsets: Int[np.ndarray, "N_plus_1"]) -> Int[np.ndarray, "M"]:
-    """For every vertex of ragged polygons, the index of the one that follows it around its polygon."""
-    following = np.arange(1, offsets[-1] + 1)
-    filled = offsets[1:] > offsets[:-1]
-    following[offsets[1:][filled] - 1] = offsets[:-1][filled]
-    return following
 
 
 # --- joining ---------------------------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
+from lrviz.geometry.polygons import next_vertex, polygon_of
+
 
 def label_pixels(
     coordinates: Float[np.ndarray, "vertices 2"],
@@ -44,10 +46,7 @@ def label_pixels(
 
 def _edges(coordinates: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start (N, 2), end (N, 2) and polygon (N,) of every edge."""
-    following = np.arange(1, len(coordinates) + 1)
-    filled = offsets[1:] > offsets[:-1]
-    following[offsets[1:][filled] - 1] = offsets[:-1][filled]
-    return coordinates, coordinates[following], np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return coordinates, coordinates[next_vertex(offsets)], polygon_of(offsets)
 
 
 def _crossings(

@@ -2,12 +2,12 @@ from . import path as path
 from . import sweeps as sweeps
 from . import tables as tables
 from . import window as window
+from .definitions import QUANTITIES as QUANTITIES
 from .interpolation import deviation as deviation
 from .path import measure_path as measure_path
 from .tables import measure_regions as measure_regions
 from .tables import measure_segments as measure_segments
 from .tables import save_csv as save_csv
-from .window import QUANTITIES as QUANTITIES
 from .window import Summary as Summary
 from .window import density as density
 from .window import inner_edges as inner_edges
@@ -20,3 +20,4 @@ from .window import similarity as similarity
 from .window import slope_norm as slope_norm
 from .window import summary as summary
 from .window import total_variation as total_variation
+from .window import variation as variation

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from lrviz.geometry.polygons import largest, polygon_of, smallest
 from lrviz.results.regions import Regions
 from lrviz.tolerance import TOLERANCE
 
@@ -83,16 +84,15 @@ class _Triangles:
     """Every region cut into triangles from its first vertex, in coordinates local to its centroid."""
 
     def __init__(self, regions: Regions) -> None:
-        self.area, self.starts = regions.area, regions.offsets[:-1]
-        self.count = np.diff(regions.offsets)
-        self.owner = np.repeat(np.arange(len(regions)), self.count)
+        self.area, self.offsets = regions.area, regions.offsets
+        self.count = np.maximum(np.diff(regions.offsets), 2)
+        self.owner = polygon_of(regions.offsets)
         self.vertices = regions.coordinates - regions.centroid[self.owner]
 
     def integrate_absolute(self, value: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """Integral (R,) over each region of |value + slope @ local point|, for value (R,) and slope (R, 2)."""
         at_vertices = value[self.owner] + np.einsum("nd,nd->n", slope[self.owner], self.vertices)
-        low = np.minimum.reduceat(at_vertices, self.starts) if len(value) else value
-        high = np.maximum.reduceat(at_vertices, self.starts) if len(value) else value
+        low, high = (extreme(at_vertices, self.offsets, 0.0) for extreme in (smallest, largest))
         result = np.abs(value) * self.area
         changing = np.flatnonzero((low < 0) & (high > 0))
         result[changing] = self._integrate_changing(changing, at_vertices)
@@ -102,7 +102,7 @@ class _Triangles:
         number = self.count[regions] - 2
         owner = np.repeat(np.arange(len(regions)), number)
         step = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
-        apex = np.repeat(self.starts[regions], number)
+        apex = np.repeat(self.offsets[regions], number)
         corners = np.stack([apex, apex + step + 1, apex + step + 2])
         a, b, c = self.vertices[corners]
         area = ((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])) / 2

@@ -1,4 +1,4 @@
-"""Find a point's region, a region's neighbours, and places in a triangle that are worth a look."""
+"""Find a region's neighbours, and places in a triangle that are worth a look."""
 
 import numpy as np
 import torch
@@ -10,18 +10,6 @@ from lrviz.results.regions import Regions
 
 _STEPS = 48
 _BISECTIONS = 40
-
-
-def region_at(regions: Regions, point: Float[np.ndarray, "2"]) -> int | None:
-    """The region that holds a point (u, v) of the plane; None if there is none."""
-    here = np.asarray(point, float)
-    start, following = regions.coordinates, np.arange(1, len(regions.coordinates) + 1)
-    following[regions.offsets[1:] - 1] = regions.offsets[:-1]
-    side, offset = regions.coordinates[following] - start, here - start
-    left = side[:, 0] * offset[:, 1] - side[:, 1] * offset[:, 0] >= 0
-    inside = np.logical_and.reduceat(left, regions.offsets[:-1]) if len(regions) else np.zeros(0, bool)
-    found = np.flatnonzero(inside)
-    return int(found[0]) if found.size else None
 
 
 def edges_of(regions: Regions, region: int) -> Int[np.ndarray, " edges"]:

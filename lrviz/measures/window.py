@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from lrviz.errors import InvalidData
+from lrviz.geometry.polygons import largest, polygon_of, sides, smallest, total
 from lrviz.measures.definitions import QUANTITIES
 from lrviz.measures.interpolation import deviation
 from lrviz.results.regions import Regions
@@ -181,12 +182,12 @@ def variation(regions: Regions, output: Output = "all") -> PerRegion:
     For "all" it is that of the output that changes most.
     """
     slope = slope_of(regions, output)
-    count = np.diff(regions.offsets)
-    local = regions.coordinates - np.repeat(regions.centroid, count, axis=0)
+    offsets, owner = regions.offsets, polygon_of(regions.offsets)
+    local = regions.coordinates - regions.centroid[owner]
     result = np.zeros(len(regions))
     for k in range(0, slope.shape[1], 2):
-        values = np.einsum("nd,nd->n", np.repeat(slope[:, k : k + 2], count, axis=0), local)
-        np.maximum(result, _reduce(np.maximum, values, regions) - _reduce(np.minimum, values, regions), out=result)
+        values = np.einsum("nd,nd->n", slope[owner, k : k + 2], local)
+        np.maximum(result, largest(values, offsets, 0.0) - smallest(values, offsets, 0.0), out=result)
     return result
 
 
@@ -255,10 +256,7 @@ def density(regions: Regions) -> float:
 
 def perimeter(regions: Regions) -> PerRegion:
     """Length (R,) of every region's boundary, in units of L2 distance."""
-    following = np.arange(1, len(regions.coordinates) + 1)
-    following[regions.offsets[1:] - 1] = regions.offsets[:-1]
-    side = _norm(regions.coordinates[following] - regions.coordinates)
-    return np.add.reduceat(side, regions.offsets[:-1])
+    return total(_norm(sides(regions.coordinates, regions.offsets)), regions.offsets)
 
 
 def inner_radius(regions: Regions) -> PerRegion:
@@ -272,17 +270,8 @@ def inner_radius(regions: Regions) -> PerRegion:
 
 def outer_radius(regions: Regions) -> PerRegion:
     """Largest distance (R,) of a vertex from the region's centroid: some circle of this radius holds the region."""
-    count = np.diff(regions.offsets)
-    distance = _norm(regions.coordinates - np.repeat(regions.centroid, count, axis=0))
-    return np.maximum.reduceat(distance, regions.offsets[:-1])
-
-
-def _reduce(function: np.ufunc, values: Float[np.ndarray, "vertices"], regions: Regions) -> PerRegion:
-    """One number for every region from those of its vertices."""
-    result, filled = np.zeros(len(regions)), np.diff(regions.offsets) > 0
-    if filled.any():
-        result[filled] = function.reduceat(values, regions.offsets[:-1][filled])
-    return result
+    distance = _norm(regions.coordinates - regions.centroid[polygon_of(regions.offsets)])
+    return largest(distance, regions.offsets, 0.0)
 
 
 # --- arithmetic ------------------------------------------------------------------------------------------------------
