@@ -8,6 +8,7 @@ import pytest
 import results
 
 from lrviz.cli import app
+from lrviz.measures.definitions import CONSTANT, PATH_QUANTITIES, PUBLISHED
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
@@ -26,6 +27,13 @@ def test_commands_name_what_exists() -> None:
     used = {shlex.split(line)[1] for line in COMMANDS if "bin/lrviz" in line}
     assert used
     assert used <= names
+
+
+def test_measures_are_defined_as_in_the_help_of_the_app() -> None:
+    for name, quantity in PATH_QUANTITIES.items():
+        text = quantity.help.replace("|", r"\|")
+        assert f"| `{name}` | {text} | {quantity.unit} |" in README
+    assert f"{CONSTANT} {PUBLISHED}" in " ".join(README.split())
 
 
 def test_the_table_of_results_is_that_of_the_shipped_measures() -> None:

@@ -7,7 +7,8 @@ import pytest
 from cases import CASES
 
 from lrviz.engine.find_regions import find_regions
-from lrviz.measures.tables import measure_classes, measure_regions, measure_segments, save_csv
+from lrviz.measures.path import mean_and_spread
+from lrviz.measures.tables import PER_CLASS, measure_classes, measure_regions, measure_segments, save_csv
 from lrviz.measures.window import colour_values, slope_norm
 from lrviz.results.pieces import PathMeasures
 
@@ -48,7 +49,8 @@ def path_measures():
     return PathMeasures(
         num_pieces=np.array([10, 30]),
         length=np.array([2.0, 3.0]),
-        **{name: generator.random((2, 3)) for name in ("deviation", "variation", "deviation_as_published")},
+        joint_similarity=np.array([0.5, np.nan]),
+        **{name: generator.random((2, 3)) for name in PER_CLASS},
     )
 
 
@@ -60,6 +62,8 @@ def test_segments_have_their_means_and_every_class():
     np.testing.assert_array_equal(columns["variation_b"], measures.variation[:, 1])
     np.testing.assert_allclose(columns["deviation"], measures.deviation.mean(1))
     np.testing.assert_allclose(columns["mean_difference"] * measures.length, measures.deviation.mean(1))
+    np.testing.assert_array_equal(columns["joint_similarity"], measures.joint_similarity)
+    np.testing.assert_array_equal(columns["jump_c"], measures.jump[:, 2])
 
 
 def test_classes_have_means_and_standard_deviations_over_segments():
@@ -70,3 +74,10 @@ def test_classes_have_means_and_standard_deviations_over_segments():
     np.testing.assert_allclose(columns["deviation"], (first + second) / 2)
     np.testing.assert_allclose(columns["deviation_sd"], np.abs(first - second) / np.sqrt(2))
     np.testing.assert_allclose(columns["mean_difference"], (first + second) / 5)
+
+
+def test_means_are_of_the_segments_that_have_a_value():
+    values = np.array([[1.0, np.nan, np.nan], [3.0, 5.0, np.nan]])
+    mean, spread = mean_and_spread(values)
+    np.testing.assert_array_equal(mean, [2, 5, np.nan])
+    np.testing.assert_allclose(spread, [np.sqrt(2), np.nan, np.nan])

@@ -21,6 +21,7 @@ def measure_all(
     num_anchors: int,
     radius: float,
     snapshots: bool,
+    gradients: bool,
     data: Path | None,
     device: str | None,
     cache: bool,
@@ -29,7 +30,7 @@ def measure_all(
     began = time.perf_counter()
     specs = [PathsSpec.parse(text, num_anchors=num_anchors, radius=radius) for text in paths]
     with written_whole(out, SUFFIXES) as target:
-        survey = Survey.plan(find_models(models, snapshots=snapshots), specs, data)
+        survey = Survey.plan(find_models(models, snapshots=snapshots), specs, data, gradients=gradients)
         store = DiskStore() if cache else MemoryStore()
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
             rows = list(survey.rows(store, device=device, progress=progress, cancelled=cancelled))

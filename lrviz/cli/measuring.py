@@ -28,10 +28,13 @@ def measure(
     data: Annotated[
         Path | None, typer.Option(help="Folder or .npz of the data set, for test and train images.")
     ] = None,
+    gradients: Annotated[
+        bool, typer.Option(help="Compare gradients by the input as well: several times slower.")
+    ] = False,
     device: Device = None,
     cache: Cache = True,
 ) -> None:
-    """Measure models on paths of images: density, deviation, variation; a stopped run goes on where it was."""
+    """Measure models on paths of images: density, deviation, similarity ...; a stopped run goes on where it was."""
     from lrviz.cli import measurer  # noqa: PLC0415
 
     measurer.measure_all(
@@ -41,6 +44,7 @@ def measure(
         num_anchors=anchors,
         radius=radius,
         snapshots=snapshots,
+        gradients=gradients,
         data=data,
         device=device,
         cache=cache,

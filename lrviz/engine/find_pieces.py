@@ -5,7 +5,7 @@ A path is cut into stretches of about equally many pieces, each short enough for
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -163,14 +163,22 @@ def _find(
     program = program.to(choose_device(device))
     ends = np.stack([segments[0].start, *(segment.end for segment in segments)])
     points = torch.as_tensor(ends, device=program.device).unflatten(1, program.input_shape)
-    found = _explore(program, points, progress or ignore, stop_when(cancelled or never))
-    return _assemble(program, points, segments, found, began)
+    zeros = program.zeros(points[:: len(points) // _NUM_REFERENCES + 1])
+    found = _explore(program, points, zeros, progress or ignore, stop_when(cancelled or never))
+    return [
+        replace(piece, rounding=zeros[-1].cpu().numpy()) for piece in _assemble(program, points, segments, found, began)
+    ]
 
 
-def _explore(program: Program, points: torch.Tensor, progress: Progress, check: Callable[[], None]) -> list[_Found]:
+def _explore(
+    program: Program,
+    points: torch.Tensor,
+    zeros: list[torch.Tensor],
+    progress: Progress,
+    check: Callable[[], None],
+) -> list[_Found]:
     """The knots of the whole path, or of what was reached when it was cancelled, in order."""
     max_knots = _max_knots(program)
-    zeros = program.zeros(points[:: len(points) // _NUM_REFERENCES + 1])
 
     def step(stretch: _Stretch) -> tuple[list[_Stretch], list[_Found]]:
         check()

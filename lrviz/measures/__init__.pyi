@@ -1,8 +1,11 @@
+from . import definitions as definitions
 from . import path as path
 from . import sweeps as sweeps
 from . import tables as tables
 from . import window as window
+from .definitions import PATH_QUANTITIES as PATH_QUANTITIES
 from .definitions import QUANTITIES as QUANTITIES
+from .gradients import input_similarities as input_similarities
 from .interpolation import deviation as deviation
 from .path import measure_path as measure_path
 from .tables import measure_regions as measure_regions

@@ -76,3 +76,79 @@ QUANTITIES: dict[str, Quantity] = {
     ),
 }
 """What regions can be coloured by."""
+
+PATH_QUANTITIES: dict[str, Quantity] = {
+    "density": Quantity(
+        label="density",
+        help="Pieces per unit of L2 distance, between normalised images.",
+        unit="pieces per unit of L2 distance",
+    ),
+    "deviation": Quantity(
+        label="deviation",
+        help="Integral along a segment of |f - chord|, exact; the chord joins the values at the segment's ends. Mean "
+        "over classes and segments.",
+        unit="logit x L2 distance",
+        per_class=True,
+    ),
+    "variation": Quantity(
+        label="variation",
+        help="Sum over the pieces of a segment of |change of f|. Mean over classes and segments.",
+        unit="logit",
+        per_class=True,
+    ),
+    "deviation_as_published": Quantity(
+        label="deviation as published",
+        help="What the published code adds up instead of the integral, to compare: several times larger.",
+        unit="logit x L2 distance",
+        per_class=True,
+    ),
+    "similarity": Quantity(
+        label="similarity of consecutive pieces",
+        help="Cosine of the slopes (derivatives along the path) of the two pieces that meet at a breakpoint; of one "
+        "class: 1 where the sign stays, -1 where it changes; 1 if both slopes are zero, 0 if one is. Mean over "
+        "breakpoints, classes and segments.",
+        unit="cosine",
+        diverging=True,
+        per_class=True,
+    ),
+    "joint_similarity": Quantity(
+        label="joint similarity of consecutive pieces",
+        help="The same cosine of the slopes of all classes together, taken as one vector. Mean over breakpoints and "
+        "segments.",
+        unit="cosine",
+        diverging=True,
+    ),
+    "input_similarity": Quantity(
+        label="similarity of the input gradients",
+        help="Cosine of the full gradients by the input, pixel by pixel, of the two pieces that meet at a breakpoint, "
+        "evaluated in the middle of each; only with `--gradients`. Mean over breakpoints, classes and segments.",
+        unit="cosine",
+        diverging=True,
+        per_class=True,
+    ),
+    "jump": Quantity(
+        label="jump of the slope",
+        help="|difference of the slopes of the two pieces| at a breakpoint. Mean over breakpoints, classes and "
+        "segments.",
+        unit=_SLOPE_UNIT,
+        per_class=True,
+    ),
+    "slope": Quantity(
+        label="slope",
+        help="Root mean square along a segment of the slope, the derivative of f along the path. Mean over classes and "
+        "segments.",
+        unit=_SLOPE_UNIT,
+        per_class=True,
+    ),
+}
+"""What paths are measured by."""
+
+CONSTANT = "A slope that is a rounding error counts as zero."
+"""What constant pieces have to do with similarities."""
+
+PUBLISHED = (
+    "The code published with the paper adds signed changes of f as its variation, so that the sum telescopes to the "
+    "difference of the ends; ours are absolute. And on its closed paths it normalises image k (8 - k) times; here "
+    "every image is normalised once. So absolute values there and here cannot be compared."
+)
+"""Why numbers differ from those of the published code."""

@@ -1,4 +1,4 @@
-"""What the pieces on a segment amount to: density, deviation from the chord, variation; exact, in closed form.
+"""What the pieces on a segment amount to: density, deviation, variation, similarity, jump, slope; all in closed form.
 
 Integrals run along the segment in units of L2 distance; divided by `pieces.length` they become means.
 """
@@ -53,12 +53,19 @@ def summarise(pieces: Pieces) -> PieceSummary:
     )
 
 
-def measure_path(path: PathPieces) -> PathMeasures:
-    """The measures of all segments of a path."""
-    segments = path.segments()
+def measure_path(
+    path: PathPieces, input_similarity: Float[np.ndarray, "segments outputs"] | None = None
+) -> PathMeasures:
+    """The measures of all segments of a path.
+
+    Args:
+        path: Its pieces.
+        input_similarity: (S, K) as from `lrviz.measures.gradients`, if it was asked for.
+    """
+    segments, shape = path.segments(), (len(path), path.values.shape[1])
 
     def rows(measure: Callable[[Pieces], PerOutput]) -> Float[np.ndarray, "segments outputs"]:
-        return np.array([measure(pieces) for pieces in segments]).reshape(len(segments), path.values.shape[1])
+        return np.array([measure(pieces) for pieces in segments]).reshape(shape)
 
     return PathMeasures(
         num_pieces=np.diff(path.starts),
@@ -66,6 +73,11 @@ def measure_path(path: PathPieces) -> PathMeasures:
         deviation=rows(deviation),
         variation=rows(variation),
         deviation_as_published=rows(deviation_as_published),
+        similarity=rows(similarity),
+        joint_similarity=np.array([joint_similarity(pieces) for pieces in segments]),
+        input_similarity=np.full(shape, np.nan) if input_similarity is None else input_similarity,
+        jump=rows(jump),
+        slope=rows(slope),
         status=path.status,
         seconds=path.seconds,
     )
@@ -112,3 +124,65 @@ def deviation_as_published(pieces: Pieces) -> PerOutput:
     rate = np.divide(np.diff(difference, axis=0), width, out=np.zeros_like(difference[:-1]), where=width > 0)
     offset = difference[:-1] - rate * ends[:-1]
     return pieces.length * (np.abs(offset) * width + np.abs(rate) * np.diff(ends**2, axis=0) / 2).sum(0)
+
+
+def mean_and_spread(
+    per_segment: Float[np.ndarray, "segments kinds"],
+) -> tuple[Float[np.ndarray, "kinds"], Float[np.ndarray, "kinds"]]:
+    """Mean over the segments and sample standard deviation, of those where there is a value; else NaN."""
+    known = ~np.isnan(per_segment)
+    number = known.sum(0)
+    values = np.where(known, per_segment, 0.0)
+    mean = np.divide(values.sum(0), number, out=np.full(number.shape, np.nan), where=number > 0)
+    squares = np.where(known, (values - np.nan_to_num(mean)) ** 2, 0.0).sum(0)
+    return mean, np.sqrt(np.divide(squares, number - 1, out=np.full(number.shape, np.nan), where=number > 1))
+
+
+# --- slopes ----------------------------------------------------------------------------------------------------------
+
+
+def slopes(pieces: Pieces) -> Float[np.ndarray, "pieces outputs"]:
+    """The derivative (P, K) of f along every piece, in logits per unit of L2 distance; rounding errors are 0."""
+    change = np.diff(pieces.values, axis=0)
+    # Both ends of a piece may be off by as much.
+    rounding = 2 * pieces.rounding if len(pieces.rounding) else np.zeros(change.shape[1])
+    width = pieces.length * np.diff(pieces.breakpoints)[:, None]
+    is_real = (np.abs(change) > rounding) & (width > 0)
+    return np.divide(change, width, out=np.zeros_like(change), where=is_real)
+
+
+def slope(pieces: Pieces) -> PerOutput:
+    """Root mean square (K,) of the derivative of f along the segment, in logits per unit of L2 distance."""
+    return np.sqrt(np.diff(pieces.breakpoints) @ slopes(pieces) ** 2)
+
+
+def jump(pieces: Pieces) -> PerOutput:
+    """Mean (K,) over the breakpoints of |change of the slope|, in logits per unit of L2 distance; NaN without any."""
+    return mean_of_rows(np.abs(np.diff(slopes(pieces), axis=0)))
+
+
+def similarity(pieces: Pieces) -> PerOutput:
+    """Mean (K,) over the breakpoints of the cosine of the slopes of an output on both sides; NaN without any.
+
+    Slopes along a path are single numbers: their cosine is 1 where the sign stays and -1 where it changes. Two zero
+    slopes are alike, 1; a zero slope has nothing in common with another one, 0.
+    """
+    return mean_of_rows(cosine(slopes(pieces)[:, :, None]))
+
+
+def joint_similarity(pieces: Pieces) -> float:
+    """The same of the slopes of all outputs together, vectors of K numbers."""
+    return float(mean_of_rows(cosine(slopes(pieces)[:, None]))[0])
+
+
+def cosine(rows: Float[np.ndarray, "rows kinds numbers"]) -> Float[np.ndarray, "rows_minus_1 kinds"]:
+    """Cosine of every vector with that of the row after it: 1 if both are zero, 0 if one is."""
+    size = np.sqrt(np.einsum("rkn,rkn->rk", rows, rows))[..., None]
+    unit = np.divide(rows, size, out=np.zeros_like(rows), where=size > 0)
+    product = np.clip(np.einsum("rkn,rkn->rk", unit[1:], unit[:-1]), -1, 1)
+    return np.where((size[1:, :, 0] == 0) & (size[:-1, :, 0] == 0), 1.0, product)
+
+
+def mean_of_rows(values: Float[np.ndarray, "rows kinds"]) -> Float[np.ndarray, "kinds"]:
+    """The mean over the rows; NaN where there is none."""
+    return values.mean(0) if len(values) else np.full(values.shape[1], np.nan)

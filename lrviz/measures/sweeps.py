@@ -1,13 +1,10 @@
 """The table of many models measured on many paths, and what it says about widths, as in Gamba et al. 2022.
 
-A row holds one model on one path. As in the code published with the paper, the deviation and the variation of a
-segment are integrals and sums along it, and a row has their mean over the classes and over the path's segments:
-
-- `density`: pieces of the whole path divided by its L2 length;
-- `deviation`: integral of |f - chord| along a segment, in logits times L2 distance. Multiplied by `num_segments` and
-  divided by `length` it becomes the mean of |f - chord| along the path, in logits;
-- `variation`: sum of the absolute changes of f along a segment, in logits;
-- `deviation_as_published`: the sum that the published code reports as the deviation, see `lrviz.measures.path`.
+A row holds one model on one path. What is summed along a segment has its mean over the classes and over the path's
+segments, as in the code published with the paper; `lrviz.measures.definitions.PATH_QUANTITIES` defines every measure.
+A deviation, multiplied by `num_segments` and divided by `length`, becomes the mean of |f - chord| along the path, in
+logits. Where only some of the `path_segments` segments of a path were chosen, at random, all means are unbiased
+estimates of those of the whole path, of length `path_length`.
 
 Beside each stands `<name>_sd`, the standard deviation over the segments (of their means over the classes).
 """
@@ -23,11 +20,16 @@ import pandas as pd
 from scipy import stats
 
 from lrviz.errors import InvalidData
+from lrviz.measures.definitions import PATH_QUANTITIES
+from lrviz.measures.path import mean_and_spread
 from lrviz.results.pieces import PathMeasures
 from lrviz.results.status import Status
 
-MEASURES = ("density", "deviation", "variation", "deviation_as_published")
+MEASURES = tuple(PATH_QUANTITIES)
 """What a path is measured by; columns of the table."""
+
+ALWAYS = MEASURES[:4]
+"""Those that every table has; the others may be unknown (NaN)."""
 
 ERRORS = ("train_error", "test_error")
 
@@ -51,7 +53,9 @@ COLUMNS: dict[str, type] = {
     "num_anchors": int,
     "radius": float,
     "num_segments": int,
+    "path_segments": int,
     "length": float,
+    "path_length": float,
     "num_pieces": int,
     **{name + suffix: float for name in MEASURES for suffix in ("", "_sd")},
     "status": str,
@@ -82,15 +86,28 @@ SERIES = (
 """What all points of one curve against width have in common."""
 
 
-def summarise_path(measures: PathMeasures) -> dict[str, float]:
-    """The measures of a path as columns of the table; a path of one segment has no standard deviation (NaN)."""
+def summarise_path(
+    measures: PathMeasures, path_segments: int | None = None, path_length: float | None = None
+) -> dict[str, float]:
+    """The measures of a path as columns of the table; a path of one segment has no standard deviation (NaN).
+
+    Args:
+        measures: Of all segments of the path, or of some that were chosen at random.
+        path_segments: Segments of the whole path; those that were measured if None.
+        path_length: Length of the whole path, likewise.
+    """
     per_segment = {
         "density": measures.num_pieces / measures.length,
-        **{name: getattr(measures, name).mean(1) for name in MEASURES[1:]},
+        **{name: getattr(measures, name) for name in MEASURES[1:]},
     }
-    summary = {name: float(values.mean()) for name, values in per_segment.items()}
-    summary["density"] = float(measures.num_pieces.sum() / measures.length.sum())
-    return summary | {f"{name}_sd": _sd(values) for name, values in per_segment.items()}
+    summary: dict[str, float] = {}
+    for name, values in per_segment.items():
+        mean, spread = mean_and_spread(values.reshape(len(values), -1).mean(1, keepdims=True))
+        summary[name], summary[f"{name}_sd"] = float(mean[0]), float(spread[0])
+    # Pieces of the whole path by its length, not the mean of ratios: unbiased for segments chosen at random as well.
+    whole = path_segments or len(measures), path_length or float(measures.length.sum())
+    summary["density"] = float(measures.num_pieces.mean() * whole[0] / whole[1])
+    return summary
 
 
 def write_results(table: pd.DataFrame, path: Path | str | os.PathLike[str]) -> None:
@@ -134,6 +151,7 @@ def _read_csv(source: Any) -> pd.DataFrame:
 
 
 def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    table = _completed(table)
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:
         raise InvalidData(
@@ -147,8 +165,18 @@ def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
         ) from error
 
 
+def _completed(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of an earlier version, with what it did not measure as unknown; its paths were measured whole."""
+    unknown = [name + suffix for name in MEASURES if name not in ALWAYS for suffix in ("", "_sd")]
+    added = {name: np.nan for name in unknown if name not in table.columns}
+    for name, same in (("path_segments", "num_segments"), ("path_length", "length")):
+        if name not in table.columns and same in table.columns:
+            added[name] = table[same]
+    return table.assign(**added)
+
+
 def _finite(table: pd.DataFrame) -> pd.DataFrame:
-    for column in (*ERRORS, *MEASURES):
+    for column in (*ERRORS, *ALWAYS):
         if not np.isfinite(table[column]).all():
             raise ValueError(f"{column} without a number")
     return table
@@ -298,7 +326,3 @@ def _permutation_p_value(measure: np.ndarray, error: np.ndarray) -> float:
     orders = np.array(list(permutations(first)))
     strength = np.abs(orders @ second)
     return float((strength >= abs(first @ second) * (1 - 1e-9)).mean())
-
-
-def _sd(values: np.ndarray) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else np.nan

@@ -7,10 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from lrviz.measures import window as measures
+from lrviz.measures.definitions import PATH_QUANTITIES
+from lrviz.measures.path import mean_and_spread
 from lrviz.results.pieces import PathMeasures
 from lrviz.results.regions import Regions
 
 Columns = dict[str, np.ndarray]
+
+PER_CLASS = tuple(name for name, quantity in PATH_QUANTITIES.items() if quantity.per_class)
+"""What every class of a path is measured by: fields of `PathMeasures`."""
 
 
 def measure_regions(regions: Regions, class_names: tuple[str, ...] = ()) -> Columns:
@@ -40,7 +45,7 @@ def measure_regions(regions: Regions, class_names: tuple[str, ...] = ()) -> Colu
 def measure_segments(path: PathMeasures, class_names: tuple[str, ...] = ()) -> Columns:
     """The measures of every segment of a path, by column: means over the classes, then those of every class.
 
-    Deviations are in logits times L2 distance, variations in logits; `mean_difference` is the deviation divided by the
+    They are those of `lrviz.measures.definitions.PATH_QUANTITIES`; `mean_difference` is the deviation divided by the
     length, the mean of |f - chord| in logits.
 
     Args:
@@ -48,7 +53,7 @@ def measure_segments(path: PathMeasures, class_names: tuple[str, ...] = ()) -> C
         class_names: Names of the outputs; their numbers if empty.
     """
     names = class_names or tuple(str(index) for index in range(path.deviation.shape[1]))
-    kinds = {name: getattr(path, name) for name in ("deviation", "variation", "deviation_as_published")}
+    kinds = {name: getattr(path, name) for name in PER_CLASS}
     return {
         "segment": np.arange(1, len(path) + 1),
         "length": path.length,
@@ -56,6 +61,7 @@ def measure_segments(path: PathMeasures, class_names: tuple[str, ...] = ()) -> C
         "density": path.num_pieces / path.length,
         "mean_difference": path.deviation.mean(1) / path.length,
         **{kind: values.mean(1) for kind, values in kinds.items()},
+        "joint_similarity": path.joint_similarity,
         **{f"{kind}_{name}": values[:, k] for kind, values in kinds.items() for k, name in enumerate(names)},
     }
 
@@ -69,10 +75,8 @@ def measure_classes(path: PathMeasures, class_names: tuple[str, ...] = ()) -> Co
     """
     names = class_names or tuple(str(index) for index in range(path.deviation.shape[1]))
     columns = {"class": np.array(names), "mean_difference": path.deviation.sum(0) / path.length.sum()}
-    for kind in ("deviation", "variation", "deviation_as_published"):
-        values = getattr(path, kind)
-        columns[kind] = values.mean(0)
-        columns[f"{kind}_sd"] = values.std(0, ddof=1) if len(values) > 1 else np.full(len(names), np.nan)
+    for kind in PER_CLASS:
+        columns[kind], columns[f"{kind}_sd"] = mean_and_spread(getattr(path, kind))
     return columns
 
 

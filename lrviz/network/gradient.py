@@ -24,9 +24,33 @@ def input_slope(
     Returns:
         (outputs, *input_shape) change of logit per unit of each normalised input.
     """
-    x = plane.embed(np.asarray(point)[None]).to(program.device).requires_grad_(True)
+    x = plane.embed(np.asarray(point)[None]).to(program.device)
+    return input_gradients(program, x, outputs)[0].cpu().numpy()
+
+
+def input_gradients(
+    program: Program, inputs: Float[torch.Tensor, "n ..."], outputs: list[int] | None = None
+) -> Float[torch.Tensor, "n outputs ..."]:
+    """Gradients of outputs with respect to every input, at many inputs at once.
+
+    A ReLU whose value is a rounding error is not active, as in the pattern of a region.
+
+    Args:
+        program: The network.
+        inputs: (n, *input_shape) normalised, on the program's device.
+        outputs: Which outputs; all if None.
+
+    Returns:
+        (n, outputs, *input_shape) change of logit per unit of each normalised input.
+    """
+    zeros = program.zeros(inputs)
+
+    def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
+        return z * (z > zeros[layer]) if program.entries(layer) is None else program.activate(layer, z)
+
+    x = inputs.detach().clone().requires_grad_(True)
     with torch.enable_grad():
-        logits = program.forward(x)[0]
+        logits = program.propagate(x, len(x), on_layer).sum(0)
         chosen = range(len(logits)) if outputs is None else outputs
-        rows = [torch.autograd.grad(logits[k], x, retain_graph=True)[0][0] for k in chosen]
-    return torch.stack(rows).cpu().numpy()
+        rows = [torch.autograd.grad(logits[k], x, retain_graph=True)[0] for k in chosen]
+    return torch.stack(rows, 1)

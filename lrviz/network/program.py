@@ -229,7 +229,7 @@ class Program:
         return values[self._output].flatten(1)
 
     def magnitudes(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
-        """For every layer, how large the terms are that its features are summed from, at some points.
+        """For every layer, and last for the outputs, how large the terms are that they are summed from, at some points.
 
         A feature's rounding error is a small multiple of this, however small the feature itself is. Random
         directions as large as the activations are pushed along: of the features, they give random sums of the same
@@ -259,11 +259,14 @@ class Program:
             largest = entries.gather(1, winner[:1].clamp(min=0).T)[:, 0]
             return torch.cat([value, z[n:, largest] + probes(value.abs().amax(0))])
 
-        self.propagate(torch.cat([points, probes(points.abs().amax(0))]), n, on_layer)
-        return found
+        output = self.propagate(torch.cat([points, probes(points.abs().amax(0))]), n, on_layer)
+        return [*found, output[n:].abs().amax(0)]
 
     def zeros(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
-        """For every layer, the values up to which its features are rounding errors, and so not active, near points."""
+        """For every layer, and last for the outputs, the values up to which features are rounding errors near points.
+
+        Features up to there are not active.
+        """
         precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
         return [precision * TOLERANCE.rounding * magnitude for magnitude in self.magnitudes(points)]
 

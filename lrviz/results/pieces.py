@@ -1,7 +1,7 @@
 """The linear pieces of a network on a segment and on a path, and their measures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
@@ -21,6 +21,7 @@ class Pieces(Archive):
         unit: (P - 1,) the unit that changes at each inner breakpoint.
         layer: (P - 1,) its layer.
         length: L2 distance between the ends.
+        rounding: (K,) up to this, values of an output are rounding errors; without entries if that is not known.
         status: "complete" or "cancelled".
         seconds: Time that finding them took.
     """
@@ -31,6 +32,7 @@ class Pieces(Archive):
     unit: Int[np.ndarray, "inner"]
     layer: Int[np.ndarray, "inner"]
     length: float
+    rounding: Float[np.ndarray, "_"] = field(default_factory=lambda: np.zeros(0))
     status: Status = Status.COMPLETE
     seconds: float = field(default=0.0, compare=False)
 
@@ -59,6 +61,7 @@ class PathPieces(Archive):
         unit: (P - S,) the unit that changes at each inner breakpoint.
         layer: (P - S,) its layer.
         length: (S,) L2 lengths of the segments.
+        rounding: (K,) up to this, values of an output are rounding errors; without entries if that is not known.
         status: "complete" or "cancelled"; then the path ends after the last segment that was finished.
         seconds: Time that finding them took.
     """
@@ -70,6 +73,7 @@ class PathPieces(Archive):
     unit: Int[np.ndarray, "inner"]
     layer: Int[np.ndarray, "inner"]
     length: Float[np.ndarray, "segments"]
+    rounding: Float[np.ndarray, "_"] = field(default_factory=lambda: np.zeros(0))
     status: Status = Status.COMPLETE
     seconds: float = field(default=0.0, compare=False)
 
@@ -89,6 +93,7 @@ class PathPieces(Archive):
             unit=joined("unit", none),
             layer=joined("layer", none),
             length=np.array([segment.length for segment in segments], dtype=np.float64),
+            rounding=segments[0].rounding if segments else np.zeros(0),
             status=status,
             seconds=seconds,
         )
@@ -122,6 +127,7 @@ class PathPieces(Archive):
             unit=self.unit[inner],
             layer=self.layer[inner],
             length=float(self.length[index]),
+            rounding=self.rounding,
         )
 
     def segments(self) -> list[Pieces]:
@@ -139,6 +145,11 @@ class PathMeasures(Archive):
         deviation: (S, K) integral of |f - chord| along the segment, in logits times L2 distance.
         variation: (S, K) sum of the absolute changes of f, in logits.
         deviation_as_published: (S, K) what the code published with the paper reports, see `lrviz.measures.path`.
+        similarity: (S, K) mean over the breakpoints of the cosine of the slopes on both sides; NaN without any.
+        joint_similarity: (S,) the same of the slopes of all outputs together.
+        input_similarity: (S, K) the same of the gradients by the input; NaN where they were not asked for.
+        jump: (S, K) mean over the breakpoints of |change of the slope|, in logits per unit of L2 distance; NaN without.
+        slope: (S, K) root mean square along the segment of the derivative of f, likewise.
         status: "complete" or "cancelled"; then the path ends after the last segment that was finished.
         seconds: Time that finding the pieces took.
     """
@@ -148,6 +159,11 @@ class PathMeasures(Archive):
     deviation: Float[np.ndarray, "segments outputs"]
     variation: Float[np.ndarray, "segments outputs"]
     deviation_as_published: Float[np.ndarray, "segments outputs"]
+    similarity: Float[np.ndarray, "segments outputs"]
+    joint_similarity: Float[np.ndarray, "segments"]
+    input_similarity: Float[np.ndarray, "segments outputs"]
+    jump: Float[np.ndarray, "segments outputs"]
+    slope: Float[np.ndarray, "segments outputs"]
     status: Status = Status.COMPLETE
     seconds: float = field(default=0.0, compare=False)
 
@@ -155,8 +171,10 @@ class PathMeasures(Archive):
         return (f"{self.num_pieces.sum():,} pieces on {len(self):,} segments", f"length {self.length.sum():.4g}")
 
     def _check(self) -> None:
-        for name in ("num_pieces", "deviation", "variation", "deviation_as_published"):
-            require(len(getattr(self, name)) == len(self.length), f"{name} needs one row per segment.")
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray):
+                require(len(value) == len(self.length), f"{item.name} needs one row per segment.")
 
     def __len__(self) -> int:
         return len(self.length)

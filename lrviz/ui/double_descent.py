@@ -11,6 +11,7 @@ from lrviz.errors import LrvizError
 from lrviz.figures.paper import Paper
 from lrviz.figures.print_sweeps import SWEEP_SUFFIXES, render_sweep
 from lrviz.figures.sweeps import Marks, sweep_curves
+from lrviz.measures.definitions import PATH_QUANTITIES
 from lrviz.measures.sweeps import (
     ERRORS,
     MEASURES,
@@ -181,9 +182,10 @@ def _show_curves(curve: pd.DataFrame) -> int | None:
 def _show_correlations(curve: pd.DataFrame) -> None:
     st.html('<div class="lr-head"><span class="t">Rank correlation with the test error (Spearman)</span></div>')
     found = correlations(curve)
-    columns = {"measure": [*MEASURES[:3], "as published"]}
+    known = [name for name in MEASURES if curve[name].notna().any()]
+    columns = {"measure": [PATH_QUANTITIES[name].label for name in known]}
     for widths, part in found.groupby("widths", sort=False):
-        rows = part.set_index("measure").loc[list(MEASURES)]
+        rows = part.set_index("measure").loc[known]
         title = f"{widths} ({rows['num_widths'].iloc[0]})"
         pairs = zip(rows["correlation"], rows["p_value"], strict=True)
         columns[title] = [f"{rho:+.2f} ({_name_p(p)})" if np.isfinite(rho) else "not defined" for rho, p in pairs]
@@ -257,7 +259,7 @@ _COLUMNS = {
     **{name: st.column_config.NumberColumn(name.replace("_", " "), format="%.3f") for name in ERRORS},
     **{
         name + suffix: st.column_config.NumberColumn(label + suffix.replace("_", " "), format="%.4g")
-        for name, label in zip(MEASURES, ("density", "deviation", "variation", "as published"), strict=True)
+        for name, label in ((name, PATH_QUANTITIES[name].label) for name in MEASURES)
         for suffix in ("", "_sd")
     },
 }

@@ -29,13 +29,20 @@ class Survey:
 
     Attributes:
         tasks: Every model, by what `lrviz.load_model` takes, with its card and a path.
+        gradients: Whether gradients by the input are compared as well.
     """
 
     tasks: tuple[tuple[str, Card, NamedPath], ...]
+    gradients: bool = False
 
     @classmethod
     def plan(
-        cls, models: Mapping[str, Card], specs: Sequence[PathsSpec], data_path: Path | str | None = None
+        cls,
+        models: Mapping[str, Card],
+        specs: Sequence[PathsSpec],
+        data_path: Path | str | None = None,
+        *,
+        gradients: bool = False,
     ) -> "Survey":
         """Load the images of all paths, each once, so that what is missing is noticed before the work starts.
 
@@ -43,6 +50,7 @@ class Survey:
             models: As from `lrviz.views.selection.find_models`.
             specs: Which paths.
             data_path: Where the data sets are, as for `lrviz.views.selection.find_paths`.
+            gradients: Whether gradients by the input are compared as well, which takes several times longer.
         """
         tasks = {
             (name, path.path.kind, path.images, path.num_anchors, path.radius): (name, card, path)
@@ -50,7 +58,7 @@ class Survey:
             for spec in specs
             for path in find_paths(spec, card, data_path)
         }
-        return cls(tasks=tuple(tasks.values()))
+        return cls(tasks=tuple(tasks.values()), gradients=gradients)
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -87,7 +95,8 @@ class Survey:
             if cancelled():
                 return
             model, program = load_program(name)
-            request = MeasureRequest(program=program, points=model.normalise(path.path.points))
+            points = model.normalise(path.path.points)
+            request = MeasureRequest(program=program, points=points, gradients=self.gradients)
             measures = run(request, store, device=device, progress=show, cancelled=cancelled).result
             if measures.status != Status.COMPLETE:
                 return
@@ -108,7 +117,9 @@ def _row(card: Card, path: NamedPath, measures: PathMeasures, digest: str) -> di
         "path": path.path.kind,
         **{name: getattr(path, name) for name in ("image_kind", "images", "image_index", "num_anchors", "radius")},
         "num_segments": len(measures),
+        "path_segments": len(measures),
         "length": float(measures.length.sum()),
+        "path_length": float(measures.length.sum()),
         "num_pieces": int(measures.num_pieces.sum()),
         **summarise_path(measures),
         "status": measures.status,
