@@ -76,14 +76,20 @@ def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
     return data or b""
 
 
-def read_json(text: str) -> Any:
-    """The value that a JSON text describes, of numbers that are finite.
+def read_json(text: str, *, finite: bool = True) -> Any:
+    """The value that a JSON text describes.
+
+    Args:
+        text: The text.
+        finite: Whether all numbers must be.
 
     Raises:
         ValueError: It is no JSON, or nested too deeply.
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_read_float)
+        if finite:
+            return json.loads(text, parse_constant=_refuse_constant, parse_float=_read_float)
+        return json.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 

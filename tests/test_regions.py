@@ -1,5 +1,6 @@
 """Results are read-only, checked, and survive a round trip through a file."""
 
+import json
 import re
 from dataclasses import fields, replace
 from pathlib import Path
@@ -187,3 +188,39 @@ def test_a_file_of_an_unknown_status_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", **{**arrays, "header": str(arrays["header"]).replace("complete", "finished")})
     with pytest.raises(InvalidData, match="must be one of complete, max_regions, cancelled; got 'finished'"):
         Regions.load(tmp_path / "other.npz")
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    """Replace parts of a stored result; None leaves one out."""
+    with np.load(path) as archive:
+        parts = {name: archive[name] for name in archive.files} | changes
+    np.savez(path, **{name: part for name, part in parts.items() if part is not None})
+
+
+def header(**changes: object) -> np.ndarray:
+    values = {"kind": "Regions", "schema": 1, "status": "complete", "seconds": 0.0, "device": "cpu"}
+    return np.array(json.dumps(values | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"header": None}, "header"),
+        ({"header": np.array("[" * 100_000)}, "nested too deeply"),
+        ({"header": np.array("[]")}, "cannot be read"),
+        ({"header": header(seconds="long")}, "seconds has another type"),
+        ({"header": header(surprise=1)}, "other parts"),
+        ({"header": header(status="fine")}, "status must be one of"),
+        ({"area": None}, "other parts"),
+        ({"area": np.array(["a"])}, "area has another type or shape"),
+        ({"area": np.zeros((3, 3))}, "area has another type or shape"),
+        ({"area": np.zeros(5)}, "another type or shape"),
+        ({"area": np.array([{}], dtype=object)}, "Python objects"),
+        ({"slope": np.zeros((2, 10, 3))}, "another type or shape"),
+    ],
+)
+def test_parts_that_somebody_changed_are_refused(tmp_path: Path, changes: dict, words: str) -> None:
+    some_regions().save(tmp_path / "regions.npz")
+    rewrite(tmp_path / "regions.npz", **changes)
+    with pytest.raises(InvalidData, match=words):
+        Regions.load(tmp_path / "regions.npz")

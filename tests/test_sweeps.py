@@ -95,7 +95,7 @@ def test_a_table_of_an_earlier_version_is_read_with_what_it_lacks_as_unknown(tmp
 
 @pytest.mark.parametrize("name", ["gone.csv", "gone.parquet"])
 def test_a_missing_table(tmp_path, name):
-    with pytest.raises(InvalidData, match="found no file"):
+    with pytest.raises(InvalidData, match="found no readable file"):
         read_results(tmp_path / name)
 
 

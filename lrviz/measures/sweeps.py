@@ -13,15 +13,16 @@ import io
 import os
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from textwrap import shorten
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lrviz.errors import InvalidData
+from lrviz.errors import InvalidData, UnreadableFile
 from lrviz.measures.definitions import PATH_QUANTITIES
 from lrviz.measures.path import mean_and_spread
+from lrviz.measures.table_files import check_ranges, check_types, read_table
 from lrviz.results.pieces import PathMeasures
 from lrviz.results.status import Status
 
@@ -65,6 +66,17 @@ COLUMNS: dict[str, type] = {
     "program": str,
 }
 """The columns of the table, in order, and what they hold."""
+
+_LIMITS: dict[str, tuple[float, float]] = {
+    "width": (1, 1e6),
+    "label_noise": (0, 1),
+    "radius": (0, 1e6),
+    "num_segments": (1, 1e9),
+    "path_segments": (1, 1e9),
+    **dict.fromkeys(ERRORS, (0, 1)),
+    **dict.fromkeys(("length", "path_length", "seconds", *ALWAYS), (0, 1e100)),
+}
+"""Least and largest number of columns that are drawn or divided by."""
 
 SUFFIXES = (".csv", ".parquet")
 
@@ -134,20 +146,17 @@ def read_results(source: Path | str | os.PathLike[str] | io.BytesIO, name: str |
     if name is None:
         name = Path(str(source)).name
     try:
-        table = _read_csv(source) if Path(name).suffix.lower() == ".csv" else pd.read_parquet(source)
-    except FileNotFoundError as error:
-        raise InvalidData(f"Expected measured results at {source}, found no file: check the path.") from error
-    except (OSError, ValueError) as error:
+        table = read_table(source, name, COLUMNS)
+    except UnreadableFile as error:
         raise InvalidData(
-            f"Expected a .csv or .parquet table of lrviz measure in {name}, got a file that cannot be read: "
-            "measure again."
+            f"Expected measured results in {shorten(name, 80)}, found no readable file ({error}): check the path."
+        ) from error
+    except ValueError as error:
+        raise InvalidData(
+            f"Expected a .csv or .parquet table of lrviz measure in {shorten(name, 80)}, got a file that "
+            f"cannot be read: {error}. Measure again."
         ) from error
     return _checked(table, name)
-
-
-def _read_csv(source: Any) -> pd.DataFrame:
-    # Numbers with a fraction are read as text first: pandas rounds the last digit of some, Python does not.
-    return pd.read_csv(source, dtype={name: str for name, kind in COLUMNS.items() if kind in (str, float)})
 
 
 def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -155,14 +164,18 @@ def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:
         raise InvalidData(
-            f"Expected the columns of lrviz measure in {name}, got a table without {', '.join(missing)}: measure again."
+            f"Expected the columns of lrviz measure in {shorten(name, 80)}, got a table without {', '.join(missing)}: "
+            "measure again."
         )
     try:
-        return _finite(table[list(COLUMNS)].astype(COLUMNS))
-    except (ValueError, TypeError) as error:
+        table = check_types(table, COLUMNS)
+        check_ranges(table, _LIMITS)
+    except ValueError as error:
         raise InvalidData(
-            f"Expected numbers where lrviz measure writes numbers in {name}, got other values ({error}): measure again."
+            f"Expected numbers where lrviz measure writes numbers in {shorten(name, 80)}, got other values ({error}): "
+            "measure again."
         ) from error
+    return table
 
 
 def _completed(table: pd.DataFrame) -> pd.DataFrame:
@@ -173,13 +186,6 @@ def _completed(table: pd.DataFrame) -> pd.DataFrame:
         if name not in table.columns and same in table.columns:
             added[name] = table[same]
     return table.assign(**added)
-
-
-def _finite(table: pd.DataFrame) -> pd.DataFrame:
-    for column in (*ERRORS, *ALWAYS):
-        if not np.isfinite(table[column]).all():
-            raise ValueError(f"{column} without a number")
-    return table
 
 
 def aggregate(table: pd.DataFrame) -> pd.DataFrame:

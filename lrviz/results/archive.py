@@ -2,16 +2,17 @@
 
 import json
 import os
-import zipfile
 from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from jaxtyping import jaxtyped
 
 from lrviz.arrays import Comparable, frozen_array
-from lrviz.errors import InvalidData
+from lrviz.errors import InvalidData, UnreadableFile
+from lrviz.files import MAX_ARCHIVE_BYTES, open_regular, read_arrays, read_json, shown
 from lrviz.results.status import Status
 
 SCHEMA_VERSION = 1
@@ -73,20 +74,34 @@ class Archive(Comparable):
         is_path = isinstance(path, str | os.PathLike)
         name = Path(path).name if is_path else "the data"
         try:
-            with open(path, "rb") if is_path else nullcontext(path) as file:
-                return cls._read(file, name)
-        except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-            raise InvalidData(f"{name} cannot be read as {cls.__name__} ({error}). Compute it again.") from error
+            with open_regular(path, MAX_ARCHIVE_BYTES) if is_path else nullcontext(path) as file:
+                arrays = read_arrays(file)
+            header = read_json(str(arrays.pop("header")), finite=False)
+            kind, schema = header.pop("kind"), header.pop("schema")
+        except (UnreadableFile, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _unreadable(cls, name, str(error)) from error
+        if (kind, schema) != (cls.__name__, SCHEMA_VERSION):
+            raise InvalidData(f"{name} is not {cls.__name__} of version {SCHEMA_VERSION}. Compute it again.")
+        return cls._from_parts(header | arrays, name)
 
     @classmethod
-    def _read(cls: type[Result], file: Any, name: str) -> Result:
-        with np.load(file, allow_pickle=False) as archive:
-            header = json.loads(str(archive["header"]))
-            if header.pop("kind") != cls.__name__ or header.pop("schema") != SCHEMA_VERSION:
-                raise InvalidData(f"{name} is not {cls.__name__} of version {SCHEMA_VERSION}. Compute it again.")
-            if "status" in header:
-                header["status"] = _read_status(header["status"])
-            return cls(**header, **{key: archive[key] for key in archive.files if key != "header"})
+    def _from_parts(cls: type[Result], parts: dict[str, Any], name: str) -> Result:
+        """A result of parts that somebody else may have written: of the right names, types and shapes only."""
+        hints: dict[str, Any] = {item.name: item.type for item in fields(cls)}  # type: ignore[arg-type]
+        if "status" in parts:
+            parts["status"] = _read_status(parts["status"])
+        if parts.keys() != hints.keys():
+            raise _unreadable(cls, name, "it has other parts")
+        hints |= {key: int | float for key, hint in hints.items() if hint is float}
+        with jaxtyped("context"):  # sizes that have one name must be the same
+            wrong = [key for key, hint in hints.items() if not isinstance(parts[key], hint)]
+        if wrong:
+            raise _unreadable(cls, name, f"{wrong[0]} has another type or shape")
+        return cls(**parts)
+
+
+def _unreadable(kind: type, name: str, reason: str) -> InvalidData:
+    return InvalidData(f"{name} cannot be read as {kind.__name__} ({reason}). Compute it again.")
 
 
 def require(condition: bool | np.bool_, message: str) -> None:
@@ -107,4 +122,6 @@ def _read_status(value: str) -> Status:
         return Status(value)
     except ValueError as error:
         known = ", ".join(Status)
-        raise InvalidData(f"The status must be one of {known}; got {value!r}. Compute the result again.") from error
+        raise InvalidData(
+            f"The status must be one of {known}; got {shown(value)}. Compute the result again."
+        ) from error
