@@ -6,6 +6,7 @@ import os
 import reprlib
 import stat
 import zipfile
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -94,12 +95,15 @@ def read_json(text: str, *, finite: bool = True) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
-def read_arrays(file: BinaryIO | Any, *, limit: int = MAX_ARCHIVE_BYTES) -> dict[str, np.ndarray]:
+def read_arrays(
+    file: BinaryIO | Any, *, wanted: Callable[[str], bool] | None = None, limit: int = MAX_ARCHIVE_BYTES
+) -> dict[str, np.ndarray]:
     """The arrays of an npz file, none of which is unpickled; what they would take is looked at first.
 
     Args:
         file: The file, open for reading.
-        limit: Most bytes that all of them may take.
+        wanted: Tells by its name whether an array is read; all are if None.
+        limit: Most bytes that all arrays of the file may take.
 
     Raises:
         ValueError: It is no npz file, damaged, larger, or holds something else than arrays of numbers and texts.
@@ -107,7 +111,8 @@ def read_arrays(file: BinaryIO | Any, *, limit: int = MAX_ARCHIVE_BYTES) -> dict
     try:
         with zipfile.ZipFile(file) as archive:
             _check_sizes(archive.infolist(), limit)
-            return {name.removesuffix(".npy"): _read_array(archive, name) for name in archive.namelist()}
+            names = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            return {key: _read_array(archive, name) for key, name in names.items() if wanted is None or wanted(key)}
     except ValueError:
         raise
     except (MemoryError, RecursionError) as error:

@@ -1,4 +1,5 @@
 import io
+import os
 
 import numpy as np
 import pytest
@@ -172,3 +173,33 @@ def test_postscript_is_not_run(tmp_path):
 def test_offsets_into_an_older_archive_of_jpeg(tmp_path):
     write_archive(tmp_path / "cifar10_jpeg.npz", {"train": make_dataset(20)})
     assert read_archive(tmp_path / "cifar10_jpeg.npz", "train", [3]).images.shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"train_labels": np.array([2**62] * 4)}, "cannot be read"),
+        ({"train_images": np.array([{}], dtype=object)}, "Python objects"),
+        ({"train_images": np.array(["a"])}, "cannot be read"),
+    ],
+)
+def test_an_archive_with_hostile_fields_is_refused(tmp_path, change, words):
+    fields = {"train_images": np.zeros((4, 8, 8, 3), np.uint8), "train_labels": np.arange(4)}
+    np.savez(tmp_path / "data.npz", **(fields | change))
+    with pytest.raises(InvalidData, match=words):
+        read_archive(tmp_path / "data.npz", "train", None)
+
+
+def test_an_archive_that_unpacks_to_far_more_is_refused(tmp_path):
+    labels, images = np.zeros(400_000, np.int64), np.zeros((400_000, 8, 8, 3), np.uint8)
+    np.savez_compressed(tmp_path / "data.npz", train_images=images, train_labels=labels)
+    with pytest.raises(InvalidData, match="more than such a file should"):
+        read_archive(tmp_path / "data.npz", "train", None)
+
+
+def test_a_pipe_among_the_images_is_refused_at_once(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        os.mkfifo(tmp_path / "train" / name / "image.png")
+    with pytest.raises(InvalidData, match="pipe"):
+        read_class_folders(tmp_path, "train", None)

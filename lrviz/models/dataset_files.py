@@ -13,12 +13,17 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from PIL import Image
 
-from lrviz.errors import InvalidData
+from lrviz.errors import InvalidData, UnreadableFile
+from lrviz.files import MAX_ARCHIVE_BYTES, open_regular, read_arrays, read_regular
 
 SPLITS = ("train", "test")
 
 _BYTES = ("images", "jpeg")
 """What a split's encoded images are called after `train_` or `test_`."""
+_SHARED = {"classes", *(f"{split}_labels" for split in SPLITS)}
+_MOST_CLASSES = 1_000_000
+_MOST_PIXELS, _MOST_BYTES = 36_000_000, 100 * 2**20
+"""Of an image in a folder."""
 _LOSSLESS = {"BMP", "PNG", "PPM", "QOI", "TGA"}
 _NAMES = {"WEBP": "WebP"}
 _RUN_PROGRAMS = {"EPS", "FPX", "MIC", "WMF"}
@@ -129,10 +134,10 @@ def _list_files(folder: Path) -> list[Path]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
+        return read_regular(path, _MOST_BYTES)
+    except UnreadableFile as error:
         raise InvalidData(
-            f"Expected an image file at {path}, got none that can be read ({type(error).__name__}): "
+            f"Expected an image file at {path}, got none that can be read ({error}): "
             "put only image files into the folder of a class."
         ) from error
 
@@ -167,21 +172,24 @@ def read_archive(path: Path, split: str, indices: Sequence[int] | None) -> Conte
 def _read_fields(path: Path, split: str) -> dict[str, np.ndarray]:
     """Read a split's fields by their names without the split."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            name = next((name for name in _BYTES if f"{split}_{name}" in data), None)
-            if name is None or f"{split}_labels" not in data:
-                found = ", ".join(sorted(data)) or "nothing"
-                raise KeyError(f"it has no {split}_images and {split}_labels, but {found}")
-            fields = {
-                "images": data[f"{split}_{name}"].astype(np.uint8, casting="safe"),
-                "labels": data[f"{split}_labels"].astype(np.int64, casting="same_kind"),
-            }
-            if f"{split}_offsets" in data:
-                fields["offsets"] = data[f"{split}_offsets"].astype(np.int64, casting="same_kind")
-            fields["classes"] = data["classes"] if "classes" in data else _number_classes(data)
-            return fields
-    except FileNotFoundError as error:
-        raise InvalidData(f"Expected a data file at {path}, found none: check the path.") from error
+        with open_regular(path, MAX_ARCHIVE_BYTES) as file:
+            data = read_arrays(file, wanted=lambda name: name.startswith(split) or name in _SHARED)
+        name = next((name for name in _BYTES if f"{split}_{name}" in data), None)
+        if name is None or f"{split}_labels" not in data:
+            found = ", ".join(sorted(data)) or "nothing of it"
+            raise KeyError(f"it has no {split}_images and {split}_labels, but {found}")
+        fields: dict[str, np.ndarray] = {
+            "images": data[f"{split}_{name}"].astype(np.uint8, casting="safe"),
+            "labels": data[f"{split}_labels"].astype(np.int64, casting="same_kind"),
+        }
+        if f"{split}_offsets" in data:
+            fields["offsets"] = data[f"{split}_offsets"].astype(np.int64, casting="same_kind")
+        fields["classes"] = data["classes"] if "classes" in data else _number_classes(data)
+        return fields
+    except UnreadableFile as error:
+        raise InvalidData(
+            f"Expected a data file at {path}, found none that can be read ({error}): check the path."
+        ) from error
     except Exception as error:  # numpy and zipfile raise many kinds for a damaged file
         raise InvalidData(
             f"Expected an npz file of images with the split {split!r} at {path}, got one that cannot be read "
@@ -203,7 +211,10 @@ def _check_labels(labels: Int[np.ndarray, "..."], path: Path) -> Int[np.ndarray,
 def _number_classes(data: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return names for classes that have none: the numbers up to the largest label of both splits."""
     labels = [data[f"{split}_labels"] for split in SPLITS if f"{split}_labels" in data]
-    return np.arange(max(int(part.max(initial=0)) for part in labels) + 1).astype(str)
+    largest = max(int(part.max(initial=0)) for part in labels)
+    if largest >= _MOST_CLASSES:
+        raise ValueError(f"a label is {largest:,}")
+    return np.arange(largest + 1).astype(str)
 
 
 def _check_classes(names: np.ndarray, path: Path) -> tuple[str, ...]:
@@ -277,6 +288,8 @@ def _decode(data: bytes, place: str, formats: list[str]) -> tuple[UInt8[np.ndarr
             kind = str(image.format)
             lossless = kind in _LOSSLESS or (kind == "WEBP" and b"VP8L" in data)
             mode = image.mode
+            if image.width * image.height > _MOST_PIXELS:
+                raise ValueError("it has too many pixels")
             pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
     except _UNDECODABLE as error:
         raise InvalidData(
