@@ -17,6 +17,12 @@ def open_file(name, **query):
     return page.run()
 
 
+def linked(page, key):
+    """A parameter of the page's address, which some versions of Streamlit's tests hand out in a list."""
+    value = page.query_params[key]
+    return value[0] if isinstance(value, list) else value
+
+
 def settle(page):
     """Run a page until nothing works in the background."""
     for _ in range(60):

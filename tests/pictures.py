@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -54,3 +55,13 @@ def keep_sheets(monkeypatch, module):
 
     monkeypatch.setattr(module, "print_figure", print_and_keep)
     return sheets
+
+
+def region_at(regions: Regions, point: np.ndarray) -> int | None:
+    """The region that holds a point (u, v) of the plane, by the side of each of its edges; None if there is none."""
+    for index in range(len(regions)):
+        corners = regions.polygon(index)
+        side, offset = np.roll(corners, -1, axis=0) - corners, point - corners
+        if (side[:, 0] * offset[:, 1] - side[:, 1] * offset[:, 0] >= 0).all():
+            return index
+    return None

@@ -1,8 +1,11 @@
 """The pages in their states, without a browser."""
 
-import pytest
-from apptest import open_file, settle
+import re
 
+import pytest
+from apptest import linked, open_file, settle
+
+from lrviz.measures.window import QUANTITIES
 from lrviz.ui import resources
 from lrviz.ui.state import DEFAULT_MODEL
 
@@ -37,7 +40,7 @@ def test_opens_on_the_default_view():
     assert page.session_state["view"].model == DEFAULT_MODEL
     assert page.session_state["view"].half_width > 0
     assert "regions per unit area" in written(page)
-    assert page.query_params["model"] == DEFAULT_MODEL
+    assert linked(page, "model") == DEFAULT_MODEL
 
 
 def test_a_link_is_reproduced():
@@ -56,7 +59,7 @@ def test_controls_change_the_view_and_the_link():
     page.number_input(key="w-v").set_value(18.1).run()
     view = page.session_state["view"]
     assert (view.colour, view.center) == ("class", (35.0, 18.1))
-    assert page.query_params["colour"] == "class"
+    assert linked(page, "colour") == "class"
     assert not page.exception
 
 
@@ -87,7 +90,7 @@ def test_epochs_of_a_training_are_gone_through():
     assert len(slider.options) == 5
     slider.set_value(1).run()
     assert page.session_state["view"].model == "cnn5-w16-noise20-epoch1"
-    assert page.query_params["model"] in ("cnn5-w16-noise20-epoch1", ["cnn5-w16-noise20-epoch1"])
+    assert linked(page, "model") == "cnn5-w16-noise20-epoch1"
     page.selectbox(key="w-model").set_value("cnn5-w1-noise20").run()
     page = settle(page)
     assert [slider.key for slider in page.select_slider] == ["w-half"]
@@ -132,3 +135,27 @@ def test_models_page_lists_the_models_and_clears_the_cache():
     assert len(page.dataframe[0].value) == len(resources.cards())
     page.button[0].click().run()
     assert len(resources.store()) == 0
+
+
+ONE_REGION = {**LINK, "u": "30", "v": "15", "half_width": "1e-3"}
+
+
+@pytest.mark.parametrize("colour", QUANTITIES)
+def test_a_window_inside_one_region_is_shown(colour):
+    page = open_page(**ONE_REGION, colour=colour, class_index="5", layer_edges="yes")
+    page = settle(page)
+    assert not page.error
+    text = written(page)
+    assert "not defined" in text
+    assert "no neighbour" in " ".join(caption.value for caption in page.caption)
+    assert len(page.get("plotly_chart")) >= 4
+
+
+@pytest.mark.parametrize(("colour", "first"), [("slope", "slope of dog"), ("class", "predicted class")])
+def test_the_region_card_begins_with_the_coloured_quantity_of_the_same_output(colour, first):
+    page = settle(open_page(**LINK, **WINDOW, colour=colour, class_index="5"))
+    facts = re.findall(r'<div class="lr-fact"><span class="n">(.*?)</span>', written(page))
+    assert facts[0] == first
+    assert {"slope of dog", "jump of the slope of dog", "similarity to neighbours of dog", "area"} <= set(facts)
+    assert "jump of dog" in page.dataframe[0].value
+    assert any(box.value == 5 for box in page.selectbox if str(box.key).startswith("slope-"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from apptest import open_file, settle
+from apptest import linked, open_file, settle
 from pictures import NAMES, network, plane, regions
 from test_comparison import member
 
@@ -166,8 +166,8 @@ def test_a_link_is_reproduced_and_fills_table_and_maps():
     assert (view.center, view.half_width, view.colour) == ((35.0, 18.0), 0.05, "jump")
     assert page.dataframe[0].value["width"].tolist() == [1, 2]
     assert len(page.get("plotly_chart")) == 2
-    assert page.query_params["models"] == LINK["models"]
-    assert page.query_params["colour"] == "jump"
+    assert linked(page, "models") == LINK["models"]
+    assert linked(page, "colour") == "jump"
     assert not page.error
 
 

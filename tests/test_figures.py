@@ -3,7 +3,7 @@ import sys
 
 import numpy as np
 import pytest
-from pictures import NAMES, network, plane, regions, samples
+from pictures import NAMES, network, plane, region_at, regions, samples
 
 from lrviz.figures import map as map_module
 from lrviz.figures.colouring import colour_regions, rescale, title_of
@@ -12,7 +12,6 @@ from lrviz.figures.overview import blank_overview, overview
 from lrviz.figures.panels import histogram, slope_image
 from lrviz.figures.rasterise import label_pixels, mark_segments, pixel_centres, shrink
 from lrviz.figures.style import Scale, fit_scale, region_colour_index, region_colours
-from lrviz.measures.locate import region_at
 from lrviz.measures.window import QUANTITIES, slope_norm
 
 
@@ -67,18 +66,23 @@ def test_a_shared_scale_gives_equal_values_equal_colours():
     np.testing.assert_array_equal(colouring.rgb, scale.colours(slope_norm(regions())))
 
 
-def test_hover_tells_id_class_area_and_slope():
-    figure = region_map(regions(), colour_regions(regions(), "jump"), class_names=NAMES)
+@pytest.mark.parametrize("class_index", [None, 1])
+def test_hover_tells_id_class_area_and_slope(class_index):
+    colouring = colour_regions(regions(), "jump", class_index=class_index, class_names=NAMES)
+    figure = region_map(regions(), colouring, class_names=NAMES)
+    output, of = ("all", "") if class_index is None else (class_index, f" of {NAMES[class_index]}")
     (points,) = traces(figure, "regions")
     for place in range(0, len(points.x), 97):
         region = region_at(regions(), np.array([points.x[place], points.y[place]]))
         assert region == points.customdata[place]
         name = NAMES[regions().predicted[region]]
-        slope = slope_norm(regions(), "predicted")[region]
+        slope = slope_norm(regions(), output)[region]
         text = points.hovertext[place]
         assert f"{regions().pattern[region]:016x}" in text
         assert f"area {regions().area[region]:.3g}" in text
-        assert f"slope of {name} {slope:.3g}" in text
+        assert f"slope{of} {slope:.3g} logit per unit of L2 distance" in text
+        assert f"predicted class {name}" in text
+        assert text.startswith(f"<b>jump of the slope{of} {colouring.values[region]:.3g}</b> logit per unit")
     assert set(points.customdata) == set(range(len(regions())))
 
 

@@ -154,6 +154,17 @@ def test_hover_tells_every_pieces_number_length_and_switching_units():
             assert f"{word} {expected if unit >= 0 else f'anchor {anchor}'}" in text
 
 
+@pytest.mark.parametrize(
+    ("baseline", "name"), [("zero", "f"), ("chord", "f − chord"), ("view", "f − line of the view")]
+)
+def test_hover_begins_with_what_is_drawn_and_its_unit(baseline, name):
+    (line,) = model_lines([("one", CURVE)], 1)
+    hover = hover_trace(line, Stretch(low=0.4, high=0.9, baseline=baseline))
+    for x, y, text in list(zip(hover.x, hover.y, hover.hovertext, strict=True))[::61]:
+        assert text.startswith(f"<b>one: {name} = {y:.5g}</b> logit")
+        assert f"f = {CURVE.at(np.array([x]), 1)[0]:.5g}" in text
+
+
 def test_a_sampled_curve_tells_that_it_is_sampled_and_shows_no_breakpoints():
     figure = draw(curves=(("one", sample_curve(network(), points())),))
     hover = next(trace for trace in figure.data if trace.hoverinfo == "text" and trace.mode == "markers")

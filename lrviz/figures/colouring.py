@@ -1,6 +1,7 @@
 """From a quantity to one colour per region, with what a colour bar or a legend has to say about it."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -40,6 +41,7 @@ class Colouring:
         values: (R,) what a continuous quantity is in each region, None for a categorical one.
         scale: the scale of a continuous quantity.
         categories: name and colour of what a categorical quantity can be, for a legend; empty if there is none.
+        class_index: the output that slopes, jumps and the like are of; None for all together.
     """
 
     quantity: str
@@ -48,6 +50,7 @@ class Colouring:
     values: Float[np.ndarray, " regions"] | None = None
     scale: Scale | None = None
     categories: tuple[tuple[str, str], ...] = ()
+    class_index: int | None = None
 
 
 def colour_regions(
@@ -65,14 +68,17 @@ def colour_regions(
         class_index: the output that slopes, jumps, variations and deviations are of; all outputs together if None.
         class_names: names of the outputs.
     """
-    title = title_of(quantity, class_index, class_names)
+    same: dict[str, Any] = {
+        "quantity": quantity, "title": title_of(quantity, class_index, class_names), "class_index": class_index,
+    }  # fmt: skip
     if quantity == "region":
-        return Colouring(quantity=quantity, title=title, rgb=region_colours()[region_colour_index(regions.pattern)])
+        return Colouring(rgb=region_colours()[region_colour_index(regions.pattern)], **same)
     if quantity == "class":
-        return _colour_classes(regions, title, class_names)
+        rgb, categories = _colour_classes(regions, class_names)
+        return Colouring(rgb=rgb, categories=categories, **same)
     values = shown_values(regions, quantity, class_index)
     scale = fit_scale(values, COLOUR_MAPS[quantity])
-    return Colouring(quantity=quantity, title=title, rgb=scale.colours(values), values=values, scale=scale)
+    return Colouring(rgb=scale.colours(values), values=values, scale=scale, **same)
 
 
 def rescale(colouring: Colouring, scale: Scale) -> Colouring:
@@ -90,20 +96,28 @@ def shown_values(regions: Regions, quantity: str, class_index: int | None = None
     return values
 
 
-def _colour_classes(regions: Regions, title: str, class_names: tuple[str, ...]) -> Colouring:
+def _colour_classes(
+    regions: Regions, class_names: tuple[str, ...]
+) -> tuple[UInt8[np.ndarray, "regions 3"], tuple[tuple[str, str], ...]]:
+    """The colour of each region's class, and the classes that there are, the largest first."""
     predicted = regions.predicted
     colours = class_colours(regions.num_outputs)
     names = class_names or tuple(f"output {k}" for k in range(regions.num_outputs))
     share = np.bincount(predicted, weights=regions.area, minlength=regions.num_outputs)
     present = [k for k in np.argsort(-share, kind="stable") if share[k] > 0]
-    categories = tuple((names[k], to_hex(colours[k])) for k in present)
-    return Colouring(quantity="class", title=title, rgb=colours[predicted], categories=categories)
+    return colours[predicted], tuple((names[k], to_hex(colours[k])) for k in present)
 
 
 def title_of(quantity: str, class_index: int | None = None, class_names: tuple[str, ...] = ()) -> str:
     """What a colour bar says: the quantity, its class and its unit."""
+    unit, name = QUANTITIES[quantity].unit, name_of(quantity, class_index, class_names)
+    name = f"log10 {name}" if quantity in LOGARITHMIC else name
+    return f"{name} ({unit})" if unit else name
+
+
+def name_of(quantity: str, class_index: int | None = None, class_names: tuple[str, ...] = ()) -> str:
+    """A quantity, and the class that it is of."""
     known = QUANTITIES[quantity]
-    name = f"log10 {known.label}" if quantity in LOGARITHMIC else known.label
-    if class_index is not None and known.per_class:
-        name += f" of {class_names[class_index] if class_index < len(class_names) else f'output {class_index}'}"
-    return f"{name} ({known.unit})" if known.unit else name
+    if class_index is None or not known.per_class:
+        return known.label
+    return f"{known.label} of {class_names[class_index] if class_index < len(class_names) else f'output {class_index}'}"

@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 from jaxtyping import Float, Int, UInt8
 
 from lrviz.figures.colouring import Colouring
+from lrviz.figures.facts import region_facts
 from lrviz.figures.rasterise import data_uri, label_pixels, mark_segments, pixel_centres, shrink
 from lrviz.figures.style import (
     ACCENT,
@@ -323,21 +324,10 @@ def hover_points(
 def hover_texts(
     regions: Regions, colouring: Colouring, class_names: tuple[str, ...], chosen: Int[np.ndarray, " n"]
 ) -> dict[int, str]:
-    """What the pointer says of each chosen region: id, class, area, slope, and the quantity shown."""
-    predicted = regions.predicted[chosen]
-    slope = np.linalg.norm(regions.slope[chosen, predicted], axis=1)
-    extra = colouring.values if colouring.quantity not in ("slope", "area") else None
-    texts = {}
-    for place, region in enumerate(chosen):
-        name = class_names[predicted[place]] if class_names else f"output {predicted[place]}"
-        lines = [
-            f"<b>{name}</b>  region {regions.pattern[region]:016x}",
-            f"area {regions.area[region]:.3g}   slope of {name} {slope[place]:.3g}",
-        ]
-        if extra is not None:
-            lines.append(f"{colouring.title}: {extra[region]:.3g}")
-        texts[int(region)] = "<br>".join(lines)
-    return texts
+    """What the pointer says of each chosen region: the quantity that is coloured first, and in bold."""
+    facts = region_facts(regions, chosen, colouring, class_names)
+    lines = (f"{first.html}<br>{'<br>'.join(fact.text for fact in rest)}" for first, *rest in facts)
+    return dict(zip(chosen.tolist(), lines, strict=True))
 
 
 def _outline(regions: Regions, selected: int) -> go.Scatter:

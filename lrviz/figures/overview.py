@@ -48,7 +48,7 @@ def overview(
     rgb, legend = _colour_pixels(samples, quantity, class_names)
     figure.add_layout_image(_pixel_picture(samples, rgb))
     figure.add_traces(legend)
-    figure.add_trace(_hover(samples, class_names))
+    figure.add_trace(_hover(samples, quantity, class_names))
     figure.add_trace(_triangle(samples.window))
     bounds = _add_corners(figure, samples.window, images, labels)
     if window is not None:
@@ -134,13 +134,18 @@ def _pixel_edges(centres: Float[np.ndarray, " n"]) -> tuple[float, float]:
     return float(centres[0] - half), float(centres[-1] + half)
 
 
-def _hover(samples: Samples, class_names: tuple[str, ...]) -> go.Heatmap:
+def _hover(samples: Samples, quantity: str, class_names: tuple[str, ...]) -> go.Heatmap:
+    """Unseen pixels that answer the pointer: what is coloured comes first, and in bold."""
     names = np.array([*(class_names or [f"output {k}" for k in range(samples.values.shape[2])]), ""], dtype=object)
-    values = pixel_values(samples, "slope").astype(np.float32)
+    measured = "slope" if quantity == "class" else quantity
+    values = pixel_values(samples, measured).astype(np.float32)
+    name, _, unit = _TITLES[measured].partition(" (")
+    lines = ["predicted class %{text}", f"{name} %{{z:.3~g}} {unit.rstrip(')')}"]
+    first, second = lines if quantity == "class" else lines[::-1]
     return go.Heatmap(
         x=samples.u, y=samples.v, z=values, text=names[samples.predicted], opacity=0, showscale=False,
         hoverongaps=False,
-        hovertemplate="<b>%{text}</b> (sampled)<br>u %{x:.3~f}, v %{y:.3~f}<br>slope %{z:.3~g}<extra></extra>",
+        hovertemplate=f"<b>{first}</b><br>{second}<br>u %{{x:.3~f}}, v %{{y:.3~f}} (sampled)<extra></extra>",
     )  # fmt: skip
 
 

@@ -225,9 +225,13 @@ def hover_trace(line: Line, stretch: Stretch) -> go.Scatter:
         position = np.sort(np.concatenate([position, (ends[1:] + ends[:-1]) / 2]))
     values = line.curve.at(position, line.output)
     texts = piece_texts(line.curve, line.curve.piece_at(position), line.unit_name)
-    heads = [f"<b>{line.name}</b> at {x:.8g}: f = {y:.5g}" for x, y in zip(position, values, strict=True)]
+    drawn = values - baseline_at(line, stretch, position)
+    what = f"{line.name}: {baseline_title(stretch)}"
+    heads = [f"<b>{what} = {y:.5g}</b> logit at {x:.8g}" for x, y in zip(position, drawn, strict=True)]
+    if stretch.baseline != "zero":
+        heads = [f"{head}<br>f = {value:.5g} logit" for head, value in zip(heads, values, strict=True)]
     return go.Scatter(
-        x=position, y=values - baseline_at(line, stretch, position), mode="markers", name=line.name,
+        x=position, y=drawn, mode="markers", name=line.name,
         marker={"size": 7, "opacity": 0, "color": line.colour}, showlegend=False, hoverinfo="text",
         hovertext=[head + text for head, text in zip(heads, texts, strict=True)],
     )  # fmt: skip
@@ -330,5 +334,9 @@ def chord_values(line: Line, stretch: Stretch, position: Float[np.ndarray, "n"])
 
 def value_title(stretch: Stretch) -> str:
     """What the vertical axis shows, with its unit."""
-    what = {"zero": "f", "chord": "f − chord", "view": "f − line of the view"}[stretch.baseline]
-    return f"{what} (logit)"
+    return f"{baseline_title(stretch)} (logit)"
+
+
+def baseline_title(stretch: Stretch) -> str:
+    """What is drawn."""
+    return {"zero": "f", "chord": "f − chord", "view": "f − line of the view"}[stretch.baseline]

@@ -86,7 +86,8 @@ def curve_axis(curve: pd.DataFrame, name: str) -> Axis:
 
 def _add_curve(figure: go.Figure, curve: pd.DataFrame, name: str, row: int, colour: str) -> None:
     label = name.replace("_", " ")
-    texts = [_hover(values, name, label) for values in curve.to_dict("records")]
+    unit = TITLES[name].partition(" (")[2].rstrip(")")
+    texts = [_hover(values, name, label, unit) for values in curve.to_dict("records")]
     figure.add_trace(
         go.Scatter(
             x=curve["width"], y=curve[name], mode="lines+markers", name=label, customdata=curve["width"],
@@ -99,10 +100,10 @@ def _add_curve(figure: go.Figure, curve: pd.DataFrame, name: str, row: int, colo
     )  # fmt: skip
 
 
-def _hover(values: Mapping, name: str, label: str) -> str:
+def _hover(values: Mapping, name: str, label: str, unit: str) -> str:
     spread = f" ± {values[f'{name}_sd']:.3g}" if np.isfinite(values[f"{name}_sd"]) else ""
     seeds = f"{values['num_models']} seed{'s' * (values['num_models'] > 1)}"
-    return f"<b>k = {values['width']}</b><br>{label} {values[name]:.4g}{spread}<br>{seeds}"
+    return f"<b>{label} {values[name]:.4g}{spread}</b> {unit}<br>k = {values['width']}, {seeds}"
 
 
 def _add_title(figure: go.Figure, title: str, row: int) -> None:

@@ -66,7 +66,7 @@ def width_curves(members: Sequence[Member], *, height: int = 460) -> go.Figure:
     figure = make_subplots(rows, COLUMNS, shared_xaxes="all", vertical_spacing=0.2, horizontal_spacing=0.05)
     for index, strip in enumerate(STRIPS):
         place = (1 + index // COLUMNS, 1 + index % COLUMNS)
-        _add_curve(figure, members, strip.measure, place)
+        _add_curve(figure, members, strip, place)
         _add_title(figure, f"{strip.title}<br><i>{strip.unit}</i>", index)
         axis = strip_axis(strip, members).on_screen()
         figure.update_yaxes(row=place[0], col=place[1], nticks=5, exponentformat="power", **axis)
@@ -93,7 +93,8 @@ def colour_of(name: str) -> str:
     return ERROR_COLOUR if name in ERRORS else COLOUR
 
 
-def _add_curve(figure: go.Figure, members: Sequence[Member], name: str, place: tuple[int, int]) -> None:
+def _add_curve(figure: go.Figure, members: Sequence[Member], strip: Strip, place: tuple[int, int]) -> None:
+    name = strip.measure
     mean, colour = spread_over_seeds(members, name), colour_of(name)
     figure.add_trace(
         go.Scatter(
@@ -110,7 +111,8 @@ def _add_curve(figure: go.Figure, members: Sequence[Member], name: str, place: t
                 "size": 6, "line": {"width": 1.2, "color": colour},
                 "color": [colour if is_known(member, name) else "white" for member in dots],
             },
-            text=[member.model for member in dots], hovertemplate="%{text}<br>%{y:.4~g}<extra></extra>", name=name,
+            text=[member.model for member in dots], name=name,
+            hovertemplate=f"<b>{strip.title} %{{y:.4~g}}</b> {strip.unit}<br>%{{text}}<extra></extra>",
         ),
         *place,
     )  # fmt: skip

@@ -55,7 +55,9 @@ def interpolation(regions: Regions) -> Interpolation:
     return Interpolation(center=center, value=solution[0], slope=solution[1:].T / size)
 
 
-def deviation(regions: Regions, outputs: slice = slice(None)) -> Float[np.ndarray, "regions chosen"]:
+def deviation(
+    regions: Regions, outputs: slice = slice(None), plane: Interpolation | None = None
+) -> Float[np.ndarray, "regions chosen"]:
     """Integral over each region of |f - interpolation of f at the window's corners|, exact, per output.
 
     Where the difference changes its sign inside a region, the region is split along that line. For a triangle the
@@ -64,12 +66,13 @@ def deviation(regions: Regions, outputs: slice = slice(None)) -> Float[np.ndarra
     Args:
         regions: The regions.
         outputs: Which outputs.
+        plane: The interpolation; that of the regions themselves if None.
 
     Returns:
         (R, chosen) logits times squared L2 distance; their sum over regions is the deviation of the window. NaN if
         the result is partial and a corner of the window is missing.
     """
-    plane = interpolation(regions)
+    plane = plane or interpolation(regions)
     chosen = np.arange(regions.num_outputs)[outputs]
     result = np.empty((len(regions), len(chosen)))
     center_values = regions.centroid_values[:, outputs] - plane.at(regions.centroid)[:, outputs]

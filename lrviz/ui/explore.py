@@ -1,7 +1,5 @@
 """The Explore page: choose a model, three images and a window; see its regions."""
 
-import time
-
 import streamlit as st
 
 from lrviz.errors import LrvizError
@@ -10,8 +8,6 @@ from lrviz.ui import look, maps, panel, resources, sidebar, state, triplet
 from lrviz.ui.visit import load_image, resolve
 from lrviz.views.scene import Scene
 from lrviz.views.view import ViewSpec
-
-_NOTICE_SECONDS = 15.0
 
 
 def explore() -> None:
@@ -47,12 +43,16 @@ def explore() -> None:
 
 
 def show_notice() -> None:
-    """Show what the session has to say, long enough to be read although pages run again by themselves."""
+    """Show what the session has to say until it is closed, since pages run again by themselves."""
     if "notice" in st.session_state:
-        st.session_state.shown_notice = (st.session_state.pop("notice"), time.monotonic() + _NOTICE_SECONDS)
-    text, until = st.session_state.get("shown_notice", ("", 0.0))
-    if time.monotonic() < until:
-        st.warning(text, icon=":material/info:")
+        st.session_state.shown_notice = st.session_state.pop("notice")
+    if "shown_notice" in st.session_state:
+        text, close = st.columns([20, 1], vertical_alignment="center")
+        text.warning(st.session_state.shown_notice, icon=":material/info:")
+        close.button(
+            "", icon=":material/close:", key="close-notice", type="tertiary", help="Close this message",
+            on_click=lambda: st.session_state.pop("shown_notice", None),
+        )  # fmt: skip
 
 
 def open_scene(view: ViewSpec, header: st.delta_generator.DeltaGenerator) -> Scene | None:

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 from jaxtyping import UInt8
 
+from lrviz.figures.facts import Fact
 from lrviz.figures.rasterise import data_uri
 
 _CSS = """
@@ -24,6 +25,10 @@ _CSS = """
 .lr-number .v.long {font-family: monospace; font-size: 0.86rem; line-height: 1.68rem; font-weight: 500;}
 .lr-number:has(.long) {flex: 1 1 10.4rem; min-width: 10.4rem;}
 .lr-number .l {font-size: 0.72rem; color: #5b6875; white-space: nowrap;}
+.lr-facts {border: 1px solid #dde2e7; border-radius: 6px; padding: 0.3rem 0.7rem; font-size: 0.82rem;}
+.lr-fact {display: grid; grid-template-columns: 12.5rem 5.5rem 1fr; gap: 0.5rem; line-height: 1.55;}
+.lr-fact .n, .lr-fact .u {color: #5b6875;} .lr-fact .v {font-variant-numeric: tabular-nums; font-weight: 500;}
+.lr-fact:first-child .n, .lr-fact:first-child .v {font-weight: 700; color: #1b2733;}
 .lr-head {display: flex; align-items: baseline; gap: 0.55rem; min-height: 1.6rem;}
 .lr-head .t {font-weight: 650; font-size: 0.98rem;}
 .lr-head .s {color: #5b6875; font-size: 0.8rem;}
@@ -78,6 +83,16 @@ def numbers(items: list[tuple[str, str]]) -> None:
         for label, value in items
     )
     st.html(f'<div class="lr-numbers">{cells}</div>')
+
+
+def facts(items: list[Fact]) -> None:
+    """Quantities with their units, under each other; the first one is the one that is coloured."""
+    rows = "".join(
+        f'<div class="lr-fact"><span class="n">{html.escape(fact.name)}</span>'
+        f'<span class="v">{html.escape(fact.value)}</span><span class="u">{html.escape(fact.unit)}</span></div>'
+        for fact in items
+    )
+    st.html(f'<div class="lr-facts">{rows}</div>')
 
 
 def image_card(letter: str, image: UInt8[np.ndarray, "3 h w"], name: str, detail: str) -> None:

@@ -9,10 +9,13 @@ import streamlit as st
 
 from lrviz.engine.requests import Outcome, request_key
 from lrviz.errors import LrvizError
+from lrviz.figures.colouring import name_of
+from lrviz.figures.facts import card_facts
 from lrviz.figures.panels import histogram, slope_image
 from lrviz.figures.paper import PRINTED, SUFFIXES, Paper
 from lrviz.figures.print_regions import render
-from lrviz.measures.locate import edges_of
+from lrviz.measures.region import neighbourhood
+from lrviz.measures.window import QUANTITIES, jump
 from lrviz.results.regions import Regions
 from lrviz.ui import look, maps, resources
 from lrviz.views.scene import Scene
@@ -26,13 +29,14 @@ def show_numbers(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
     regions: Regions = outcome.result
     found = resources.summary_of(request_key(resources.regions_request(view, scene)), regions)
     where = f"{regions.device.upper()}, {'stored' if outcome.stored else 'computed'}"
+    similar = f"{found.mean_similarity:.4f}" if np.isfinite(found.mean_similarity) else "not defined"
     look.numbers(
         [
             ("regions", look.count(found.num_regions)),
             ("regions per unit area", look.count(found.density)),
             ("mean slope, all logits", look.digits(found.mean_slope)),
             ("mean jump at edges", look.digits(found.mean_jump)),
-            ("similarity of neighbours", f"{found.mean_similarity:.4f}"),
+            ("similarity of neighbours", similar),
             ("mean deviation (logit)", look.digits(found.deviation_per_area)),
             (where, look.duration(regions.seconds)),
         ]
@@ -63,54 +67,50 @@ def show_region(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
     else:
         st.html('<div class="lr-head"><span class="t">Region</span><span class="s">opened</span></div>')
     left, right = st.columns([1.5, 1], gap="medium")
+    key = request_key(resources.regions_request(view, scene))
+    colouring = resources.colouring_of(key, regions, view.colour, view.class_index, scene.model.classes)
     with left:
-        _show_facts(regions, index, scene)
+        look.numbers([("region id", f"{regions.pattern[index]:016x}")])
+        look.facts(card_facts(regions, index, colouring, scene.model.classes))
+        _show_neighbours(regions, index, scene, view.class_index)
     with right:
-        _show_slope(regions, index, scene)
+        _show_slope(regions, index, scene, view.class_index)
 
 
-def _show_facts(regions: Regions, index: int, scene: Scene) -> None:
-    classes = scene.model.classes
-    predicted = int(regions.predicted[index])
-    slope = np.linalg.norm(regions.slope[index], axis=1)
-    look.numbers(
-        [
-            ("region id", f"{regions.pattern[index]:016x}"),
-            ("predicted class", classes[predicted]),
-            ("area", f"{regions.area[index]:.3g}"),
-            (f"slope of {classes[predicted]}", look.digits(slope[predicted])),
-        ]
-    )
-    edges = edges_of(regions, index)
-    sides = regions.edge_regions[edges]
-    other = np.where(sides[:, 0] == index, sides[:, 1], sides[:, 0])
-    jump = np.linalg.norm((regions.slope[other] - regions.slope[index]).reshape(len(other), -1), axis=1)
+def _show_neighbours(regions: Regions, index: int, scene: Scene, class_index: int | None) -> None:
+    """A row for every neighbour; jumps are those of the outputs that the map is coloured by."""
+    classes, near = scene.model.classes, neighbourhood(regions, index)
+    if not len(near.edge_unit):
+        st.caption("This region has no neighbour in the window.")
+        return
+    jumps = name_of("jump", class_index, classes).replace("jump of the slope", "jump")
     table = {
-        "neighbour": [f"{regions.pattern[k]:016x}" for k in other],
-        "class": [classes[k] for k in regions.predicted[other]],
-        "edge length": regions.edge_length[edges],
-        "jump": jump,
-        "unit that switches": [scene.program.unit_name(int(unit)) for unit in regions.edge_unit[edges]],
+        "neighbour": [f"{pattern:016x}" for pattern in near.pattern[1:]],
+        "class": [classes[k] for k in near.predicted[1:]],
+        "edge length": near.edge_length,
+        jumps: jump(near, "all" if class_index is None else class_index),
+        "unit that switches": [scene.program.unit_name(int(unit)) for unit in near.edge_unit],
     }
     chosen = st.dataframe(
         table, key=f"neighbours-{regions.pattern[index]:x}", on_select="rerun", selection_mode="single-row",
         hide_index=True, height=210,
         column_config={
             "edge length": st.column_config.NumberColumn(format="%.3g"),
-            "jump": st.column_config.NumberColumn(format="%.3g"),
+            jumps: st.column_config.NumberColumn(format="%.3g", help=QUANTITIES["jump"].unit),
         },
     )  # fmt: skip
     rows = chosen.selection.rows
-    if rows and rows[0] < len(other):
-        maps.open_by_index(regions, int(other[rows[0]]))
+    if rows and rows[0] < len(near) - 1:
+        maps.open_by_index(near, rows[0] + 1)
         st.rerun()
 
 
-def _show_slope(regions: Regions, index: int, scene: Scene) -> None:
+def _show_slope(regions: Regions, index: int, scene: Scene, class_index: int | None) -> None:
+    shown = int(regions.predicted[index]) if class_index is None else class_index
     classes = scene.model.classes
     chosen = st.selectbox(
-        "Slope as an image, of", range(len(classes)), index=int(regions.predicted[index]),
-        format_func=lambda k: f"slope as an image: {classes[k]}", key=f"slope-{regions.pattern[index]:x}",
+        "Slope as an image, of", range(len(classes)), index=shown,
+        format_func=lambda k: f"slope as an image: {classes[k]}", key=f"slope-{regions.pattern[index]:x}-{class_index}",
         label_visibility="collapsed",
     )  # fmt: skip
     center = regions.centroid[index]

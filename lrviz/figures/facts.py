@@ -1,0 +1,82 @@
+"""What is said of regions beside their colour: the coloured quantity first, then the others, of the same outputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from lrviz.figures.colouring import Colouring, name_of
+from lrviz.measures.region import measure_region
+from lrviz.measures.window import QUANTITIES, Output, slope_norm
+from lrviz.results.regions import Regions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A quantity of a region.
+
+    Attributes:
+        name: What it is called, with its output.
+        value: The number, or the name of a class.
+        unit: The unit; empty if it has none.
+    """
+
+    name: str
+    value: str
+    unit: str = ""
+
+    @property
+    def html(self) -> str:
+        """The fact as one line, in bold up to its unit."""
+        return f"<b>{self.name} {self.value}</b> {self.unit}".rstrip()
+
+    @property
+    def text(self) -> str:
+        """The fact as one line."""
+        return f"{self.name} {self.value} {self.unit}".rstrip()
+
+
+def region_facts(
+    regions: Regions, chosen: Int[np.ndarray, " n"], colouring: Colouring, class_names: tuple[str, ...]
+) -> list[list[Fact]]:
+    """What the pointer says of each chosen region: the coloured quantity, then class, id, area and slope."""
+    predicted, pattern, area = regions.predicted[chosen], regions.pattern[chosen], regions.area[chosen]
+    output: Output = "all" if colouring.class_index is None else colouring.class_index
+    columns = {
+        "class": [_class_name(k, class_names) for k in predicted.tolist()],
+        "region": [f"{name:016x}" for name in pattern],
+        "area": area.tolist(),
+        "slope": slope_norm(regions, output)[chosen].tolist(),
+    }
+    if colouring.quantity not in columns:
+        assert colouring.values is not None
+        columns[colouring.quantity] = colouring.values[chosen].tolist()
+    order = _coloured_first(columns, colouring.quantity)
+    facts = [[_fact(name, value, colouring, class_names) for value in columns[name]] for name in order]
+    return [list(row) for row in zip(*facts, strict=True)]
+
+
+def card_facts(regions: Regions, region: int, colouring: Colouring, class_names: tuple[str, ...]) -> list[Fact]:
+    """Every quantity of one region, the coloured one first."""
+    values: dict[str, float | str] = {"class": _class_name(int(regions.predicted[region]), class_names)}
+    values |= measure_region(regions, region, colouring.class_index)
+    if colouring.quantity == "density" and colouring.values is not None:
+        values["density"] = float(colouring.values[region])
+    return [_fact(name, values[name], colouring, class_names) for name in _coloured_first(values, colouring.quantity)]
+
+
+def _coloured_first(names: Sequence[str] | dict, coloured: str) -> list[str]:
+    return [name for name in names if name == coloured] + [name for name in names if name != coloured]
+
+
+def _fact(quantity: str, value: float | str, colouring: Colouring, class_names: tuple[str, ...]) -> Fact:
+    name = name_of(quantity, colouring.class_index, class_names)
+    if isinstance(value, str):
+        return Fact(name=name, value=value)
+    number = f"{value:.3g}" if np.isfinite(value) else "not defined"
+    return Fact(name=name, value=number, unit=QUANTITIES[quantity].unit if np.isfinite(value) else "")
+
+
+def _class_name(index: int, class_names: tuple[str, ...]) -> str:
+    return class_names[index] if index < len(class_names) else f"output {index}"
