@@ -13,13 +13,15 @@ THREADS = torch.get_num_threads()
 """Threads that PyTorch started with; tiles are subdivided by as many workers of one thread each."""
 
 
-def choose_device(device: torch.device | str | None = None) -> torch.device:
+def choose_device(device: torch.device | str | None = None, *, float64: bool = True) -> torch.device:
     """The device to work on: the one asked for, else the GPU if there is one, else the CPU.
 
-    Apple's `mps` has no float64; the CPU takes its place, with a warning.
+    Args:
+        device: The one asked for.
+        float64: Whether it has to have float64. Apple's `mps` has none; the CPU takes its place, with a warning.
 
     Raises:
-        InvalidDevice: There is no such device here.
+        InvalidDevice: PyTorch cannot compute on it here.
     """
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -27,12 +29,22 @@ def choose_device(device: torch.device | str | None = None) -> torch.device:
         chosen = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise InvalidDevice(f"Expected a device such as 'cpu' or 'cuda'; got {device!r}. Choose one.") from error
-    if chosen.type == "mps":
+    if chosen.type == "mps" and float64:
         warnings.warn("mps has no float64: computing on the CPU instead.", stacklevel=2)
         return torch.device("cpu")
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise InvalidDevice("The device 'cuda' was asked for, but PyTorch finds no GPU here. Choose 'cpu'.")
+    _require_device(chosen, torch.float64 if float64 else torch.float32)
     return chosen
+
+
+def _require_device(device: torch.device, dtype: torch.dtype) -> None:
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InvalidDevice(f"The device '{device}' was asked for, but PyTorch finds no GPU here. Choose 'cpu'.")
+    try:
+        torch.zeros((), device=device, dtype=dtype).item()
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidDevice(
+            f"The device '{device}' was asked for, but PyTorch cannot compute on it here. Choose 'cpu'."
+        ) from error
 
 
 class _Threads(threading.local):

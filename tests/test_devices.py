@@ -171,3 +171,10 @@ def test_the_process_keeps_its_threads_when_several_threads_compute_at_once(thre
     new.start()
     new.join()
     assert (after, asked, torch.get_num_threads()) == ({"regions": 3, "path": 3, "samples": 3}, [3], 3)
+
+
+@pytest.mark.parametrize("device", ["meta", "cuda:99", "xla"])
+@pytest.mark.parametrize("float64", [True, False])
+def test_devices_that_cannot_compute_here_are_refused(device: str, float64: bool) -> None:
+    with pytest.raises(InvalidDevice, match=f"The device '{device}' was asked for, but PyTorch .* here. Choose 'cpu'"):
+        choose_device(device, float64=float64)

@@ -239,3 +239,21 @@ def test_no_message_shows_the_inside_of_the_program(data):
         decode_image(data, "upload.png")
     assert "0x" not in str(caught.value)
     assert "BytesIO" not in str(caught.value)
+
+
+@pytest.mark.parametrize("side", [64, 500, 2000])
+def test_fine_stripes_become_grey_and_coarse_ones_stay(tmp_path, side):
+    fine, coarse = np.zeros((2, side, side, 3), np.uint8)
+    fine[:, ::2], coarse[: side // 2] = 255, 255
+    grey = load_image(_save(tmp_path / "fine.png", fine)).image.astype(int)
+    assert np.abs(grey[:, 2:-2, 2:-2] - 127.5).max() <= 3
+    halves = load_image(_save(tmp_path / "coarse.png", coarse)).image
+    assert halves[:, :13].min() >= 250
+    assert halves[:, 19:].max() <= 5
+
+
+def test_small_images_are_enlarged_smoothly(tmp_path):
+    ramp = np.zeros((8, 8, 3), np.uint8)
+    ramp[:] = np.arange(0, 256, 32, dtype=np.uint8)[:, None]
+    steps = np.diff(load_image(_save(tmp_path / "ramp.png", ramp)).image.astype(int), axis=2)
+    assert (steps.min(), steps.max()) == (0, 8)

@@ -4,53 +4,13 @@ Integrals run along the segment in units of L2 distance; divided by `pieces.leng
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from lrviz.arrays import frozen_array
 from lrviz.results.pieces import PathMeasures, PathPieces, Pieces
-from lrviz.results.status import Status
 
 PerOutput = Float[np.ndarray, "outputs"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PieceSummary:
-    """The measures of a segment, as a table shows them.
-
-    Attributes:
-        num_pieces: Number of pieces.
-        density: Pieces per unit of L2 distance.
-        deviation: (K,) integral of the absolute difference from the chord, in logits times L2 distance.
-        variation: (K,) sum of the absolute changes of f, in logits.
-        deviation_as_published: (K,) see the function of this name.
-        status: Whether the pieces are complete.
-    """
-
-    num_pieces: int
-    density: float
-    deviation: PerOutput
-    variation: PerOutput
-    deviation_as_published: PerOutput
-    status: Status
-
-    def __post_init__(self) -> None:
-        for name in ("deviation", "variation", "deviation_as_published"):
-            object.__setattr__(self, name, frozen_array(getattr(self, name)))
-
-
-def summarise(pieces: Pieces) -> PieceSummary:
-    """All measures of a segment at a glance."""
-    return PieceSummary(
-        num_pieces=len(pieces),
-        density=density(pieces),
-        deviation=deviation(pieces),
-        variation=variation(pieces),
-        deviation_as_published=deviation_as_published(pieces),
-        status=pieces.status,
-    )
 
 
 def measure_path(

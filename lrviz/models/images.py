@@ -27,6 +27,9 @@ SIDE = 32
 MAX_IMAGE_BYTES = 20 * 2**20
 """Largest image file that is read."""
 
+_DETAIL = 16
+"""Pixels of an upload for one of the image; more would cost memory and show nothing."""
+
 MAX_PIXELS = 36_000_000
 """Most pixels of an image that is decoded, which then takes some 300 MB."""
 
@@ -142,8 +145,7 @@ def decode_image(data: bytes, reference: str) -> ImageRecord:
         width, height = image.size
         cut = "it was" if width == height else "its central square was"
         notices.append(f"{reference} is {width} x {height} pixels: {cut} resized to {SIDE} x {SIDE}.")
-        image = ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.LANCZOS)
-    pixels = np.ascontiguousarray(np.asarray(image, dtype=np.uint8).transpose(2, 0, 1))
+    pixels = np.ascontiguousarray(_resize(image).transpose(2, 0, 1))
     return ImageRecord(reference=reference, image=pixels, notice=" ".join(notices) or None)
 
 
@@ -170,6 +172,19 @@ def _check_header(file: Image.Image, reference: str) -> None:
             f"Expected 8 bits per channel in {shown(reference)}, got the mode {file.mode}: save it as an 8-bit PNG or "
             "JPEG."
         )
+
+
+def _resize(image: Image.Image) -> UInt8[np.ndarray, "32 32 3"]:
+    """The central square in the right size, with anti-aliasing; large pictures are averaged in blocks before."""
+    if image.size == (SIDE, SIDE):
+        return np.asarray(image, dtype=np.uint8)
+    from skimage.transform import resize  # noqa: PLC0415  slow to import, and only uploads need it
+
+    side = min(image.size)
+    left, top = ((extent - side) // 2 for extent in image.size)
+    square = image.crop((left, top, left + side, top + side)).reduce(max(side // (_DETAIL * SIDE), 1))
+    smooth = resize(np.asarray(square) / 255, (SIDE, SIDE), mode="edge", anti_aliasing=side > SIDE)
+    return np.rint(255 * smooth).astype(np.uint8)
 
 
 def _flatten_alpha(image: Image.Image) -> tuple[Image.Image, list[str]]:

@@ -61,11 +61,6 @@ class Path:
         return len(self.points) - 1
 
     @property
-    def is_closed(self) -> bool:
-        """Whether it ends where it starts."""
-        return np.array_equal(self.points[0], self.points[-1])
-
-    @property
     def length(self) -> float:
         """L2 length on the scale of pixels from 0 to 1; that of the normalised path is longer."""
         scale = 255 if self.points.dtype == np.uint8 else 1

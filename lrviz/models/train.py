@@ -18,7 +18,8 @@ from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
 from lrviz import __version__
-from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
+from lrviz.devices import choose_device
+from lrviz.errors import InvalidCheckpoint, InvalidData, TrainingDiverged
 from lrviz.models.architectures import IMAGE_SIZE, build
 from lrviz.models.batches import CROP_PADDING, crop_and_flip, normalise, to_nhwc
 from lrviz.models.card import Card
@@ -98,7 +99,7 @@ def train(
     _check_data(config, train_set, test_set)
     _check_models(config, train_set, source, teacher)
     checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
-    run = _Run(config, train_set, _choose_device(device), partial_path(checkpoint_path), source, teacher)
+    run = _Run(config, train_set, choose_device(device, float64=False), partial_path(checkpoint_path), source, teacher)
     while run.epoch < run.num_epochs:
         report = run.train_epoch()
         if progress is not None:
@@ -365,16 +366,6 @@ def _check_models(config: TrainConfig, train_set: Dataset, source: Model | None,
         raise InvalidData(
             f"Expected {source.card.data}, which {source.name} was trained on, got {train_set.name}: name its place."
         )
-
-
-def _choose_device(device: torch.device | str | None) -> torch.device:
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.zeros(1, device=device).device
-    except (RuntimeError, AssertionError) as error:
-        raise InvalidDevice(
-            f"Expected a device that torch can compute on here, got {str(device)!r}: choose cpu, or leave it out."
-        ) from error
 
 
 def partial_path(checkpoint_path: Path) -> Path:

@@ -43,7 +43,6 @@ _CSS = """
 .lr-image .k {display: inline-block; width: 1.25rem; height: 1.25rem; border-radius: 50%; background: #1b2733;
   color: white; font-size: 0.75rem; text-align: center; line-height: 1.25rem; margin-right: 0.35rem;}
 .st-key-preload {position: absolute; width: 10px; height: 10px; overflow: hidden; opacity: 0;}
-.st-key-gallery img {width: 64px; height: 64px; image-rendering: pixelated;}
 </style>
 """
 
