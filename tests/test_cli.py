@@ -352,3 +352,26 @@ def test_the_module_runs_in_a_process_of_its_own(folder):
     assert (done.returncode, done.stderr) == (0, "")
     assert "computed, complete" in done.stdout
     assert (folder / "regions.npz").exists()
+
+
+@pytest.mark.parametrize("size", ["", "-1", "1e9", "nan", "9" * 400 + "TB", "٣GB", "999999999999999TB", "0"])
+def test_sizes_that_are_none_are_refused(size, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LRVIZ_CACHE_DIR", str(tmp_path))
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["cache", "limit", "--", size])
+    assert len(capsys.readouterr().err) < 300
+
+
+@pytest.mark.parametrize("window", [("nan", "0", "1"), ("inf", "0", "1"), ("0", "0", "1e400"), ("0", "0", "-0")])
+def test_windows_that_are_none_are_refused(window, capsys):
+    words = ["regions", "--model", "cnn5-w1-noise20", "--images", "samples:0", "samples:1", "samples:2"]
+    with pytest.raises(SystemExit, match="2"):
+        cli.main([*words, "--window", *window, "--out", "never.npz"])
+    assert capsys.readouterr().err.startswith("lrviz: ")
+
+
+def test_anchors_without_end_are_refused(tmp_path, capsys):
+    words = ["measure", "--models", "cnn5-w1-noise20", "--paths", "closed:samples:0", "--anchors", "1000000000"]
+    with pytest.raises(SystemExit, match="2"):
+        cli.main([*words, "--out", str(tmp_path / "out.csv")])
+    assert "anchors are needed" in capsys.readouterr().err

@@ -180,7 +180,7 @@ def test_series_that_differ_in_batch_norm_only_can_be_chosen():
 def test_a_file_that_is_no_table_is_refused_in_a_sentence():
     page = open_page()
     page.file_uploader(key="d-file").upload("results.csv", b"a,b\n1,2\n", "text/csv").run()
-    assert ["Expected the columns of lrviz measure in results.csv" in error.value for error in page.error] == [True]
+    assert ["Expected the columns of measured paths in results.csv" in error.value for error in page.error] == [True]
     assert not page.exception
 
 

@@ -120,7 +120,7 @@ def test_a_value_above_the_limit_is_not_kept_and_drops_nothing(store):
     assert store.get("b") is None
 
 
-@pytest.mark.parametrize("limit", [0, -5])
+@pytest.mark.parametrize("limit", [0, -5, 2**51, 10**30])
 def test_a_limit_below_one_byte_is_refused(store, limit):
     with pytest.raises(InvalidRequest, match="at least one byte"):
         store.limit_bytes = limit

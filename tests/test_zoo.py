@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import shutil
 
 import numpy as np
@@ -102,11 +103,25 @@ def test_card_from_before_its_newest_fields():
         (_edited(classes=["a", 1]), "'classes'"),
         (_edited(std=[0.2, 0.2]), "one number per channel"),
         (_edited(std=[0.2, 0.2, 0]), "positive numbers"),
+        (_edited(std=[0.2, 0.2, 1e-300]), "from 1e-06"),
+        (_edited(mean=[0.2, 0.2, 10**400]), "'mean'"),
+        (_edited(width=0), "'width'"),
+        (_edited(width=10**30), "'width'"),
+        (_edited(seed=-1), "'seed'"),
+        (_edited(test_error=1.5), "'test_error'"),
+        (_edited(test_error=float("nan")), "finite numbers"),
+        (_edited(train_error=float("inf")), "finite numbers"),
+        (CARD.to_json().replace("0.25", "1e400", 1), "finite numbers"),
+        ("[" * 100_000, "not JSON"),
+        ('{"name":' * 100_000, "not JSON"),
+        (_edited(recipe=["x"] * 10**5), "'recipe'"),
+        (json.dumps({f"field {k}": 0 for k in range(10**4)}), "missing or unknown"),
     ],
 )
 def test_damaged_card(text, message):
-    with pytest.raises(InvalidCheckpoint, match=message):
+    with pytest.raises(InvalidCheckpoint, match=message) as caught:
         Card.from_json(text, "card.json")
+    assert len(str(caught.value)) < 600
 
 
 def test_damaged_checkpoints(checkpoint, tmp_path):
@@ -126,6 +141,55 @@ def test_damaged_checkpoints(checkpoint, tmp_path):
     card.unlink()
     with pytest.raises(InvalidCheckpoint, match=r"mine\.json"):
         load_model(checkpoint)
+
+
+def safetensors_file(header, num_bytes=0):
+    """A file whose header says what it likes."""
+    text = json.dumps(header).encode() if isinstance(header, dict) else header
+    return len(text).to_bytes(8, "little") + text + bytes(num_bytes)
+
+
+TENSOR = {"dtype": "F32", "shape": [2, 3, 3, 3], "data_offsets": [0, 216]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        safetensors_file({"0.weight": TENSOR}, 216),
+        safetensors_file({"0.weight": TENSOR}, 10),
+        safetensors_file({"0.weight": {**TENSOR, "shape": [2**40, 3]}}, 216),
+        safetensors_file({"0.weight": {**TENSOR, "shape": [2**62, 2**62]}}, 216),
+        safetensors_file({"0.weight": {**TENSOR, "data_offsets": [0, 2**62]}}, 216),
+        safetensors_file({"0.weight": {**TENSOR, "data_offsets": [216, 0]}}, 216),
+        safetensors_file({"0.weight": {**TENSOR, "shape": [-1]}}, 216),
+        safetensors_file({"0.weight": {**TENSOR, "dtype": "PICKLE"}}, 216),
+        safetensors_file({"0.weight": TENSOR, "1.weight": TENSOR}, 216),
+        safetensors_file(b"[" * 100_000),
+        (2**62).to_bytes(8, "little") + b"{}",
+        b"\x80\x04\x95" + bytes(100),
+    ],
+)
+def test_headers_that_lie_are_refused(checkpoint, content):
+    checkpoint.write_bytes(content)
+    with pytest.raises(InvalidCheckpoint, match="damaged or belongs to another card"):
+        load_model(checkpoint)
+
+
+@pytest.mark.parametrize("width", [10**4, 10**6])
+def test_a_card_that_asks_for_more_than_any_memory_is_refused(checkpoint, width):
+    checkpoint.with_suffix(".json").write_text(dataclasses.replace(CARD, width=width).to_json())
+    with pytest.raises(InvalidCheckpoint, match=f"width {width}"):
+        load_model(checkpoint)
+
+
+def test_a_checkpoint_that_is_a_pipe_or_too_large_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    with pytest.raises(UnknownModel, match="pipe"):
+        load_model(tmp_path / "pipe.safetensors")
+    with (tmp_path / "large.safetensors").open("wb") as file:
+        file.truncate(2**42)
+    with pytest.raises(UnknownModel, match="at most 4,096 MB"):
+        load_model(tmp_path / "large.safetensors")
 
 
 def test_unknown_models(tmp_path):

@@ -34,6 +34,9 @@ def main(arguments: list[str] | None = None) -> None:
         except (LrvizError, OSError) as error:
             typer.echo(f"lrviz: {error}", err=True)
             sys.exit(2)
+        except MemoryError:
+            typer.echo("lrviz: the memory is not enough; choose a smaller network, window or budget.", err=True)
+            sys.exit(2)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -153,7 +153,7 @@ def read_results(source: Path | str | os.PathLike[str] | io.BytesIO, name: str |
         ) from error
     except ValueError as error:
         raise InvalidData(
-            f"Expected a .csv or .parquet table of lrviz measure in {shorten(name, 80)}, got a file that "
+            f"Expected a .csv or .parquet table of measured paths in {shorten(name, 80)}, got a file that "
             f"cannot be read: {error}. Measure again."
         ) from error
     return _checked(table, name)
@@ -164,7 +164,7 @@ def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
     missing = [column for column in COLUMNS if column not in table.columns]
     if missing:
         raise InvalidData(
-            f"Expected the columns of lrviz measure in {shorten(name, 80)}, got a table without {', '.join(missing)}: "
+            f"Expected the columns of measured paths in {shorten(name, 80)}, got a table without {', '.join(missing)}: "
             "measure again."
         )
     try:
@@ -172,7 +172,7 @@ def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
         check_ranges(table, _LIMITS)
     except ValueError as error:
         raise InvalidData(
-            f"Expected numbers where lrviz measure writes numbers in {shorten(name, 80)}, got other values ({error}): "
+            f"Expected numbers in the columns of numbers in {shorten(name, 80)}, got other values ({error}): "
             "measure again."
         ) from error
     return table

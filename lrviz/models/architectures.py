@@ -24,6 +24,9 @@ IMAGE_SIZE = 32
 IMAGE_SHAPE = (3, IMAGE_SIZE, IMAGE_SIZE)
 """Channels, height and width of those images."""
 
+MAX_WIDTH, MAX_CLASSES = 4096, 100_000
+"""Most that a network is built of; a ResNet18 of the largest width has 45 billion parameters."""
+
 _NEAR_ZERO = 1e-3
 _POOL = 0
 _VGG_BLOCKS: dict[str, tuple[int, ...]] = {
@@ -72,10 +75,10 @@ def build(
     """
     if family not in FAMILIES:
         raise UnknownModel(f"Expected a family among {', '.join(FAMILIES)}, got {family!r}: choose one of them.")
-    if width < 1 or num_classes < 2:
+    if not (1 <= width <= MAX_WIDTH and 2 <= num_classes <= MAX_CLASSES):
         raise UnknownModel(
-            f"Expected a width of at least 1 and at least 2 classes, got width {width} and {num_classes} classes: "
-            "raise them."
+            f"Expected a width from 1 to {MAX_WIDTH:,} and 2 to {MAX_CLASSES:,} classes, got width {width} and "
+            f"{num_classes} classes: choose others."
         )
     if image_size < IMAGE_SIZE or image_size % IMAGE_SIZE:
         raise UnknownModel(

@@ -20,6 +20,8 @@ NUM_ANCHORS = 8
 
 FEW_ANCHORS = 4
 
+MAX_ANCHORS = 10_000
+
 RADIUS = 4.0
 """How far, in pixels, the paper's paths move an image."""
 
@@ -149,6 +151,8 @@ def _require_image(image: ArrayLike, num_anchors: int, radius: float) -> Image:
         raise InvalidPath(f"An image of shape (channels, height, width) is needed; got shape {image.shape}.")
     if num_anchors < 2:
         raise InvalidPath(f"At least two anchors are needed; got {num_anchors}. The paper takes {NUM_ANCHORS}.")
+    if num_anchors > MAX_ANCHORS:
+        raise InvalidPath(f"At most {MAX_ANCHORS:,} anchors are needed; got {num_anchors:,}. Take fewer.")
     if not 0 < radius < min(image.shape[1:]):
         raise InvalidPath(
             f"A radius above 0 and below the image's {min(image.shape[1:])} pixels is needed; got {radius:g}. The "

@@ -53,8 +53,8 @@ def _show_nothing(header: st.delta_generator.DeltaGenerator) -> None:
     st.info(
         "Nothing is chosen yet. Choose one or more widths, and a seed, in the sidebar; each adds a map."
         if compare_models.group_families(resources.cards())
-        else "A comparison needs models of several widths, and none are installed. Install lrviz again, or train some "
-        "with: lrviz train cnn5 --width 8",
+        else "A comparison needs models of several widths, and none are installed. Install lrviz again: "
+        "they come with it.",
         icon=":material/info:",
     )
     compare_models.write_link(None)

@@ -15,7 +15,7 @@ def models() -> None:
     st.subheader("Models")
     cards = resources.cards()
     if not cards:
-        st.info("No trained models are installed. Install lrviz again, or train some with: lrviz train cnn5 --width 8")
+        st.info("No trained models are installed. Install lrviz again: they come with it.")
     else:
         _show_table(cards)
     st.subheader("Data")
