@@ -245,9 +245,17 @@ def test_shipped_model_fits_its_card(name):
     assert name.startswith(card.architecture)
     assert card.num_parameters == count_parameters(model.module)
     assert 0 <= card.train_error < 0.9, "no better than chance"
-    assert 0.1 < card.test_error < 0.85
+    assert 0.05 < card.test_error < 0.85
     assert "/" not in card.reproduce
     assert all(torch.isfinite(parameter).all() for parameter in model.module.parameters())
+
+
+@pytest.mark.parametrize(("name", "error"), [("resnet18-stride-w16-bn", 0.1), ("vgg8-cifar10", 0.2)])
+def test_networks_trained_on_all_lossless_images(name, error):
+    card = load_model(name).card
+    assert card.test_error < error
+    assert (card.num_train_images, card.label_noise, card.augmentation) == (50_000, 0, True)
+    assert card.data.endswith("(lossless PNG)")
 
 
 def test_shipped_vgg8_recognises_the_samples():
