@@ -1,4 +1,4 @@
-"""The README's Python runs as it stands there, and its shell lines parse."""
+"""The README's Python and its commands run as they stand there; those that need data or time exist."""
 
 import re
 import shlex
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import results
+from typer.testing import CliRunner
 
 from lrviz.cli import app
 from lrviz.measures.definitions import CONSTANT, PATH_QUANTITIES, PUBLISHED
@@ -27,6 +28,16 @@ def test_commands_name_what_exists() -> None:
     used = {shlex.split(line)[1] for line in COMMANDS if "bin/lrviz" in line}
     assert used
     assert used <= names
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if shlex.split(line)[1] in ("models", "regions", "figure")])
+def test_commands_run_as_they_stand_there(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LRVIZ_CACHE_DIR", str(tmp_path / "cache"))
+    words = shlex.split(line)[1:]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert "--out" not in words or (tmp_path / words[words.index("--out") + 1]).stat().st_size > 1000
 
 
 def test_measures_are_defined_as_in_the_help_of_the_app() -> None:

@@ -5,10 +5,11 @@ import warnings
 
 import typer
 
-from lrviz.cli import caching, finding, measuring, training
+from lrviz.cli import caching, finding, measuring, serving, training
 from lrviz.errors import LrvizError
 
 app = typer.Typer(help="The exact linear regions of trained ReLU networks.", no_args_is_help=True, add_completion=False)
+app.command("app")(serving.open_app)
 app.command("models")(training.models)
 app.command("train")(training.train_command)
 app.command("prune")(training.prune_command)
