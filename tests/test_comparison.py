@@ -8,7 +8,7 @@ import pytest
 from pictures import regions
 
 from lrviz.errors import InvalidView
-from lrviz.measures.window import summary
+from lrviz.measures.summary import summary
 from lrviz.views.comparison import ERRORS, MEASURES, CompareSpec, Member, compare, spread_over_seeds
 from lrviz.views.view import ViewSpec
 

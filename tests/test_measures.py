@@ -15,6 +15,7 @@ from lrviz.errors import InvalidData
 from lrviz.geometry.plane import Window
 from lrviz.measures import window as measures
 from lrviz.measures.interpolation import corner_values, deviation, integrate_absolute, interpolation
+from lrviz.measures.summary import Summary, summary
 from lrviz.network.program import Program
 from lrviz.results.regions import Regions
 
@@ -118,8 +119,8 @@ def test_measures_do_not_depend_on_where_the_window_is() -> None:
     u, v = 1e3, -2e3
     biases = [0.1 - u - 2 * v, 0.2 + u - v]
     there = find_regions(network([[1, 2], [-1, 1]], biases, [[1, 2]]), flat_plane(), Window.rectangle((u, v), 1))
-    for field in fields(measures.Summary):
-        one, two = (getattr(measures.summary(regions), field.name) for regions in (here, there))
+    for field in fields(Summary):
+        one, two = (getattr(summary(regions), field.name) for regions in (here, there))
         assert one == two or one == pytest.approx(two, rel=1e-9), field.name
 
 
@@ -267,10 +268,12 @@ def test_every_quantity_is_defined_for_every_network(case) -> None:
         assert np.isfinite(values).all() or (quantity in ("jump", "similarity") and len(regions) == 1)
     similarity = measures.similarity(regions)
     assert (np.abs(similarity) <= 1).all()
-    table = measures.summary(regions)
+    table = summary(regions)
     assert table.num_regions == len(regions)
     assert table.area == pytest.approx(case.window().area)
     assert table.deviation >= 0
+    assert table.num_class_areas >= table.num_classes >= len(set(regions.predicted.tolist())) > 0
+    assert (table.boundary_length > 0) == (table.num_class_areas > 1)
 
 
 def test_quantities_of_one_class_differ_from_those_of_all() -> None:
@@ -296,7 +299,7 @@ def test_similarity_of_zero_slopes() -> None:
 
 
 def test_a_single_region_has_no_jump() -> None:
-    table = measures.summary(found("no-relu"))
+    table = summary(found("no-relu"))
     assert np.isnan(table.mean_jump)
     assert table.total_variation == 0
     assert table.deviation == pytest.approx(0, abs=1e-12)
@@ -307,7 +310,7 @@ def test_partial_regions_have_no_deviation() -> None:
     regions = find_regions(case.program, case.plane(), case.window(), max_regions=20)
     assert regions.status == "max_regions"
     assert np.isnan(deviation(regions)).all()
-    assert np.isnan(measures.summary(regions).deviation)
+    assert np.isnan(summary(regions).deviation)
 
 
 def test_nothing_found_is_refused() -> None:
@@ -316,7 +319,7 @@ def test_nothing_found_is_refused() -> None:
     edges = ("edge_regions", "edge_unit", "edge_layer", "edge_length", "edge_coordinates")
     empty = replace(regions, offsets=np.zeros(1, int), **{name: getattr(regions, name)[:0] for name in names + edges})
     with pytest.raises(InvalidData, match="at least one region; got none"):
-        measures.summary(empty)
+        summary(empty)
     assert measures.colour_values(empty, "slope").shape == (0,)
 
 

@@ -25,7 +25,8 @@ from lrviz.figures.print_regions import render
 from lrviz.geometry.plane import Window
 from lrviz.measures.curve import exact_curve
 from lrviz.measures.path import measure_path
-from lrviz.measures.window import QUANTITIES, summary
+from lrviz.measures.summary import summary
+from lrviz.measures.window import QUANTITIES
 from lrviz.network.program import Program
 from lrviz.views.path_view import PathView
 from lrviz.views.view import ViewSpec

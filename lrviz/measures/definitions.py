@@ -1,4 +1,4 @@
-"""What every measure is, in words: for colour bars, menus, the app's help and the README."""
+"""What every measure is, in words: for colour bars, menus, the help of the app, and the README."""
 
 from dataclasses import dataclass
 
@@ -76,6 +76,28 @@ QUANTITIES: dict[str, Quantity] = {
     ),
 }
 """What regions can be coloured by."""
+
+WINDOW_TERMS: dict[str, Quantity] = {
+    "boundary": Quantity(
+        label="decision boundary",
+        help="Where the class changes: every region is cut where its two largest outputs are equal, exactly. Where "
+        "outputs tie on a whole area, the lowest counts.",
+    ),
+    "boundary_length": Quantity(
+        label="length of the decision boundary", help="Total length of the decision boundary.", unit="L2 distance"
+    ),
+    "num_class_areas": Quantity(
+        label="connected class areas",
+        help="Number of connected areas of one class, exact; areas that meet in a point only are two. It is the "
+        "fragmentation of Somepalli et al. (2022, dbViz), who count pixels.",
+    ),
+    "agreement": Quantity(
+        label="agreement",
+        help="Share of the window's area in which two networks predict the same class, exact: the reproducibility of "
+        "Somepalli et al. (2022, dbViz), who count pixels.",
+    ),
+}
+"""What is said about the classes in a window."""
 
 PATH_QUANTITIES: dict[str, Quantity] = {
     "density": Quantity(

@@ -6,7 +6,6 @@ both at the centroid.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -17,87 +16,10 @@ from lrviz.geometry.polygons import largest, polygon_of, sides, smallest, total
 from lrviz.measures.definitions import QUANTITIES
 from lrviz.measures.interpolation import deviation
 from lrviz.results.regions import Regions
-from lrviz.results.status import Status
 
 Output: TypeAlias = int | Literal["all", "predicted", "margin"]
 PerRegion: TypeAlias = Float[np.ndarray, "regions"]
 PerEdge: TypeAlias = Float[np.ndarray, "inner_edges"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """The measures of a window, as a table shows them.
-
-    What is not defined, such as the jump in a window without inner edges or the deviation of a partial result, is NaN.
-
-    Attributes:
-        num_regions: Number of regions found.
-        area: What they cover, in squared units of L2 distance.
-        density: Regions per squared unit of L2 distance.
-        mean_area: Area per region.
-        median_area: Half of the regions are smaller.
-        mean_inner_radius: Mean over regions of `inner_radius`.
-        mean_outer_radius: Mean over regions of `outer_radius`.
-        num_classes: Number of classes predicted somewhere.
-        mean_slope: Area-weighted mean of the Frobenius norm of the slope, all outputs together.
-        mean_slope_predicted: Likewise of the norm of the predicted class's slope.
-        mean_slope_margin: Likewise of the norm of the margin's slope.
-        total_variation: Sum over inner edges of length times jump, all outputs together.
-        mean_jump: Edge-length weighted mean jump, all outputs together.
-        mean_similarity: Edge-length weighted mean similarity, all outputs together.
-        deviation: Mean over outputs of the integral of the absolute deviation.
-        deviation_per_area: The same divided by the area: a mean absolute deviation in logits.
-        status: Whether the regions are complete.
-    """
-
-    num_regions: int
-    area: float
-    density: float
-    mean_area: float
-    median_area: float
-    mean_inner_radius: float
-    mean_outer_radius: float
-    num_classes: int
-    mean_slope: float
-    mean_slope_predicted: float
-    mean_slope_margin: float
-    total_variation: float
-    mean_jump: float
-    mean_similarity: float
-    deviation: float
-    deviation_per_area: float
-    status: Status
-
-
-def summary(regions: Regions) -> Summary:
-    """All measures of a window at a glance.
-
-    Raises:
-        InvalidData: There is no region.
-    """
-    if len(regions) == 0:
-        raise InvalidData("Measures need at least one region; got none. Find regions without cancelling first.")
-    area, jumps = float(regions.area.sum()), jump(regions)
-    deviations = float(deviation(regions).sum(0).mean())
-    return Summary(
-        num_regions=len(regions),
-        area=area,
-        density=density(regions),
-        mean_area=area / len(regions),
-        median_area=float(np.median(regions.area)),
-        mean_inner_radius=float(inner_radius(regions).mean()),
-        mean_outer_radius=float(outer_radius(regions).mean()),
-        num_classes=len(np.unique(regions.predicted)),
-        mean_slope=mean_slope(regions),
-        mean_slope_predicted=mean_slope(regions, "predicted"),
-        mean_slope_margin=mean_slope(regions, "margin"),
-        total_variation=float(inner_length(regions) @ jumps),
-        mean_jump=_mean(jumps, inner_length(regions)),
-        mean_similarity=_mean(similarity(regions), inner_length(regions)),
-        deviation=deviations,
-        deviation_per_area=deviations / area,
-        status=regions.status,
-    )
 
 
 def colour_values(regions: Regions, quantity: str, class_index: int | None = None) -> np.ndarray:
@@ -170,7 +92,7 @@ def slope_norm(regions: Regions, output: Output = "all") -> PerRegion:
 
 def mean_slope(regions: Regions, output: Output = "all") -> float:
     """Area-weighted mean of the slope's norm."""
-    return _mean(slope_norm(regions, output), regions.area)
+    return weighted_mean(slope_norm(regions, output), regions.area)
 
 
 # --- change within a region -------------------------------------------------------------------------------------------
@@ -281,7 +203,8 @@ def _norm(rows: np.ndarray) -> np.ndarray:
     return np.sqrt(np.einsum("nd,nd->n", rows, rows))
 
 
-def _mean(values: np.ndarray, weights: np.ndarray) -> float:
+def weighted_mean(values: np.ndarray, weights: np.ndarray) -> float:
+    """The mean of values by their weights; NaN where the weights add up to nothing."""
     total = float(weights.sum())
     return float(weights @ values) / total if total > 0 else float("nan")
 

@@ -12,6 +12,7 @@ import streamlit as st
 from lrviz.figures.comparison import Cell, comparison_map
 from lrviz.figures.print_comparison import COMPARISON_SUFFIXES, fitting_paper, render_comparison
 from lrviz.figures.widths import width_curves
+from lrviz.measures.definitions import WINDOW_TERMS
 from lrviz.models.card import Card
 from lrviz.ui import compare_jobs, compare_models, explore, look, maps, panel, resources, sidebar, state, triplet
 from lrviz.ui.compare_jobs import Found, Slot
@@ -210,6 +211,8 @@ _COLUMNS = {
     "mean_jump": _number("jump", "%.3g", "mean norm of the difference of neighbouring slopes, in the same unit"),
     "mean_similarity": _number("similarity", "%.5f", "mean cosine of the angle between neighbouring slopes"),
     "deviation_per_area": _number("deviation", "%.3g", "mean absolute deviation from the interpolation, in logits"),
+    "boundary_length": _number("boundary", "%.3g", WINDOW_TERMS["boundary_length"].help),
+    "num_class_areas": _number("class areas", "%d", WINDOW_TERMS["num_class_areas"].help),
     "train_error": _number("train error", "%.3f", "share of the training images, by the labels it was taught"),
     "test_error": _number("test error", "%.3f", "share of the test images that is classified wrongly"),
 }

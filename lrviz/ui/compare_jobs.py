@@ -9,7 +9,7 @@ import streamlit as st
 from lrviz.engine.requests import Outcome, run
 from lrviz.errors import InvalidData
 from lrviz.figures.comparison import Panel, make_panel
-from lrviz.measures.window import summary
+from lrviz.measures.summary import summary
 from lrviz.models.card import Card
 from lrviz.results.status import Status
 from lrviz.ui import maps, resources, state

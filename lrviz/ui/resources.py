@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from lrviz.engine.requests import Outcome, RegionsRequest, Request, SamplesRequest, request_key, run
 from lrviz.figures.colouring import Colouring, colour_regions
-from lrviz.measures.window import Summary, summary
+from lrviz.measures.summary import Summary, summary
 from lrviz.models.card import Card
 from lrviz.models.catalogue import Model, list_models
 from lrviz.network.program import Program

@@ -9,8 +9,8 @@ import numpy as np
 
 from lrviz.errors import InvalidView
 from lrviz.files import shown
+from lrviz.measures.summary import Summary
 from lrviz.measures.tables import Columns
-from lrviz.measures.window import Summary
 from lrviz.results.status import Status
 from lrviz.views.view import ViewSpec
 
@@ -103,14 +103,17 @@ class Member:
         return self.summary.status == Status.COMPLETE
 
 
-MEASURES = ("num_regions", "density", "mean_slope", "mean_jump", "mean_similarity", "deviation_per_area")
-"""The measures of a window that can be drawn against width, fields of `lrviz.measures.window.Summary`."""
+MEASURES = (
+    "num_regions", "density", "mean_slope", "mean_jump", "mean_similarity", "deviation_per_area", "boundary_length",
+    "num_class_areas",
+)  # fmt: skip
+"""The measures of a window that can be drawn against width, fields of `lrviz.measures.summary.Summary`."""
 
 ERRORS = ("train_error", "test_error")
 
 
 def compare(members: Sequence[Member]) -> Columns:
-    """The table of a comparison: a row for every model, units as in `lrviz.measures.window.Summary`."""
+    """The table of a comparison: a row for every model, units as in `lrviz.measures.summary.Summary`."""
     return {
         "model": np.array([member.model for member in members]),
         "width": np.array([member.width for member in members]),
