@@ -9,6 +9,7 @@ from dataclasses import replace
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from pictures import NAMES, keep_sheets, network, plane, regions
 from PIL import Image
 from test_comparison import member
@@ -22,6 +23,7 @@ from lrviz.figures.paper import SUFFIXES, Paper
 from lrviz.figures.print_comparison import fitting_paper, render_comparison
 from lrviz.figures.print_regions import render, save_figure
 from lrviz.geometry.plane import Window
+from lrviz.measures.boundary import find_boundary
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
 from lrviz.views.comparison import CompareSpec
@@ -103,6 +105,20 @@ def test_every_kind_of_colour_can_be_printed(colour, layer_edges):
     with Image.open(io.BytesIO(data)) as image:
         image.load()
         assert image.size == (360, 300)
+
+
+def test_the_boundary_is_printed_and_named(monkeypatch):
+    sheets = keep_sheets(monkeypatch, regions_module)
+    render(".pdf", regions(), replace(VIEW, boundary=True), paper=Paper(dpi=60))
+    (axes, *_) = sheets[0].axes
+    lines = [artist for artist in axes.collections if isinstance(artist, LineCollection)]
+    segments = find_boundary(regions()).segments
+    for line in lines:
+        np.testing.assert_array_equal(line.get_segments(), segments)
+    assert [float(line.get_linewidth()[0]) for line in lines] == [2, 1]
+    assert [text.get_text() for text in sheets[0].legends[0].get_texts()] == ["decision boundary"]
+    assert b"decision boundary" in render(".html", regions(), replace(VIEW, boundary=True))
+    assert b"decision boundary" not in render(".html", regions(), VIEW)
 
 
 def test_printing_leaves_the_users_settings_alone():

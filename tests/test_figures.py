@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ from lrviz.figures.overview import blank_overview, overview
 from lrviz.figures.panels import histogram, slope_image
 from lrviz.figures.rasterise import label_pixels, mark_segments, pixel_centres, shrink
 from lrviz.figures.style import Scale, fit_scale, region_colour_index, region_colours
+from lrviz.measures.boundary import find_boundary
 from lrviz.measures.window import QUANTITIES, slope_norm
+
+SEGMENTS = ("segments", "segment_classes", "segment_regions")
 
 
 def traces(figure, name):
@@ -30,6 +34,24 @@ def test_vector_map_draws_every_polygon_once_and_closed():
     assert all(np.array_equal(ring[0], ring[-1]) for ring in rings)
     area = [0.5 * abs(np.dot(r[:-1, 0], r[1:, 1]) - np.dot(r[1:, 0], r[:-1, 1])) for r in rings]
     np.testing.assert_allclose(np.sort(area), np.sort(regions().area), rtol=1e-9, atol=1e-14)
+
+
+def test_the_boundary_is_drawn_bold_over_polygons_and_pixels(monkeypatch):
+    boundary = find_boundary(regions())
+    assert len(boundary) > 0
+    for limit in (map_module.MAX_VECTOR_REGIONS, 1):
+        monkeypatch.setattr(map_module, "MAX_VECTOR_REGIONS", limit)
+        figure = region_map(regions(), colour_regions(regions(), "slope"), boundary=boundary)
+        rim, line = traces(figure, "decision boundary")
+        assert rim.line.width > line.line.width > 2
+        assert (rim.showlegend, line.showlegend) == (False, True)
+        points = np.column_stack([line.x, line.y]).reshape(-1, 3, 2)
+        np.testing.assert_array_equal(points[:, :2], boundary.segments)
+        assert np.isnan(points[:, 2]).all()
+        assert list(figure.data).index(traces(figure, "regions")[0]) > list(figure.data).index(line)
+    assert not traces(region_map(regions(), colour_regions(regions(), "slope")), "decision boundary")
+    none = replace(boundary, **{name: getattr(boundary, name)[:0] for name in SEGMENTS})
+    assert not traces(region_map(regions(), colour_regions(regions(), "slope"), boundary=none), "decision boundary")
 
 
 def test_map_has_equal_scales_named_axes_and_the_windows_range():

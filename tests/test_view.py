@@ -29,6 +29,7 @@ def views(draw):
         colour=draw(st.sampled_from(COLOURS)),
         class_index=draw(st.none() | st.integers(0, 999)),
         layer_edges=draw(st.booleans()),
+        boundary=draw(st.booleans()),
         max_regions=draw(st.integers(1, MAX_BUDGET)),
     )
 
@@ -67,10 +68,11 @@ def test_a_link_leaves_out_what_is_the_default():
 
 def test_the_command_line_names_everything():
     view = ViewSpec(model="my net", images=("a b.png", "b.png", "c.png"), center=(-0.5, 1e-7), half_width=0.25,
-                    half_height=0.125, colour="jump", class_index=3, layer_edges=True, max_regions=5)  # fmt: skip
+                    half_height=0.125, colour="jump", class_index=3, layer_edges=True, boundary=True,
+                    max_regions=5)  # fmt: skip
     assert view.command_line() == (
         "lrviz figure --model 'my net' --images 'a b.png' b.png c.png --window -0.5 1e-07 0.25 --half-height 0.125 "
-        "--colour jump --class 3 --layer-edges --max-regions 5 --out figure.pdf"
+        "--colour jump --class 3 --layer-edges --boundary --max-regions 5 --out figure.pdf"
     )
 
 

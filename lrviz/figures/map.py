@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, Int, UInt8
 
+from lrviz.figures.boundary import boundary_lines
 from lrviz.figures.colouring import Colouring
 from lrviz.figures.facts import region_facts
 from lrviz.figures.rasterise import data_uri, label_pixels, mark_segments, pixel_centres, shrink
@@ -20,6 +21,7 @@ from lrviz.figures.style import (
     to_hex,
     to_rgb,
 )
+from lrviz.measures.boundary import Boundary
 from lrviz.results.regions import Regions
 
 MAX_VECTOR_REGIONS = 3000
@@ -40,6 +42,7 @@ def region_map(
     edges: str = "thin",
     class_names: tuple[str, ...] = (),
     layer_names: tuple[str, ...] = (),
+    boundary: Boundary | None = None,
     selected: int | None = None,
     title: str | None = None,
     height: int = 560,
@@ -52,6 +55,7 @@ def region_map(
         edges: "thin" lines, lines coloured by "layer", or "none".
         class_names: names of the outputs, for the hover text.
         layer_names: names of the layers, for the legend.
+        boundary: the decision boundary, to draw it as bold lines.
         selected: a region to outline.
         title: a heading.
         height: height of the figure in pixels.
@@ -64,7 +68,9 @@ def region_map(
     else:
         figure.add_layout_image(placed(paint(regions, colouring, edges, bounds), bounds))
         figure.add_traces(_layer_legend(regions, edges, layer_names))
-    figure.add_traces(legend(colouring, narrow=edges == "layer"))
+    bold = [] if boundary is None else boundary_lines(boundary)
+    figure.add_traces(bold)
+    figure.add_traces(legend(colouring, narrow=edges == "layer" or bool(bold)))
     figure.add_trace(hover_points(regions, colouring, class_names, bounds))
     if selected is not None:
         figure.add_trace(_outline(regions, selected))

@@ -14,20 +14,25 @@ import matplotlib as mpl
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import ListedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from lrviz.figures.axis import Axis
+from lrviz.figures.boundary import HALO
+from lrviz.figures.boundary import NAME as BOUNDARY_NAME
 from lrviz.figures.colouring import Colouring
 from lrviz.figures.map import is_dark
 from lrviz.figures.style import INK, colour_table
+from lrviz.measures.boundary import Boundary
 from lrviz.measures.tables import Columns, save_csv
 from lrviz.results.pieces import PathPieces
 from lrviz.results.regions import Regions
@@ -36,6 +41,7 @@ U_LABEL, V_LABEL = "$u$ ($L_2$ distance)", "$v$ ($L_2$ distance)"
 PRINTED = (".pdf", ".svg", ".png")
 SUFFIXES = (*PRINTED, ".html", ".npz", ".csv")
 MAX_VECTOR_REGIONS = 20_000
+_BOUNDARY_WIDTHS = (2.0, 1.0)
 _LAYOUT_ROUNDS = 3
 """Maps keep their shape, so that making room for the words around them takes some rounds."""
 
@@ -142,6 +148,16 @@ def add_polygons(axes: Axes, regions: Regions, colouring: Colouring, *, outlined
     axes.add_collection(polygons)
 
 
+def add_boundary(axes: Axes, boundary: Boundary) -> list[Line2D]:
+    """Draw the boundary over a printed map; what a legend shows of it."""
+    if len(boundary) == 0:
+        return []
+    for width, colour in zip(_BOUNDARY_WIDTHS, (HALO, INK), strict=True):
+        lines = LineCollection(list(boundary.segments), colors=colour, linewidths=width, capstyle="round", zorder=3)
+        axes.add_collection(lines)
+    return [Line2D([], [], color=INK, linewidth=_BOUNDARY_WIDTHS[1], label=BOUNDARY_NAME)]
+
+
 def add_picture(axes: Axes, image: np.ndarray, bounds: Float[np.ndarray, "2 2"]) -> None:
     """An image, the lowest v first, that covers the bounds."""
     extent = (bounds[0, 0], bounds[1, 0], bounds[0, 1], bounds[1, 1])
@@ -161,7 +177,7 @@ def wrap(text: str, inches: float, points: float) -> str:
     return textwrap.fill(text, max(int(72 * inches / (_CHARACTER * points)), 8))
 
 
-def add_legend(figure: Figure | SubFigure, handles: Sequence[Patch]) -> None:
+def add_legend(figure: Figure | SubFigure, handles: Sequence[Artist]) -> None:
     """A legend below all: in as many columns as the figure is wide for, and of as many entries as it is high for."""
     if not handles:
         return

@@ -17,6 +17,7 @@ from lrviz.figures.paper import (
     U_LABEL,
     V_LABEL,
     Paper,
+    add_boundary,
     add_colour_bar,
     add_legend,
     add_picture,
@@ -28,6 +29,7 @@ from lrviz.figures.paper import (
     write_table,
 )
 from lrviz.figures.style import LAYER_COLOURS
+from lrviz.measures.boundary import Boundary, find_boundary
 from lrviz.measures.tables import measure_regions
 from lrviz.results.regions import Regions
 from lrviz.views.view import ViewSpec
@@ -84,18 +86,21 @@ def render(
         return write_table(measure_regions(regions, class_names), description=description)
     colouring = colour_regions(regions, view.colour, class_index=view.class_index, class_names=class_names)
     edges = "layer" if view.layer_edges else "thin"
+    boundary = find_boundary(regions) if view.boundary else None
     if suffix == ".html":
         height = max(int(96 * paper.height_inches), 300)
-        figure = region_map(regions, colouring, edges=edges, class_names=class_names, height=height)
+        figure = region_map(regions, colouring, edges=edges, class_names=class_names, boundary=boundary, height=height)
         return write_page([figure.update_layout(dragmode="pan")], title=_TITLE, description=description)
     side = int(min(paper.width_inches, paper.height_inches) * paper.dpi)
     return print_figure(
-        suffix, paper, lambda sheet: _draw(sheet, regions, colouring, edges, side),
+        suffix, paper, lambda sheet: _draw(sheet, regions, colouring, edges, boundary, side),
         title=_TITLE, description=description,
     )  # fmt: skip
 
 
-def _draw(figure: Figure, regions: Regions, colouring: Colouring, edges: str, side: int) -> None:
+def _draw(
+    figure: Figure, regions: Regions, colouring: Colouring, edges: str, boundary: Boundary | None, side: int
+) -> None:
     axes, bounds = figure.add_subplot(), window_bounds(regions)
     if len(regions) <= MAX_VECTOR_REGIONS:
         add_polygons(axes, regions, colouring, outlined=edges == "thin")
@@ -105,11 +110,14 @@ def _draw(figure: Figure, regions: Regions, colouring: Colouring, edges: str, si
             axes.add_collection(LineCollection(list(regions.edge_coordinates[inner]), colors=colours, linewidths=0.5))
     else:
         add_picture(axes, paint(regions, colouring, edges, bounds, side=int(np.clip(side, 400, 3000))), bounds)
+    bold = [] if boundary is None else add_boundary(axes, boundary)
     frame_plane(axes, bounds)
     axes.set(xlabel=U_LABEL, ylabel=V_LABEL, anchor="N")
     add_colour_bar(figure, [axes], colouring)
     handles = _layer_handles(regions) if edges == "layer" else []
-    add_legend(figure, [*handles, *(Patch(facecolor=colour, label=name) for name, colour in colouring.categories)])
+    add_legend(
+        figure, [*bold, *handles, *(Patch(facecolor=colour, label=name) for name, colour in colouring.categories)]
+    )
 
 
 def _layer_handles(regions: Regions) -> list[Patch]:

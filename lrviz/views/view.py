@@ -38,6 +38,7 @@ class ViewSpec:
         colour: One of `COLOURS`.
         class_index: The output that the colour is about; None for all, or the predicted one.
         layer_edges: Whether edges are coloured by the layer that drew them.
+        boundary: Whether the decision boundary is drawn as bold lines.
         max_regions: The budget.
 
     Raises:
@@ -52,6 +53,7 @@ class ViewSpec:
     colour: str = "slope"
     class_index: int | None = None
     layer_edges: bool = False
+    boundary: bool = False
     max_regions: int = 200_000
 
     def __post_init__(self) -> None:
@@ -143,6 +145,7 @@ class ViewSpec:
         words += ["--colour", self.colour]
         words += [] if self.class_index is None else ["--class", str(self.class_index)]
         words += ["--layer-edges"] if self.layer_edges else []
+        words += ["--boundary"] if self.boundary else []
         return shlex.join([*words, "--max-regions", str(self.max_regions), "--out", "figure.pdf"])
 
     def python(self) -> str:
@@ -180,6 +183,7 @@ _PARSERS: dict[str, Any] = {
     "colour": str,
     "class_index": read_whole,
     "layer_edges": _parse_flag,
+    "boundary": _parse_flag,
     "max_regions": read_whole,
 }
 _EXPECTED = {
