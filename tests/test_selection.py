@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 from tiny import make_dataset, write_archive
 
 from lrviz.errors import InvalidData, InvalidImage, InvalidRequest, UnknownModel
@@ -14,7 +15,7 @@ from lrviz.models.images import DATA_VARIABLE, load_image
 from lrviz.models.paths import closed_path
 from lrviz.models.recipes import TrainConfig
 from lrviz.models.train import prepare_data, train
-from lrviz.views import selection
+from lrviz.views import sources
 from lrviz.views.selection import PathsSpec, find_models, find_paths
 
 CARD = load_model("cnn5-w1-noise20").card
@@ -49,6 +50,13 @@ def no_data_folder(monkeypatch):
         ("open:samples:cifar100:0-1,7", "open", "samples:cifar100", (0, 1, 7)),
         ("images:test:9,2,4", "images", "test", (9, 2, 4)),
         ("triplet:train:noisy:0-2", "triplet", "train:noisy", (0, 1, 2)),
+        ("closed:cifar10:test:0-63", "closed", "cifar10:test", tuple(range(64))),
+        ("closed:cifar100:train:7", "closed", "cifar100:train", (7,)),
+        ("closed:random:2,0", "closed", "random", (2, 0)),
+        ("images:test:cat:0-1", "images", "test:cat", (0, 1)),
+        ("images:test:3:0", "images", "test:3", (0,)),
+        ("attack:test:5", "attack", "test", (5,)),
+        ("direction:train:clean:5", "direction", "train:clean", (5,)),
     ],
 )
 def test_texts_that_select_paths(text, kind, source, indices):
@@ -63,7 +71,7 @@ def test_texts_that_select_paths(text, kind, source, indices):
     [
         "", "closed", "closed:samples", "closed:samples:", "round:samples:0", "closed:train:0", "closed:samples:a",
         "closed:samples:3-1", "closed:samples:1,1", "closed:samples:-1", "triplet:samples:0,1", "triplet:samples:0-3",
-        "closed:cifar10:test:0", "closed:samples:0-", "closed:samples:0 ",
+        "closed:cifar10:valid:0", "closed:cifar10:0", "closed:samples:0-", "closed:samples:0 ",
         "closed:samples:0-999999999999", "closed:samples:0-999999999", "closed:samples:٣",
         "closed:samples:" + "9" * 5000,
     ],
@@ -78,14 +86,14 @@ def test_every_sample_has_a_closed_path_of_its_own():
     spec = PathsSpec.parse("closed:samples:cifar100:2,0", num_anchors=4, radius=3)
     found = find_paths(spec, CARD)
     assert [path.images for path in found] == ["samples:cifar100:2", "samples:cifar100:0"]
-    assert found[0][1:] == ("samples-cifar100", "samples:cifar100:2", 2, 4, 3.0)
+    assert found[0][1:6] == ("samples-cifar100", "samples:cifar100:2", 2, 4, 3.0)
     expected = closed_path(load_image("samples:cifar100:2").image, 4, 3)
     np.testing.assert_array_equal(found[0].path.points, expected.points)
 
 
 def test_a_triplet_is_one_path():
     (found,) = find_paths(PathsSpec.parse("triplet:samples:4,0,2"), CARD)
-    assert found[1:] == ("samples", "samples:4,0,2", 4, 3, 0.0)
+    assert found[1:6] == ("samples", "samples:4,0,2", 4, 3, 0.0)
     np.testing.assert_array_equal(found.path.points[1], load_image("samples:0").image)
 
 
@@ -114,6 +122,69 @@ def test_the_data_set_of_another_model_is_refused(archive, card, tmp_path):
     write_archive(other, {"train": make_dataset(60, classes=tuple("abcdefghij"))})
     with pytest.raises(InvalidData, match=r"Expected CIFAR-10 \(JPEG-compressed copy\), which"):
         find_paths(PathsSpec.parse("closed:train:clean:0"), card, other)
+
+
+def test_test_images_of_one_class(archive, card):
+    test_set = load_dataset("cifar10", "test", archive)
+    (found,) = find_paths(PathsSpec.parse("images:test:cat:1,0"), card, archive)
+    expected = test_set.images[test_set.labels == test_set.classes.index("cat")]
+    np.testing.assert_array_equal(found.path.points, expected[[1, 0]])
+    assert (found.image_kind, found.images) == ("test-cat", "test:cat:1,0")
+    with pytest.raises(InvalidImage, match=r"such as airplane, automobile, bird; got .?unicorn"):
+        find_paths(PathsSpec.parse("closed:test:unicorn:0"), card, archive)
+    with pytest.raises(InvalidImage, match="images from 0 to 1 of net, got 2"):
+        find_paths(PathsSpec.parse("closed:test:cat:0-2"), card, archive)
+
+
+def test_images_of_a_named_data_set(archive, card):
+    for split in ("test", "train"):
+        (found,) = find_paths(PathsSpec.parse(f"images:cifar10:{split}:4,1"), card, archive)
+        expected = load_dataset("cifar10", split, archive, indices=[4, 1]).images
+        np.testing.assert_array_equal(found.path.points, expected)
+        assert (found.image_kind, found.images) == (f"cifar10-{split}", f"cifar10:{split}:4,1")
+
+
+def test_random_images_have_the_statistics_of_the_pixels_and_no_structure():
+    (found,) = find_paths(PathsSpec.parse("images:random:0-39"), CARD)
+    pixels = found.path.points / 255
+    assert found.image_kind == "random"
+    # Clipping to the range of pixels takes a little off: compare with clipped normal numbers.
+    normal = np.random.default_rng(0).normal(size=100_000)
+    for channel, mean, std in zip(range(3), CARD.mean, CARD.std, strict=True):
+        expected = np.clip(mean + std * normal, 0, 1)
+        assert pixels[:, channel].mean() == pytest.approx(expected.mean(), abs=0.005)
+        assert pixels[:, channel].std() == pytest.approx(expected.std(), abs=0.005)
+    left, right = pixels[..., :-1].ravel(), pixels[..., 1:].ravel()
+    across = np.corrcoef(left, right)[0, 1]
+    assert abs(across) < 0.05
+    (again,) = find_paths(PathsSpec.parse("images:random:39,0"), CARD)
+    np.testing.assert_array_equal(again.path.points, found.path.points[[39, 0]])
+
+
+def test_a_direction_goes_as_far_as_it_is_told():
+    found = find_paths(PathsSpec.parse("direction:samples:0-1", radius=0.25), CARD)
+    for index, path in enumerate(found):
+        start, end = path.path.points
+        np.testing.assert_allclose(start, load_image(f"samples:{index}").image / 255)
+        assert np.linalg.norm(end - start) == pytest.approx(0.25)
+        assert path[1:6] == ("samples", f"samples:{index}", index, 2, 0.25)
+    one, other = (np.diff(path.path.points, axis=0).ravel() for path in found)
+    assert abs(one @ other) / (np.linalg.norm(one) * np.linalg.norm(other)) < 0.1
+    assert PathsSpec.parse("direction:samples:0").radius == 0.5
+
+
+def test_segments_are_chosen_at_random_the_same_ones_for_all_models():
+    spec = PathsSpec.parse("closed:samples:0-19", segments=2)
+    found = find_paths(spec, CARD)
+    assert find_paths(spec, load_model("cnn5-w2-noise20").card) == found
+    assert all(len(set(path.segments)) == 2 and path.segments == tuple(sorted(path.segments)) for path in found)
+    assert len({path.segments for path in found}) > 5
+    assert find_paths(PathsSpec.parse("closed:samples:0", segments=8), CARD)[0].segments is None
+    many = find_paths(PathsSpec.parse("closed:random:0-799", segments=1), CARD)
+    counts = np.bincount([path.segments[0] for path in many], minlength=8)
+    assert stats.chisquare(counts).pvalue > 1e-3
+    with pytest.raises(InvalidRequest, match="At least one segment"):
+        PathsSpec.parse("closed:samples:0", segments=0)
 
 
 def test_missing_data_are_asked_for(card, tmp_path):
@@ -156,9 +227,9 @@ def test_what_selects_no_model_is_refused(name, tmp_path, monkeypatch):
 
 def test_the_training_set_is_read_once_for_many_models(archive, card, monkeypatch):
     calls = []
-    monkeypatch.setattr(selection, "load_dataset", lambda *args: calls.append(args) or load_dataset(*args))
-    selection._load_train_set.cache_clear()
-    selection._training_images.cache_clear()
+    monkeypatch.setattr(sources, "load_dataset", lambda *args: calls.append(args) or load_dataset(*args))
+    sources._load_split.cache_clear()
+    sources._training_images.cache_clear()
     for seed in (0, 1):
         find_paths(PathsSpec.parse("closed:train:clean:0"), replace(card, seed=seed), archive)
     assert len(calls) == 1

@@ -98,6 +98,51 @@ def test_a_row_agrees_with_dense_evaluation():
     assert row["density"] == row["num_pieces"] / row["length"]
 
 
+def test_chosen_segments_are_an_unbiased_sample_of_the_whole_path(count):
+    """The mean of a row over all segments that can be chosen is that of the whole path; every measure of it."""
+    store = MemoryStore()
+    whole = next(plan().rows(store, progress=ignore, cancelled=never))
+    ((name, card, path), *_) = plan().tasks
+    tasks = [(name, card, path._replace(segments=(k,))) for k in range(path.path.num_segments)]
+    seen = []
+    rows = make_table(
+        list(Survey(tasks=tuple(tasks)).rows(store, progress=lambda *report: seen.append(report[0]), cancelled=never))
+    )
+    assert seen == sorted(seen)
+    for measure in MEASURES:
+        if measure != "input_similarity":
+            assert rows[measure].mean() == pytest.approx(whole[measure], rel=1e-12), measure
+    assert rows["num_segments"].tolist() == [1] * 3
+    assert rows["path_segments"].tolist() == [whole["path_segments"]] * 3 == [3] * 3
+    assert rows["path_length"].tolist() == pytest.approx([whole["length"]] * 3)
+    assert rows["num_pieces"].sum() == whole["num_pieces"]
+    assert len(count) == 4
+
+
+def test_several_chosen_segments_are_one_row_and_stored_one_by_one(count):
+    ((name, card, path), *_) = plan().tasks
+    store = MemoryStore()
+    survey = Survey(tasks=((name, card, path._replace(segments=(0, 2))),))
+    (row,) = survey.rows(store, progress=ignore, cancelled=never)
+    assert (row["num_segments"], row["path_segments"], len(count)) == (2, 3, 2)
+    assert np.isfinite(row["deviation_sd"])
+    assert row["density"] == pytest.approx(row["num_pieces"] / 2 * 3 / row["path_length"])
+    more = Survey(tasks=((name, card, path._replace(segments=(0, 1))),))
+    list(more.rows(store, progress=ignore, cancelled=never))
+    assert len(count) == 3
+
+
+def test_attacks_and_directions_are_measured():
+    specs = [PathsSpec.parse(text, radius=0.5) for text in ("attack:samples:0", "direction:samples:0")]
+    survey = Survey.plan(find_models(NAMES[:1]), specs, gradients=True)
+    table = make_table(list(survey.rows(MemoryStore(), progress=ignore, cancelled=never)))
+    assert table["path"].tolist() == ["attack", "direction"]
+    assert table["num_segments"].tolist() == [1, 1]
+    assert (table["length"] > 0).all()
+    assert np.isfinite(table["input_similarity"]).all()
+    assert table["slope"][0] > table["slope"][1]
+
+
 def test_a_stopped_survey_goes_on_from_the_store(count):
     store = MemoryStore()
     rows = plan().rows(store, progress=ignore, cancelled=never)

@@ -19,7 +19,8 @@ def measure_all(
     out: Path,
     *,
     num_anchors: int,
-    radius: float,
+    radius: float | None,
+    segments: int | None,
     snapshots: bool,
     gradients: bool,
     data: Path | None,
@@ -28,7 +29,7 @@ def measure_all(
 ) -> None:
     """Measure every model on every path, write the table, and print a summary; Ctrl-C ends it with what is complete."""
     began = time.perf_counter()
-    specs = [PathsSpec.parse(text, num_anchors=num_anchors, radius=radius) for text in paths]
+    specs = [PathsSpec.parse(text, num_anchors=num_anchors, radius=radius, segments=segments) for text in paths]
     with written_whole(out, SUFFIXES) as target:
         survey = Survey.plan(find_models(models, snapshots=snapshots), specs, data, gradients=gradients)
         store = DiskStore() if cache else MemoryStore()

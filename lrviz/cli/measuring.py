@@ -17,13 +17,24 @@ def measure(
     paths: Annotated[
         list[str],
         typer.Option(
-            help="KIND:IMAGES, repeatable. KIND: closed, open, triplet or images; IMAGES: samples:0-19, "
-            "samples:cifar100:3, test:0-9, train:clean:0-9 or train:noisy:0,2."
+            help="KIND:IMAGES, repeatable. KIND: closed, open, attack, direction, triplet or images; IMAGES: "
+            "samples:0-19, samples:cifar100:3, cifar10:test:0-63, test:0-9, test:cat:0-9, train:clean:0-9, "
+            "train:noisy:0,2 or random:0-9."
         ),
     ],
     out: Annotated[Path, typer.Option(help="The .csv or .parquet file to write.")],
     anchors: Annotated[int, typer.Option(help="Translations of the image on a closed or open path.")] = 8,
-    radius: Annotated[float, typer.Option(help="How far they move it, in pixels.")] = 4.0,
+    radius: Annotated[
+        float | None,
+        typer.Option(
+            help="How far they move it, in pixels; for attack and direction in L2 distance of pixels from 0 to 1.",
+            show_default="4 or 0.5",
+        ),
+    ] = None,
+    segments: Annotated[
+        int | None,
+        typer.Option(help="Measure that many segments of every path, chosen at random: the same means, sooner."),
+    ] = None,
     snapshots: Annotated[bool, typer.Option(help="Let patterns and folders select snapshots as well.")] = False,
     data: Annotated[
         Path | None, typer.Option(help="Folder or .npz of the data set, for test and train images.")
@@ -43,6 +54,7 @@ def measure(
         out,
         num_anchors=anchors,
         radius=radius,
+        segments=segments,
         snapshots=snapshots,
         gradients=gradients,
         data=data,

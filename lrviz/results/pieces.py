@@ -167,6 +167,16 @@ class PathMeasures(Archive):
     status: Status = Status.COMPLETE
     seconds: float = field(default=0.0, compare=False)
 
+    @classmethod
+    def join(cls, parts: "Sequence[PathMeasures]") -> "PathMeasures":
+        """The measures of some paths, or of segments of one, after each other; there is one at least."""
+        arrays = {
+            item.name: np.concatenate([getattr(part, item.name) for part in parts])
+            for item in fields(cls)
+            if isinstance(getattr(parts[0], item.name), np.ndarray)
+        }
+        return cls(**arrays, status=parts[-1].status, seconds=sum(part.seconds for part in parts))
+
     def _facts(self) -> tuple[str, ...]:
         return (f"{self.num_pieces.sum():,} pieces on {len(self):,} segments", f"length {self.length.sum():.4g}")
 

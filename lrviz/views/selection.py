@@ -1,7 +1,7 @@
 """Which models and which paths a text such as "cnn5-w*-noise20" or "closed:train:noisy:0-9" selects."""
 
-import os
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -11,24 +11,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrviz.errors import InvalidData, InvalidImage, InvalidRequest, UnknownModel
+from lrviz.errors import InvalidRequest, UnknownModel
 from lrviz.files import shown
 from lrviz.models import paths
+from lrviz.models.attack import DISTANCE, Attack, direction_path
 from lrviz.models.card import Card
 from lrviz.models.catalogue import SUFFIX, find_card, list_models
-from lrviz.models.datasets import CIFAR_NAMES, Dataset, load_dataset
-from lrviz.models.images import DATA_VARIABLE, load_image
-from lrviz.models.recipes import default_config
-from lrviz.models.train import prepare_data
 from lrviz.views.numerals import read_ranges
+from lrviz.views.sources import SOURCE, Image, find_images
 
-PATH_KINDS = ("closed", "open", "triplet", "images")
+TRANSLATED, MOVED, JOINED = ("closed", "open"), ("attack", "direction"), ("triplet", "images")
+PATH_KINDS = (*TRANSLATED, *MOVED, *JOINED)
+"""Translations of an image; an image moved a little in one direction; images joined."""
 
 MAX_IMAGES = 100_000
 """Most images that one text can name."""
 
-_IMAGES = re.compile(r"(samples(?::cifar100?)?|test|train:clean|train:noisy):([-,0-9]+)")
-_HELP = "closed:samples:0-19, open:test:0-9, closed:train:noisy:0-9, triplet:samples:0,1,2 or images:samples:0-5"
+_IMAGES = re.compile(rf"({SOURCE}):([-,0-9]+)")
+_HELP = (
+    "closed:samples:0-19, open:test:0-9, closed:cifar10:test:0-63, closed:train:noisy:0-9, closed:random:0-9, "
+    "attack:test:0-9, direction:test:0-9, triplet:samples:0,1,2 or images:test:cat:0-5"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +39,12 @@ class PathsSpec:
     """Paths, by the images that they join.
 
     Attributes:
-        kind: One of `PATH_KINDS`; closed and open paths start from one image each, the others join them all.
-        source: "samples", "samples:cifar10", "samples:cifar100", "test", "train:clean" or "train:noisy".
-        indices: Positions of the images, from 0; for training images among those with clean, or noisy, labels.
+        kind: One of `PATH_KINDS`; triplets and lists join all images, of the other kinds one path starts at each.
+        source: Of which images; one that `lrviz.views.sources.find_images` takes.
+        indices: Positions of the images, from 0.
         num_anchors: Translations of an image on a closed or open path.
-        radius: How far they move it, in pixels.
+        radius: How far images are moved: pixels on a closed or open path, else L2 distance of pixels from 0 to 1.
+        segments: How many segments of each path are measured, chosen at random; all if None.
     """
 
     kind: str
@@ -48,10 +52,28 @@ class PathsSpec:
     indices: tuple[int, ...]
     num_anchors: int = paths.NUM_ANCHORS
     radius: float = paths.RADIUS
+    segments: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.segments is not None and self.segments < 1:
+            raise InvalidRequest(f"At least one segment of every path is needed; got {self.segments}. Give 1 or more.")
 
     @classmethod
-    def parse(cls, text: str, *, num_anchors: int = paths.NUM_ANCHORS, radius: float = paths.RADIUS) -> "PathsSpec":
+    def parse(
+        cls,
+        text: str,
+        *,
+        num_anchors: int = paths.NUM_ANCHORS,
+        radius: float | None = None,
+        segments: int | None = None,
+    ) -> "PathsSpec":
         """Read a text such as "closed:samples:0-19" or "triplet:test:3,5,8".
+
+        Args:
+            text: What is wanted.
+            num_anchors: See the attributes.
+            radius: Likewise; what is usual for the kind if None.
+            segments: Likewise.
 
         Raises:
             InvalidRequest: It does not say which paths.
@@ -66,7 +88,11 @@ class PathsSpec:
             raise InvalidRequest(f"Expected paths such as {_HELP}; got {shown(text)}: {error}.") from error
         if kind == "triplet" and len(indices) != 3:
             raise InvalidRequest(f"Expected three different images of a triplet, such as {_HELP}; got {shown(text)}.")
-        return cls(kind=kind, source=match[1], indices=indices, num_anchors=num_anchors, radius=radius)
+        if radius is None:
+            radius = DISTANCE if kind in MOVED else paths.RADIUS
+        return cls(
+            kind=kind, source=match[1], indices=indices, num_anchors=num_anchors, radius=radius, segments=segments
+        )
 
     @property
     def text(self) -> str:
@@ -78,20 +104,22 @@ class NamedPath(NamedTuple):
     """A path with what a table says about it.
 
     Attributes:
-        path: The images.
-        image_kind: "samples", "samples-cifar100", "test", "train-clean" or "train-noisy".
+        path: The images, or the attack that gives them.
+        image_kind: Of which images: "samples", "samples-cifar100", "test", "test-cat", "train-noisy", "random", ...
         images: Their reference, such as "samples:3" or "train:noisy:0".
         image_index: Position of the first one.
         num_anchors: Translations, or images, that it joins.
-        radius: How far they are moved, in pixels; 0 for paths that do not move images.
+        radius: How far they are moved, as in `PathsSpec`; 0 for paths that do not move images.
+        segments: Which segments are measured, ascending from 0; all if None.
     """
 
-    path: paths.Path
+    path: paths.Path | Attack
     image_kind: str
     images: str
     image_index: int
     num_anchors: int
     radius: float
+    segments: tuple[int, ...] | None = None
 
 
 def find_paths(spec: PathsSpec, card: Card, data_path: Path | str | None = None) -> list[NamedPath]:
@@ -107,24 +135,65 @@ def find_paths(spec: PathsSpec, card: Card, data_path: Path | str | None = None)
         InvalidData: The data set is missing, or another one than the model's.
         InvalidPath: The images form no path.
     """
-    images = _load_images(spec, card, data_path)
-    kind = spec.source.removesuffix(":cifar10").replace(":", "-")
-    if spec.kind in ("closed", "open"):
-        make = paths.closed_path if spec.kind == "closed" else paths.open_path
-        return [
-            NamedPath(
-                path=make(image, spec.num_anchors, spec.radius),
-                image_kind=kind,
-                images=f"{spec.source}:{index}",
-                image_index=index,
-                num_anchors=spec.num_anchors,
-                radius=float(spec.radius),
+    images = find_images(spec.source, spec.indices, card, data_path)
+    if spec.kind in JOINED:
+        path = paths.triplet_path(*images) if spec.kind == "triplet" else paths.image_path(images)
+        found = [_named(spec, path, spec.indices, len(images), 0.0)]
+    else:
+        found = [
+            _named(
+                spec,
+                _path_from(spec, image, index),
+                (index,),
+                spec.num_anchors if spec.kind in TRANSLATED else 2,
+                float(spec.radius),
             )
             for index, image in zip(spec.indices, images, strict=True)
         ]
-    path = paths.triplet_path(*images) if spec.kind == "triplet" else paths.image_path(images)
-    reference = f"{spec.source}:{','.join(map(str, spec.indices))}"
-    return [NamedPath(path, kind, reference, spec.indices[0], len(images), 0.0)]
+    return found
+
+
+def _named(
+    spec: PathsSpec, path: paths.Path | Attack, indices: tuple[int, ...], num_anchors: int, radius: float
+) -> NamedPath:
+    reference = f"{spec.source}:{','.join(map(str, indices))}"
+    return NamedPath(
+        path=path,
+        image_kind=spec.source.removesuffix(":cifar10").replace(":", "-"),
+        images=reference,
+        image_index=indices[0],
+        num_anchors=num_anchors,
+        radius=radius,
+        segments=_choose_segments(spec, reference, path.num_segments),
+    )
+
+
+def _path_from(spec: PathsSpec, image: Image, index: int) -> paths.Path | Attack:
+    if spec.kind == "attack":
+        return Attack(image=image, distance=spec.radius)
+    if spec.kind == "direction":
+        return direction_path(image, spec.radius, _seed(f"{spec.source}:{index}"))
+    return _translated(spec.kind, image.tobytes(), image.shape, spec.num_anchors, spec.radius)
+
+
+@lru_cache(maxsize=4096)
+def _translated(kind: str, pixels: bytes, shape: tuple[int, ...], num_anchors: int, radius: float) -> paths.Path:
+    """The path of an image, one for all models that share it."""
+    make = paths.closed_path if kind == "closed" else paths.open_path
+    return make(np.frombuffer(pixels, np.uint8).reshape(shape), num_anchors, radius)
+
+
+def _choose_segments(spec: PathsSpec, reference: str, num_segments: int) -> tuple[int, ...] | None:
+    """Segments chosen at random, the same ones of an image's path for all models."""
+    if spec.segments is None or spec.segments >= num_segments:
+        return None
+    generator = np.random.default_rng(_seed(f"{spec.kind}:{reference}"))
+    return tuple(sorted(generator.permutation(num_segments)[: spec.segments].tolist()))
+
+
+def _seed(text: str) -> int:
+    """A seed that depends on a text only."""
+    return zlib.crc32(text.encode())
 
 
 def find_models(names: Sequence[str], *, snapshots: bool = False) -> dict[str, Card]:
@@ -169,58 +238,3 @@ def _select_models(name: str, snapshots: bool) -> Iterator[tuple[str, Card]]:
 
 def _wanted(card: Card, snapshots: bool) -> bool:
     return snapshots or not card.is_snapshot
-
-
-def _load_images(spec: PathsSpec, card: Card, data_path: Path | str | None) -> list[np.ndarray]:
-    if spec.source.startswith("train:"):
-        clean, noisy = _training_images(card.architecture, _recipe(card), _data_folder(spec, data_path), card.data)
-        images = noisy if spec.source == "train:noisy" else clean
-        if max(spec.indices) >= len(images):
-            raise InvalidImage(
-                f"Expected {spec.source} images from 0 to {len(images) - 1} of {card.name}, got {max(spec.indices)}: "
-                "choose others."
-            )
-        return [images[index] for index in spec.indices]
-    prefix = spec.source if spec.source.startswith("samples") else f"{_dataset_name(card.data)}:test"
-    return [load_image(f"{prefix}:{index}", data_path=data_path).image for index in spec.indices]
-
-
-def _recipe(card: Card) -> tuple[int, float, int]:
-    return card.num_train_images, card.label_noise, card.seed
-
-
-@lru_cache(maxsize=16)
-def _training_images(
-    family: str, recipe: tuple[int, float, int], folder: str, data: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """The training images of a model whose labels are clean, and those whose labels are noise, in their order."""
-    train_set = _load_train_set(_dataset_name(data), folder)
-    if train_set.name != data:
-        raise InvalidData(
-            f"Expected {data}, which the model was trained on, at {folder}; got {train_set.name}: name its place."
-        )
-    size, noise, seed = recipe
-    subset = size if size < len(train_set) else None
-    config = default_config(family, 1, subset=subset, label_noise=noise, seed=seed)
-    prepared, moved = prepare_data(config, train_set)
-    return prepared.images[~moved], prepared.images[moved]
-
-
-@lru_cache(maxsize=1)
-def _load_train_set(name: str, folder: str) -> Dataset:
-    return load_dataset(name, "train", folder)
-
-
-def _dataset_name(data: str) -> str:
-    """The short name of a card's data set; CIFAR-10 if it is another, for archives of any name."""
-    return next((short for short, name in CIFAR_NAMES.items() if data.partition(" ")[0] == name), "cifar10")
-
-
-def _data_folder(spec: PathsSpec, data_path: Path | str | None) -> str:
-    folder = data_path or os.environ.get(DATA_VARIABLE)
-    if not folder:
-        raise InvalidData(
-            f"Expected to know where the data set is, to load {spec.source} images: give --data, or set the "
-            f"environment variable {DATA_VARIABLE}."
-        )
-    return str(folder)

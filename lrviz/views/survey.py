@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from lrviz import __version__
 from lrviz.engine.requests import ENGINE_VERSION, Device, run
 from lrviz.measures.requests import MeasureRequest
 from lrviz.measures.sweeps import COLUMNS, summarise_path
+from lrviz.models.attack import Attack
 from lrviz.models.card import Card
+from lrviz.progress import Progress
 from lrviz.results.pieces import PathMeasures
 from lrviz.results.status import Status
 from lrviz.results.store import Store
@@ -53,7 +56,7 @@ class Survey:
             gradients: Whether gradients by the input are compared as well, which takes several times longer.
         """
         tasks = {
-            (name, path.path.kind, path.images, path.num_anchors, path.radius): (name, card, path)
+            (name, path.path.kind, *path[2:]): (name, card, path)
             for name, card in models.items()
             for spec in specs
             for path in find_paths(spec, card, data_path)
@@ -83,7 +86,7 @@ class Survey:
         Yields:
             The rows of the table, as in `lrviz.measures.sweeps.COLUMNS`.
         """
-        work = np.array([card.num_parameters * (len(path.path.points) - 1) for _, card, path in self.tasks], float)
+        work = np.array([card.num_parameters * _num_segments(path) for _, card, path in self.tasks], float)
         shares = np.concatenate([[0.0], np.cumsum(work / work.sum())])
         for index, (name, card, path) in enumerate(self.tasks):
             text = f"{card.name}, {path.path.kind} {path.images} ({index + 1:,} of {len(self):,} paths)"
@@ -95,12 +98,34 @@ class Survey:
             if cancelled():
                 return
             model, program = load_program(name)
-            points = model.normalise(path.path.points)
-            request = MeasureRequest(program=program, points=points, gradients=self.gradients)
-            measures = run(request, store, device=device, progress=show, cancelled=cancelled).result
-            if measures.status != Status.COMPLETE:
-                return
-            yield _row(card, path, measures, program.digest)
+            whole = path.path.on(model, program) if isinstance(path.path, Attack) else path.path
+            points = model.normalise(whole.points)
+            parts = []
+            for number, part in enumerate(_parts(points, path.segments)):
+                request = MeasureRequest(program=program, points=part, gradients=self.gradients)
+                report = _shifted(show, number, _num_segments(path)) if path.segments else show
+                parts.append(run(request, store, device=device, progress=report, cancelled=cancelled).result)
+                if parts[-1].status != Status.COMPLETE:
+                    return
+            yield _row(card, path, points, PathMeasures.join(parts), program.digest)
+
+
+def _num_segments(path: NamedPath) -> int:
+    """How many segments of a path are measured."""
+    return path.path.num_segments if path.segments is None else len(path.segments)
+
+
+def _parts(points: torch.Tensor, segments: tuple[int, ...] | None) -> Iterator[torch.Tensor]:
+    """The points of the whole path, or of each segment that was chosen."""
+    if segments is None:
+        yield points
+    for segment in segments or ():
+        yield points[segment : segment + 2]
+
+
+def _shifted(report: Progress, number: int, total: int) -> Progress:
+    """The progress of one of several parts of equal work."""
+    return lambda fraction, text: report((number + fraction) / total, text)
 
 
 def make_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -108,7 +133,9 @@ def make_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _row(card: Card, path: NamedPath, measures: PathMeasures, digest: str) -> dict[str, Any]:
+def _row(card: Card, path: NamedPath, points: torch.Tensor, measures: PathMeasures, digest: str) -> dict[str, Any]:
+    lengths = points.double().diff(dim=0).flatten(1).norm(dim=1)
+    path_length = float(measures.length.sum()) if path.segments is None else float(lengths.sum())
     same = ("width", "batch_norm", "data", "num_train_images", "label_noise", "seed", "epochs", "is_snapshot")
     return {
         "model": card.name,
@@ -117,11 +144,11 @@ def _row(card: Card, path: NamedPath, measures: PathMeasures, digest: str) -> di
         "path": path.path.kind,
         **{name: getattr(path, name) for name in ("image_kind", "images", "image_index", "num_anchors", "radius")},
         "num_segments": len(measures),
-        "path_segments": len(measures),
+        "path_segments": path.path.num_segments,
         "length": float(measures.length.sum()),
-        "path_length": float(measures.length.sum()),
+        "path_length": path_length,
         "num_pieces": int(measures.num_pieces.sum()),
-        **summarise_path(measures),
+        **summarise_path(measures, path.path.num_segments, path_length),
         "status": measures.status,
         "seconds": measures.seconds,
         "lrviz_version": __version__,

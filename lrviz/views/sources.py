@@ -1,0 +1,128 @@
+"""Which images a text such as "samples:0-3", "cifar10:test:0-63" or "train:noisy:5" selects, for one model."""
+
+import os
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from lrviz.errors import InvalidData, InvalidImage
+from lrviz.files import shown
+from lrviz.models.card import Card
+from lrviz.models.datasets import CIFAR_NAMES, Dataset, load_dataset
+from lrviz.models.images import DATA_VARIABLE, load_image
+from lrviz.models.recipes import default_config
+from lrviz.models.train import prepare_data
+
+SOURCE = r"samples(?::cifar100?)?|random|test(?::[^:]+)?|train:clean|train:noisy|cifar100?:(?:test|train)"
+"""What images a text can name, as a regular expression: the part before their positions."""
+
+_RANDOM_SEED = 20220213
+
+Image = UInt8[np.ndarray, "channels height width"]
+
+
+def find_images(source: str, indices: Sequence[int], card: Card, data_path: Path | str | None = None) -> list[Image]:
+    """The images of a source at some positions, from 0.
+
+    Args:
+        source: One that `SOURCE` matches: "samples" (which ship; also "samples:cifar100"); "cifar10:test" and the
+            like; "test" of the data set that the model was trained on, or "test:cat", those of one class; "train:clean"
+            and "train:noisy", its own training images whose labels are right, or were moved; "random", pixels with
+            the mean and the standard deviation of its data set.
+        indices: Positions of the images.
+        card: The model's card.
+        data_path: Where the data sets are; the environment variable `LRVIZ_DATA_DIR` when None.
+
+    Raises:
+        InvalidImage: There are no such images.
+        InvalidData: The data set is missing, or another one than the model's.
+    """
+    if source == "random":
+        return [random_image(card, index) for index in indices]
+    if re.fullmatch("train:clean|train:noisy", source):
+        folder = _data_folder(source, data_path)
+        clean, noisy = _training_images(card.architecture, _recipe(card), folder, card.data)
+        return _pick(noisy if source == "train:noisy" else clean, indices, source, card)
+    if source.startswith("test:"):
+        return _pick(_images_of_class(source, card, data_path), indices, source, card)
+    prefix = f"{_dataset_name(card.data)}:test" if source == "test" else source
+    place = data_path or os.environ.get(DATA_VARIABLE)
+    return [_load(f"{prefix}:{index}", place) for index in indices]
+
+
+def random_image(card: Card, index: int) -> Image:
+    """An image of independent normal pixels with the channels' means and standard deviations, cut off at 0 and 255."""
+    generator = np.random.default_rng([_RANDOM_SEED, index])
+    noise = generator.normal(size=(len(card.mean), card.image_size, card.image_size))
+    mean, std = (np.array(values)[:, None, None] for values in (card.mean, card.std))
+    return np.rint(255 * np.clip(mean + std * noise, 0, 1)).astype(np.uint8)
+
+
+@lru_cache(maxsize=4096)
+def _load(reference: str, data_path: Path | str | None) -> Image:
+    return load_image(reference, data_path=data_path).image
+
+
+def _pick(images: Sequence[Image] | np.ndarray, indices: Sequence[int], source: str, card: Card) -> list[Image]:
+    if max(indices) >= len(images):
+        raise InvalidImage(
+            f"Expected {source} images from 0 to {len(images) - 1} of {card.name}, got {max(indices)}: choose others."
+        )
+    return [images[index] for index in indices]
+
+
+def _images_of_class(source: str, card: Card, data_path: Path | str | None) -> np.ndarray:
+    """The test images of one class, in their order."""
+    test_set = _load_split(_dataset_name(card.data), "test", _data_folder(source, data_path))
+    name = source.removeprefix("test:")
+    if name not in test_set.classes:
+        raise InvalidImage(
+            f"Expected a class of {test_set.name}, such as {', '.join(test_set.classes[:3])}; got {shown(name)}: "
+            "choose one of them."
+        )
+    return test_set.images[test_set.labels == test_set.classes.index(name)]
+
+
+def _recipe(card: Card) -> tuple[int, float, int]:
+    return card.num_train_images, card.label_noise, card.seed
+
+
+@lru_cache(maxsize=4)
+def _training_images(
+    family: str, recipe: tuple[int, float, int], folder: str, data: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """The training images of a model whose labels are clean, and those whose labels are noise, in their order."""
+    train_set = _load_split(_dataset_name(data), "train", folder)
+    if train_set.name != data:
+        raise InvalidData(
+            f"Expected {data}, which the model was trained on, at {folder}; got {train_set.name}: name its place."
+        )
+    size, noise, seed = recipe
+    subset = size if size < len(train_set) else None
+    config = default_config(family, 1, subset=subset, label_noise=noise, seed=seed)
+    prepared, moved = prepare_data(config, train_set)
+    return prepared.images[~moved], prepared.images[moved]
+
+
+@lru_cache(maxsize=2)
+def _load_split(name: str, split: str, folder: str) -> Dataset:
+    return load_dataset(name, split, folder)
+
+
+def _dataset_name(data: str) -> str:
+    """The short name of a card's data set; CIFAR-10 if it is another, for archives of any name."""
+    return next((short for short, name in CIFAR_NAMES.items() if data.partition(" ")[0] == name), "cifar10")
+
+
+def _data_folder(source: str, data_path: Path | str | None) -> str:
+    folder = data_path or os.environ.get(DATA_VARIABLE)
+    if not folder:
+        raise InvalidData(
+            f"Expected to know where the data set is, to load {source} images: give --data, or set the "
+            f"environment variable {DATA_VARIABLE}."
+        )
+    return str(folder)
