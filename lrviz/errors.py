@@ -1,12 +1,45 @@
 """The errors that lrviz raises on purpose; each message says what was expected, what came, and the remedy."""
 
+from dataclasses import dataclass
+
 
 class LrvizError(Exception):
     """Base of every error that lrviz raises on purpose."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One use of an operation that is not supported.
+
+    Attributes:
+        operation: Its name in PyTorch.
+        module: Path of the module that uses it.
+        kind: Class of that module.
+        reason: Why this use is not supported; empty if the operation never is.
+        line: File and line of the network's code, if known.
+    """
+
+    operation: str
+    module: str
+    kind: str
+    reason: str
+    line: str
+
+
 class UnsupportedOperation(LrvizError):
-    """A network uses an operation that is not piecewise linear, or that lrviz does not know."""
+    """A network uses an operation that is not piecewise linear, or that lrviz does not know.
+
+    Attributes:
+        refusals: Each use of such an operation, if the network could be traced.
+    """
+
+    def __init__(self, message: str, refusals: tuple[Refusal, ...] = ()) -> None:
+        super().__init__(message)
+        self.refusals = refusals
+
+
+class InvalidNetwork(LrvizError):
+    """What was given as a network, its weights or its example input is none that can be converted."""
 
 
 class InvalidPlane(LrvizError):

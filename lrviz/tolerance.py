@@ -27,7 +27,10 @@ class Tolerance:
         gap: The edges of a region add up to its perimeter within this fraction of the window's radius, as far apart as
             `touching` lets the two sides of an edge be.
         continuous: Neighbours agree at their edge within this fraction of the terms that their values add up.
+        step: Largest relative difference of an affine step from f(x + y) + f(0) = f(x) + f(y), and of many rows at once
+            from one by one.
         conversion: Largest relative difference between a program's output and its module's.
+        direction: Largest relative difference between a program's derivative and what its module's output changes by.
         flat: Measures that differ by a smaller fraction of themselves are drawn as equal.
     """
 
@@ -47,7 +50,9 @@ class Tolerance:
     drawn: float = 1e-6
     gap: float = 1e-9
     continuous: float = 1e-9
+    step: float = 1e-11
     conversion: float = 1e-9
+    direction: float = 1e-3
     flat: float = 1e-12
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lrviz.errors import UnsupportedOperation
+from lrviz.errors import InvalidNetwork, UnsupportedOperation
 from lrviz.network.program import Program, xor_active
 
 
@@ -168,7 +168,6 @@ class Random(nn.Module):
     ("module", "message"),
     [
         (TwoInputs(), "one tensor argument of shape"),
-        (TwoOutputs(), "returns 2 values; expected one tensor"),
         (Random(), "rand"),
     ],
 )
@@ -177,11 +176,19 @@ def test_networks_of_another_kind_are_refused(module: nn.Module, message: str) -
         trace(module, 3)
 
 
+def test_of_several_outputs_the_first_or_a_named_one_is_used() -> None:
+    inputs = torch.zeros(1, 3, dtype=torch.float64, device="cpu")
+    first = Program.from_module(TwoOutputs(), inputs)
+    assert float(first(inputs)[0, 0]) == 1
+    assert "the first one, 0, is used" in first.notes[0]
+    assert float(Program.from_module(TwoOutputs(), inputs, output=1)(inputs)[0, 0]) == -1
+
+
 def test_a_network_with_weights_that_are_not_numbers_is_refused() -> None:
     module, _ = mlp(2, 4, 3)()
     with torch.no_grad():
         module[0].weight[0, 0] = float("nan")
-    with pytest.raises(UnsupportedOperation, match="differs from the original by nan"):
+    with pytest.raises(InvalidNetwork, match=r"The weight '0\.weight' is not finite: 1 of its 8 numbers are NaN"):
         trace(module, 2)
 
 

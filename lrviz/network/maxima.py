@@ -28,7 +28,7 @@ def largest_entry(
     largest = x[:, entries[:, 0]]
     for column in entries.T[1:]:
         largest = torch.maximum(largest, x[:, column])
-    return largest.unflatten(1, shape)
+    return largest.unflatten(1, shape) if shape else largest[:, 0]
 
 
 def find_winners(
@@ -124,6 +124,16 @@ def box_entries(size: tuple[int, ...], bounds: tuple[tuple[tuple[int, int], ...]
     table = torch.stack([torch.cat([box, box[:1].expand(longest - len(box))]) for box in boxes])
     planes = torch.arange(prod(size[: len(size) - len(bounds)]), device="cpu")[:, None, None] * prod(last)
     return (planes + table).flatten(0, 1)
+
+
+def pair_entries(number: int, size: int) -> Int[torch.Tensor, "M n"]:
+    """The entries of maxima of two values, which are stacked (number, 2, size).
+
+    >>> pair_entries(1, 3).tolist()
+    [[0, 3], [1, 4], [2, 5]]
+    """
+    first = torch.arange(number, device="cpu")[:, None] * 2 * size + torch.arange(size, device="cpu")
+    return torch.stack([first.flatten(), first.flatten() + size], 1)
 
 
 def _compact(table: Int[torch.Tensor, "M n"]) -> Int[torch.Tensor, "M n"]:

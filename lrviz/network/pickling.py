@@ -6,8 +6,6 @@ from typing import Any
 import torch
 from torch import fx
 
-from lrviz.network.conversion import is_size
-
 Step = tuple[str, str, Any, tuple[Any, ...], dict[str, Any], dict[str, Any]]
 """Name, kind, target, arguments, and what is remembered of where the step came from."""
 
@@ -32,6 +30,13 @@ class _Operation:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Stands for a value whose shape alone is remembered."""
+
+    shape: tuple[int, ...]
+
+
 def encode_graph(graph: fx.Graph) -> list[Step]:
     """The steps of a graph, in order."""
     return [_encode(node) for node in graph.nodes]
@@ -45,7 +50,7 @@ def decode_graph(steps: list[Step]) -> fx.Graph:
         args = _map(references, _Reference, lambda used: nodes[used.name])
         kwargs = _map(named_references, _Reference, lambda used: nodes[used.name])
         nodes[name] = graph.create_node(op, found, args, kwargs, name)
-        nodes[name].meta = meta
+        nodes[name].meta = _map(meta, _Shape, lambda value: torch.empty(value.shape, device="meta"))
     return graph
 
 
@@ -53,9 +58,8 @@ def _encode(node: fx.Node) -> Step:
     is_operation = isinstance(node.target, torch._ops.OpOverload)
     target = _Operation(str(node.target)) if is_operation else node.target
     args, kwargs = (_map(value, fx.Node, lambda used: _Reference(used.name)) for value in (node.args, node.kwargs))
-    modules = (node.meta.get("nn_module_stack") or {}).items()
-    meta: dict[str, Any] = {"nn_module_stack": {key: (path, None) for key, (path, _) in modules}}
-    return node.name, node.op, target, args, kwargs, meta | ({"val": 1} if is_size(node) else {})
+    meta: dict[str, Any] = {key: node.meta[key] for key in ("val", "mapped", "path", "source") if key in node.meta}
+    return node.name, node.op, target, args, kwargs, _map(meta, torch.Tensor, lambda value: _Shape(tuple(value.shape)))
 
 
 def _map(value: Any, kind: type, replace: Any) -> Any:

@@ -1,6 +1,5 @@
 """A traced network as a list of affine steps, ReLUs and maxima."""
 
-import copy
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,12 +13,14 @@ from jaxtyping import Float, Int
 from torch import fx, nn
 
 from lrviz.arrays import frozen_array
-from lrviz.errors import UnsupportedOperation
-from lrviz.network.conversion import is_size, module_path, trace
-from lrviz.network.kernels import FASTER
+from lrviz.network.conversion import convert
 from lrviz.network.maxima import DEAD, find_winners, largest_entry
 from lrviz.network.operations import aten
 from lrviz.network.pickling import Step, decode_graph, encode_graph
+from lrviz.network.prepare import prepare_example, prepare_module
+from lrviz.network.proof import prove
+from lrviz.network.rows import call_rows
+from lrviz.network.tracing import module_path, trace_module
 from lrviz.tolerance import TOLERANCE
 
 _KEY_SEED = 20220211
@@ -30,6 +31,7 @@ _LAYERS = frozenset([aten.relu.default, largest_entry])
 
 OnLayer = Callable[[int, torch.Tensor], torch.Tensor]
 Extend = Callable[[torch.Tensor, int], torch.Tensor]
+Watch = Callable[[fx.Node, Any], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,41 +79,46 @@ class Program:
         layers: The ReLU calls and the maxima in order of execution.
         input_shape: Shape of one input.
         num_outputs: Length of the flattened output for one input.
+        notes: Sentences on what differs from the module, such as a softmax that is left off.
         digest: Hash of the graph and the weights.
     """
 
     _exact: "Program | None" = None
 
-    def __init__(self, graph: fx.Graph, state: dict[str, torch.Tensor], input_shape: tuple[int, ...]) -> None:
-        self.graph, self.state, self.input_shape = graph, state, input_shape
+    def __init__(
+        self,
+        graph: fx.Graph,
+        state: dict[str, torch.Tensor],
+        input_shape: tuple[int, ...],
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.graph, self.state, self.input_shape, self.notes = graph, state, input_shape, notes
         self._nodes = [node for node in graph.nodes if node.op == "call_function"]
         self._input = next(node for node in graph.nodes if node.op == "placeholder")
         self._output = next(node for node in graph.nodes if node.op == "output").args[0]
-        self._dependent = _dependent_nodes(graph, self._input)
         self._release = _last_uses(self._nodes, self._output)
-        self._constants = self._fold_constants()
         self._entries: dict[int, str] = {}
         self._offsets, self.layers, self.num_outputs = self._measure()
         self.digest = self._hash()
 
     @classmethod
-    def from_module(cls, module: nn.Module, example: torch.Tensor) -> "Program":
+    def from_module(cls, module: nn.Module, example: torch.Tensor, output: str | int | None = None) -> "Program":
         """Trace a module and convert it, and prove that the result computes the same function.
 
         Args:
             module: Any network; it is copied, set to eval mode and to float64.
             example: (1, *input_shape) an input of the right shape.
+            output: Which one of several outputs: its position, or its name in a dictionary; the first one if None.
 
         Raises:
-            UnsupportedOperation: The network holds an operation that is not piecewise linear or not known, or mixes
-                the inputs of a batch.
+            UnsupportedOperation: The network holds operations that are not piecewise linear or not known, mixes the
+                inputs of a batch, or is random.
+            InvalidNetwork: What was given is no network with finite weights, or no example for it.
         """
-        module = copy.deepcopy(module).to(device="cpu", dtype=torch.float64).eval()
-        for parameter in module.parameters():
-            parameter.requires_grad_(False)
-        example = example.detach().to(device="cpu", dtype=torch.float64)
-        program = cls(*trace(module, example), tuple(example.shape[1:]))
-        program._prove(module)
+        module, example = prepare_module(module), prepare_example(example)
+        trace = trace_module(module, example, output)
+        program = cls(*convert(trace), tuple(example.shape[1:]), trace.notes)
+        prove(program, module, trace)
         return program
 
     @property
@@ -154,13 +161,13 @@ class Program:
                 return value.to(device, dtype if value.is_floating_point() else value.dtype)
             return tuple(move(v) for v in value) if isinstance(value, tuple) else value
 
-        for name in ("state", "_constants", "_offsets"):
+        for name in ("state", "_offsets"):
             setattr(other, name, {key: move(value) for key, value in getattr(exact, name).items()})
         return other
 
     def __reduce__(self) -> tuple[Any, ...]:
         exact = self.to("cpu")
-        return _restore, (encode_graph(exact.graph), exact.state, exact.input_shape)
+        return _restore, (encode_graph(exact.graph), exact.state, exact.input_shape, exact.notes)
 
     def __copy__(self) -> "Program":
         return self
@@ -176,12 +183,12 @@ class Program:
 
     def entries(self, layer: int) -> Int[torch.Tensor, "M n"] | None:
         """The entries of a layer's maxima among the features before it; None for ReLUs."""
-        return self._constants[self._entries[layer]] if layer in self._entries else None
+        return self.state[self._entries[layer]] if layer in self._entries else None
 
     def activate(self, layer: int, z: Float[torch.Tensor, "points features"]) -> Float[torch.Tensor, "points results"]:
         """What a layer makes of points: their ReLUs or maxima."""
         entries = self.entries(layer)
-        return z.clamp(min=0) if entries is None else largest_entry(z, entries, self.layers[layer].shape).flatten(1)
+        return z.clamp(min=0) if entries is None else _flat(largest_entry(z, entries, self.layers[layer].shape))
 
     def differentiate(
         self, layer: int, z: Float[torch.Tensor, "rows features"], num_points: int
@@ -196,7 +203,12 @@ class Program:
         return torch.cat([value, directions.gather(1, feature)])
 
     def propagate(
-        self, rows: torch.Tensor, num_points: int | None, on_layer: OnLayer, extend: Extend | None = None
+        self,
+        rows: torch.Tensor,
+        num_points: int | None,
+        on_layer: OnLayer,
+        extend: Extend | None = None,
+        watch: Watch | None = None,
     ) -> torch.Tensor:
         """Push points and directions through the program.
 
@@ -209,6 +221,7 @@ class Program:
             on_layer: What becomes of the rows at a layer; `activate` does it for points.
             extend: `extend(value, m)` appends the rows that a value from before a layer is missing; zeros, as for new
                 directions, if not given.
+            watch: `watch(node, value)` sees the rows after every step.
 
         Returns:
             (m, num_outputs) the rows of the output.
@@ -216,17 +229,17 @@ class Program:
         values: dict[fx.Node, Any] = {self._input: rows}
         layer = 0
         for node in self._nodes:
-            if node not in self._dependent:
-                continue
             if node.target in _LAYERS:
-                result = on_layer(layer, values[node.args[0]].flatten(1))
-                values[node] = result.unflatten(1, self.layers[layer].shape)
+                result = on_layer(layer, _flat(values[node.args[0]]))
+                values[node] = result.reshape(-1, *self.layers[layer].shape)
                 layer += 1
             else:
                 values[node] = self._affine(node, values, num_points, extend or _with_zeros)
+            if watch is not None:
+                watch(node, values[node])
             for used in self._release.get(node, ()):
                 values.pop(used, None)
-        return values[self._output].flatten(1)
+        return _flat(values[self._output])
 
     def magnitudes(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
         """For every layer, and last for the outputs, how large the terms are that they are summed from, at some points.
@@ -289,44 +302,14 @@ class Program:
         return frozen_array(ids).view(np.uint64)
 
     def _affine(self, node: fx.Node, values: dict[fx.Node, Any], num_points: int | None, extend: Extend) -> Any:
-        inputs = [n for n in node.all_input_nodes if n in self._dependent]
+        inputs = [n for n in node.all_input_nodes if n in values]
         num_rows = max(len(_first(values[n])) for n in inputs)
         extended = {n: _map_tensors(values[n], lambda tensor: extend(tensor, num_rows)) for n in inputs}
-        output = self._call(node, extended, num_rows)
+        output = call_rows(node, extended, self.state, num_rows)
         offset = self._offsets[node.name]
         if offset is None or num_points is None or num_rows == num_points:
             return output
         return _subtract(output, offset, num_points)
-
-    def _call(self, node: fx.Node, values: dict[fx.Node, Any], num_rows: int) -> Any:
-        args, kwargs = fx.map_arg(  # type: ignore[misc]
-            (node.args, node.kwargs), lambda argument: self._resolve(argument, values, num_rows)
-        )
-        return FASTER.get(node.target, node.target)(*args, **kwargs)  # type: ignore[operator]
-
-    def _resolve(self, argument: fx.Node, values: dict[fx.Node, Any], num_rows: int) -> Any:
-        if argument in values:
-            return values[argument]
-        if argument.name in self._constants:
-            return self._constants[argument.name]
-        return self._batch_size(argument, num_rows)
-
-    def _batch_size(self, node: fx.Node, num_rows: int) -> int:
-        if node.target is aten.sym_size.int:
-            return num_rows
-        args = fx.map_arg(node.args, lambda argument: self._batch_size(argument, num_rows))
-        return node.target(*args)  # type: ignore[operator]
-
-    def _fold_constants(self) -> dict[str, Any]:
-        """Values of all nodes that depend on weights only."""
-        folded: dict[str, Any] = dict(self.state)
-        for node in self._nodes:
-            if node not in self._dependent and not is_size(node):
-                args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: folded[n.name])  # type: ignore[misc]
-                if node.target is torch.tensor:
-                    kwargs = {**kwargs, "device": "cpu"}
-                folded[node.name] = node.target(*args, **kwargs)  # type: ignore[operator]
-        return folded
 
     def _measure(self) -> tuple[dict[str, Any], tuple[Layer, ...], int]:
         """Run every step on zeros once: its offset f(0), the layers' shapes, the number of outputs."""
@@ -334,9 +317,7 @@ class Program:
         offsets: dict[str, Any] = {}
         layers: list[Layer] = []
         for node in self._nodes:
-            if node not in self._dependent:
-                continue
-            value = self._call(node, {n: values[n] for n in node.all_input_nodes if n in values}, 1)
+            value = call_rows(node, values, self.state, 1)
             values[node] = _map_tensors(value, torch.zeros_like)
             if node.target in _LAYERS:
                 if node.target is largest_entry:
@@ -347,7 +328,7 @@ class Program:
         return offsets, tuple(layers), values[self._output].numel()
 
     def _layer(self, node: fx.Node, value: torch.Tensor, before: list[Layer]) -> Layer:
-        entries = self._constants[str(node.args[1])] if node.target is largest_entry else None
+        entries = self.state[str(node.args[1])] if node.target is largest_entry else None
         return Layer(
             name=module_path(node),
             shape=tuple(value.shape[1:]),
@@ -365,25 +346,11 @@ class Program:
             digest.update(tensor.detach().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    def _prove(self, module: nn.Module) -> None:
-        """Compare with the module on random inputs, one by one, so that a mixed batch shows as well."""
-        generator = torch.Generator(device="cpu").manual_seed(0)
-        scales = torch.tensor([0.1, 1.0, 10.0, 1.0], dtype=torch.float64, device="cpu")
-        inputs = torch.randn(4, *self.input_shape, dtype=torch.float64, device="cpu", generator=generator)
-        inputs = inputs * scales.reshape(-1, *[1] * len(self.input_shape))
-        with torch.no_grad():
-            expected = torch.cat([module(x[None]).flatten(1) for x in inputs])
-        received = self.forward(inputs)
-        error = float((expected - received).abs().max() / expected.abs().max().clamp(min=1e-300))
-        if not error <= TOLERANCE.conversion:
-            raise UnsupportedOperation(
-                f"The converted network differs from the original by {error:.2g} (relative); at most "
-                f"{TOLERANCE.conversion} is expected. The network is random, or mixes the inputs of a batch."
-            )
 
-
-def _restore(steps: list[Step], state: dict[str, torch.Tensor], input_shape: tuple[int, ...]) -> Program:
-    return Program(decode_graph(steps), state, input_shape)
+def _restore(
+    steps: list[Step], state: dict[str, torch.Tensor], input_shape: tuple[int, ...], notes: tuple[str, ...]
+) -> Program:
+    return Program(decode_graph(steps), state, input_shape, notes)
 
 
 def xor_active(active: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
@@ -408,15 +375,6 @@ def _xor(chosen: Int[torch.Tensor, "U N"]) -> Int[torch.Tensor, "N"]:
     return chosen[0] if len(chosen) else torch.zeros(number, dtype=kind, device=device)
 
 
-def _dependent_nodes(graph: fx.Graph, source: fx.Node) -> set[fx.Node]:
-    """The nodes whose tensors depend on the input; sizes do not count."""
-    dependent = {source}
-    for node in graph.nodes:
-        if node.op == "call_function" and not is_size(node) and dependent.intersection(node.all_input_nodes):
-            dependent.add(node)
-    return dependent
-
-
 def _last_uses(nodes: list[fx.Node], output: Any) -> dict[fx.Node, list[fx.Node]]:
     """For every node, the values that nobody needs after it."""
     last: dict[fx.Node, fx.Node] = {}
@@ -436,6 +394,10 @@ def _tensors(value: Any) -> Iterable[torch.Tensor]:
 
 def _map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     return function(value) if isinstance(value, torch.Tensor) else tuple(function(v) for v in value)
+
+
+def _flat(rows: torch.Tensor) -> torch.Tensor:
+    return rows.flatten(1) if rows.dim() > 1 else rows[:, None]
 
 
 def _first(value: Any) -> torch.Tensor:

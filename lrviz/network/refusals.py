@@ -1,0 +1,72 @@
+"""What to say of operations that are not supported."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from torch import fx
+
+from lrviz.errors import Refusal
+from lrviz.network.operations import operation_name, supported_operations
+from lrviz.network.tracing import module_path
+
+_NAMED = 4
+"""How many modules with the same unsupported operation a message names."""
+
+_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_TORCH = re.compile(r"[\\/](torch|torchvision)[\\/]")
+
+
+def describe_use(node: fx.Node, reason: str) -> Refusal:
+    """One use of an operation, under the name that the network calls it by."""
+    own, called = operation_name(node), _called(node)
+    kinds = [kind for path, kind in (node.meta.get("nn_module_stack") or {}).values() if path]
+    return Refusal(
+        operation=called,
+        module=module_path(node),
+        kind=_class_name(kinds[-1]) if kinds else "",
+        reason=reason if own == called else "",
+        line=_line(node.meta.get("stack_trace") or ""),
+    )
+
+
+def describe(refusals: Iterable[Refusal]) -> str:
+    """The message that names all operations at once."""
+    modules: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for refusal in refusals:
+        places = modules[refusal.operation, refusal.kind, refusal.reason]
+        if refusal.module not in places:
+            places.append(refusal.module)
+    uses = "; ".join(_use(*key, places) for key, places in modules.items())
+    return (
+        f"The network is not piecewise linear, or lrviz does not know it to be, because of: {uses}. "
+        f"Supported are: {', '.join(supported_operations())}. Replace what is not by what is."
+    )
+
+
+def _use(operation: str, kind: str, reason: str, places: list[str]) -> str:
+    named = ", ".join(f"'{place}'" for place in places[:_NAMED])
+    more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
+    said = [f"{operation} in module{'s' if len(places) > 1 else ''} {named}{more}"]
+    said += [f"({kind})"] if kind else []
+    return " ".join(said) + (f": {reason}" if reason else "")
+
+
+def _called(node: fx.Node) -> str:
+    """The operation that PyTorch took apart into this one and others, or this one."""
+    source = (node.meta.get("from_node") or [None])[-1]
+    while source is not None and source.from_node:
+        source = source.from_node[-1]
+    name = str(getattr(source, "target", ""))
+    return name.split(".")[1].rstrip("_") if name.startswith("aten.") else operation_name(node)
+
+
+def _class_name(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) else str(kind).rsplit(".", 1)[-1]
+
+
+def _line(stack: str) -> str:
+    """The innermost line that is not PyTorch's own."""
+    frames = [frame for frame in _FRAME.finditer(stack) if not _TORCH.search(frame["file"])]
+    return f"{frames[-1]['file']}:{frames[-1]['line']}" if frames else ""
