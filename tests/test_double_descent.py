@@ -24,21 +24,36 @@ def open_page(**query):
     return open_file("pages/3_Double_descent.py", **query)
 
 
-def test_every_curve_holds_the_means_and_the_spread_over_seeds():
+def test_every_curve_holds_the_means_and_their_intervals():
     data = aggregate(sweep())
     figure = sweep_curves(data, Marks(peak=2))
     traces = {trace.name: trace for trace in figure.data}
-    assert set(traces) == {name.replace("_", " ") for name in COLOURS}
+    labels = {name.replace("_", " ") for name in COLOURS}
+    assert set(traces) == labels | {f"{label}, interval" for label in labels}
     assert [figure.layout[f"yaxis{k}"].rangemode for k in ("", "2", "3")] == ["normal", "tozero", "tozero"]
     assert list(traces["density"].x) == [1, 2, 4]
     assert list(traces["density"].y) == data["density"].tolist()
-    assert list(traces["density"].error_y.array) == pytest.approx(data["density_sd"].tolist())
+    bars, mean = traces["density"].error_y, data["density"].to_numpy()
+    np.testing.assert_allclose(mean + bars.array, np.maximum(data["density_high"], mean))
+    np.testing.assert_allclose(mean - bars.arrayminus, np.minimum(data["density_low"], mean))
+    assert (bars.array > 0).all() and not bars.symmetric
+    band = traces["density, interval"].y
+    np.testing.assert_allclose(band, [*(mean - bars.arrayminus), *(mean + bars.array)[::-1]])
     assert "k = 2" in traces["density"].text[1]
     assert any(shape.x0 == 2 for shape in figure.layout.shapes)
     assert not sweep_curves(data, Marks()).layout.shapes
     for peak, threshold, anchors in ((1, 2, ("right", "left")), (2, 1, ("left", "right"))):
         notes = sweep_curves(data, Marks(peak=peak, threshold=threshold)).layout.annotations[-2:]
         assert tuple(note.xanchor for note in notes) == anchors
+
+
+def test_measures_that_are_not_known_have_no_diagram():
+    unknown = dict.fromkeys(("similarity", "input_similarity", "slope"), np.nan)
+    data = aggregate(sweep().assign(**unknown))
+    names = {trace.name for trace in sweep_curves(data, Marks()).data}
+    assert {"density", "deviation"} <= names
+    assert not {"similarity", "input similarity", "slope"} & names
+    assert render_sweep(".png", data)
 
 
 def test_the_words_follow_the_numbers():

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from lrviz.errors import InvalidRequest
 from lrviz.figures.axis import width_axis
 from lrviz.figures.paper import PRINTED, Paper, fit_axes, print_figure, write_page, write_table
-from lrviz.figures.sweeps import COLOURS, HEIGHTS, TITLES, Marks, curve_axis, sweep_curves
+from lrviz.figures.sweeps import COLOURS, TITLES, Marks, curve_axis, drawn, heights, interval, sweep_curves
 from lrviz.measures.sweeps import SERIES, find_peak, find_threshold
 
 SWEEP_SUFFIXES = (*PRINTED, ".html", ".csv")
@@ -36,15 +36,16 @@ def render_sweep(suffix: str, curve: pd.DataFrame, *, paper: Paper | None = None
     marks = Marks(peak=find_peak(curve), threshold=find_threshold(curve))
     if suffix == ".html":
         return write_page([sweep_curves(curve, marks)], title=_TITLE, description=description)
-    paper = paper or Paper(width_inches=4.5, height_inches=6.0)
+    paper = paper or Paper(width_inches=4.5, height_inches=max(6.0, 1.1 * len(drawn(curve))))
     return print_figure(suffix, paper, lambda sheet: _draw(sheet, curve, marks), title=_TITLE, description=description)
 
 
 def _draw(figure: Figure, curve: pd.DataFrame, marks: Marks) -> None:
     widths = width_axis(curve["width"])
-    panels = figure.subplots(len(COLOURS), 1, sharex=True, height_ratios=list(HEIGHTS.values()))
-    for axes, (name, colour) in zip(panels, COLOURS.items(), strict=True):
-        _add_curve(axes, curve, name, colour)
+    names = drawn(curve)
+    panels = figure.subplots(len(names), 1, sharex=True, height_ratios=heights(names))
+    for axes, name in zip(panels, names, strict=True):
+        _add_curve(axes, curve, name, COLOURS[name])
         for mark, style in ((marks.peak, "dashed"), (marks.threshold, "dotted")):
             if mark is not None:
                 axes.axvline(mark, color="0.6", linewidth=0.6, linestyle=style, zorder=0)
@@ -54,7 +55,9 @@ def _draw(figure: Figure, curve: pd.DataFrame, marks: Marks) -> None:
 
 
 def _add_curve(axes: Axes, curve: pd.DataFrame, name: str, colour: str) -> None:
+    down, up = interval(curve, name)
+    axes.fill_between(curve["width"], curve[name] - down, curve[name] + up, color=colour, alpha=0.15, linewidth=0)
     axes.errorbar(
-        curve["width"], curve[name], yerr=np.nan_to_num(curve[f"{name}_sd"]), color=colour, linewidth=1,
+        curve["width"], curve[name], yerr=np.stack([down, up]), color=colour, linewidth=1,
         marker="o", markersize=2.5, capsize=2, elinewidth=0.7,
     )  # fmt: skip

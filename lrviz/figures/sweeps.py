@@ -6,19 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from jaxtyping import Float
 from plotly.subplots import make_subplots
 
 from lrviz.figures.axis import Axis, fit_axis, width_axis
 from lrviz.figures.style import ACCENT, FAINT, INK, template
+from lrviz.measures.sweeps import ALWAYS, ERRORS
 
 COLOURS = {
     "test_error": ACCENT, "train_error": "#8a98a5", "density": "#0b3954", "deviation": "#00798c",
-    "variation": "#8f5da8",
+    "variation": "#8f5da8", "similarity": "#7a4419", "input_similarity": "#b6820f", "slope": "#2e4057",
 }  # fmt: skip
 """What is drawn, from the top, and in which colour."""
 
-HEIGHTS = {name: 0.45 if name == "train_error" else 1.0 for name in COLOURS}
-"""How high the diagrams are, relative to each other."""
+OWN_SCALE = ("test_error", "similarity", "input_similarity")
+"""What has a scale as large as its changes, not one from zero."""
 
 TITLES = {
     "test_error": "test error",
@@ -26,6 +28,9 @@ TITLES = {
     "density": "density (pieces per unit of L2 distance)",
     "deviation": "deviation per segment (logit × L2 distance)",
     "variation": "variation per segment (logit)",
+    "similarity": "similarity of consecutive pieces (cosine)",
+    "input_similarity": "similarity of their input gradients (cosine)",
+    "slope": "slope (logit per unit of L2 distance)",
 }
 
 
@@ -44,55 +49,89 @@ class Marks:
     chosen: int | None = None
 
 
-def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.Figure:
-    """Draw one series against width; bars show one standard deviation over seeds.
+def drawn(curve: pd.DataFrame) -> list[str]:
+    """What a figure of a series shows, from the top; measures that newer tables add only where they are known."""
+    return [name for name in COLOURS if name in (*ERRORS, *ALWAYS) or curve[name].notna().any()]
 
-    The scale of the test error is as large as its changes; all others begin at zero.
+
+def heights(names: list[str]) -> list[float]:
+    """How high the diagrams are, relative to each other."""
+    return [0.45 if name == "train_error" else 1.0 for name in names]
+
+
+def interval(curve: pd.DataFrame, name: str) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """How far the interval of each mean reaches down and up from it; 0 where there is none."""
+    mean, low, high = (curve[name + end].to_numpy(float) for end in ("", "_low", "_high"))
+    # By chance, few resamples may all lie on one side of the mean.
+    return np.maximum(np.nan_to_num(mean - low), 0), np.maximum(np.nan_to_num(high - mean), 0)
+
+
+def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.Figure:
+    """Draw one series against width; bars and bands show the interval of every mean, over seeds and images.
+
+    The scales of test error and similarities are as large as their changes; all others begin at zero.
 
     Args:
         curve: the rows of one series of `lrviz.measures.sweeps.aggregate`, by width.
         marks: widths to point out.
-        height: height of the figure in pixels.
+        height: height of the figure in pixels, for five diagrams; more make it higher.
     """
-    figure = make_subplots(
-        len(COLOURS), 1, shared_xaxes=True, vertical_spacing=0.05, row_heights=list(HEIGHTS.values())
-    )
-    for row, (name, colour) in enumerate(COLOURS.items(), 1):
-        _add_curve(figure, curve, name, row, colour)
+    names = drawn(curve)
+    figure = make_subplots(len(names), 1, shared_xaxes=True, vertical_spacing=0.05, row_heights=heights(names))
+    for row, name in enumerate(names, 1):
+        _add_band(figure, curve, name, row)
+        _add_curve(figure, curve, name, row)
         _add_title(figure, TITLES[name], row)
-        nonnegative = "normal" if name == "test_error" else "tozero"
         axis = curve_axis(curve, name).on_screen()
-        figure.update_yaxes(row=row, rangemode=nonnegative, nticks=5 if HEIGHTS[name] == 1 else 3, **axis)
+        figure.update_yaxes(
+            row=row, rangemode="normal" if name in OWN_SCALE else "tozero", nticks=3 if name == "train_error" else 5,
+            **axis,
+        )  # fmt: skip
     _add_marks(figure, marks)
     figure.update_xaxes(
         showgrid=True, gridcolor=FAINT, griddash="dot", gridwidth=0.5, showticklabels=False,
         **width_axis(curve["width"]).on_screen(),
     )  # fmt: skip
-    figure.update_xaxes(row=len(COLOURS), showticklabels=True, title="width k (log scale)")
+    figure.update_xaxes(row=len(names), showticklabels=True, title="width k (log scale)")
     figure.update_layout(
-        template=template(), height=height, showlegend=False, hovermode="closest", clickmode="event+select",
-        dragmode=False, margin={"t": 40, "r": 16, "b": 46, "l": 64},
+        template=template(), height=height * max(len(names), 5) // 5, showlegend=False, hovermode="closest",
+        clickmode="event+select", dragmode=False, margin={"t": 40, "r": 16, "b": 46, "l": 64},
     )  # fmt: skip
     return figure
 
 
 def curve_axis(curve: pd.DataFrame, name: str) -> Axis:
     """The axis of a quantity: it holds all means and their bars, and begins at zero but for the test error."""
-    spread = curve[f"{name}_sd"].fillna(0)
-    ends = np.concatenate([curve[name] - spread, curve[name] + spread])
-    # Bars of one standard deviation may reach below zero, where no value can be.
-    return fit_axis(ends if name == "test_error" else np.maximum(ends, 0), from_zero=name != "test_error")
+    down, up = interval(curve, name)
+    ends = np.concatenate([curve[name] - down, curve[name] + up])
+    return fit_axis(ends, from_zero=name not in OWN_SCALE)
 
 
-def _add_curve(figure: go.Figure, curve: pd.DataFrame, name: str, row: int, colour: str) -> None:
-    label = name.replace("_", " ")
+def _add_band(figure: go.Figure, curve: pd.DataFrame, name: str, row: int) -> None:
+    """The intervals as an area: along their lower ends, and back along their upper ones."""
+    down, up = interval(curve, name)
+    width, mean = curve["width"].to_numpy(), curve[name].to_numpy(float)
+    figure.add_trace(
+        go.Scatter(
+            x=np.concatenate([width, width[::-1]]), y=np.concatenate([mean - down, (mean + up)[::-1]]), mode="lines",
+            fill="toself", fillcolor=COLOURS[name], opacity=0.15, line={"width": 0}, hoverinfo="skip",
+            name=f"{name.replace('_', ' ')}, interval",
+        ),
+        row, 1,
+    )  # fmt: skip
+
+
+def _add_curve(figure: go.Figure, curve: pd.DataFrame, name: str, row: int) -> None:
+    label, colour, (down, up) = name.replace("_", " "), COLOURS[name], interval(curve, name)
     unit = TITLES[name].partition(" (")[2].rstrip(")")
     texts = [_hover(values, name, label, unit) for values in curve.to_dict("records")]
     figure.add_trace(
         go.Scatter(
             x=curve["width"], y=curve[name], mode="lines+markers", name=label, customdata=curve["width"],
             line={"color": colour, "width": 1.8}, marker={"size": 8},
-            error_y={"array": curve[f"{name}_sd"], "color": colour, "thickness": 1, "width": 3},
+            error_y={
+                "array": up, "arrayminus": down, "symmetric": False, "color": colour, "thickness": 1, "width": 3
+            },
             text=texts, hovertemplate="%{text}<extra></extra>", selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": 1}},
         ),
@@ -101,7 +140,8 @@ def _add_curve(figure: go.Figure, curve: pd.DataFrame, name: str, row: int, colo
 
 
 def _hover(values: Mapping, name: str, label: str, unit: str) -> str:
-    spread = f" ± {values[f'{name}_sd']:.3g}" if np.isfinite(values[f"{name}_sd"]) else ""
+    low, high = values[f"{name}_low"], values[f"{name}_high"]
+    spread = f" ({low:.4g} to {high:.4g})" if np.isfinite(low) else ""
     seeds = f"{values['num_models']} seed{'s' * (values['num_models'] > 1)}"
     return f"<b>{label} {values[name]:.4g}{spread}</b> {unit}<br>k = {values['width']}, {seeds}"
 

@@ -1,5 +1,6 @@
 from . import boundary as boundary
 from . import definitions as definitions
+from . import distributions as distributions
 from . import overlay as overlay
 from . import path as path
 from . import sweeps as sweeps

@@ -20,6 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from lrviz.errors import InvalidData, UnreadableFile
+from lrviz.measures.bootstrap import Resamples, resample
 from lrviz.measures.definitions import PATH_QUANTITIES
 from lrviz.measures.path import mean_and_spread
 from lrviz.measures.table_files import check_ranges, check_types, read_table
@@ -91,6 +92,8 @@ MAX_PERMUTED = 8
 
 FITTED = 0.05
 """Up to this train error a network counts as fitting its training labels."""
+
+_ENDS = ("_low", "_high", "_se")
 
 SERIES = (
     "family", "batch_norm", "data", "num_train_images", "label_noise", "path", "image_kind", "num_anchors", "radius",
@@ -198,10 +201,12 @@ def aggregate(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per series (`SERIES`) and `width`, sorted by width within a series: `num_models`, `num_paths` (of all
-        models), and for every measure and error its mean over models, `<name>_sd` over models (NaN for one), and for
-        every measure `<name>_paths_sd`, its standard deviation over the paths of a model, averaged over models.
+        models), and for every measure and error its mean over models, `<name>_sd` over models (NaN for one),
+        `<name>_low` and `<name>_high`, the ends of its interval, and `<name>_se`, its standard error, by
+        `lrviz.measures.bootstrap` (NaN for one path of one model); for every measure also `<name>_paths_sd`, its
+        standard deviation over the paths of a model, averaged over models.
     """
-    kept = table[~table["is_snapshot"] & (table["status"] == Status.COMPLETE)]
+    kept = _finished(table)
     by_model = kept.groupby([*SERIES, "width", "seed", "model"])
     means = by_model[[*ERRORS, *MEASURES]].mean()
     spread = by_model[list(MEASURES)].std().add_suffix("_paths_sd")
@@ -209,10 +214,34 @@ def aggregate(table: pd.DataFrame) -> pd.DataFrame:
     by_width = models.groupby([*SERIES, "width"])
     result = by_width[list(means)].mean().assign(num_models=by_width.size(), num_paths=by_width["num_paths"].sum())
     result = result.join(by_width[list(means)].std().add_suffix("_sd")).join(by_width[list(spread)].mean())
-    return result.reset_index()
+    return result.join(_intervals(kept)).reset_index()
 
 
-def correlations(aggregated: pd.DataFrame) -> pd.DataFrame:
+def _finished(table: pd.DataFrame) -> pd.DataFrame:
+    return table[~table["is_snapshot"] & (table["status"] == Status.COMPLETE)]
+
+
+def _resamples(kept: pd.DataFrame) -> dict[tuple, Resamples]:
+    return {series: resample(paths, MEASURES, ERRORS) for series, paths in kept.groupby(list(SERIES))}
+
+
+def _intervals(kept: pd.DataFrame) -> pd.DataFrame:
+    """The ends of the intervals of all measures and errors, by series and width."""
+    parts = []
+    for series, resamples in _resamples(kept).items():
+        index = pd.MultiIndex.from_tuples([(*series, width) for width in resamples.widths], names=[*SERIES, "width"])
+        columns = {
+            name + end: values
+            for name in (*ERRORS, *MEASURES)
+            for end, values in zip(_ENDS, (*resamples.interval(name), resamples.standard_error(name)), strict=True)
+        }
+        parts.append(pd.DataFrame(columns, index=index))
+    empty = pd.DataFrame({name + end: [] for name in (*ERRORS, *MEASURES) for end in _ENDS}, dtype=float)
+    index = pd.MultiIndex.from_arrays([[] for _ in (*SERIES, "width")], names=[*SERIES, "width"])
+    return pd.concat(parts) if parts else empty.set_index(index)
+
+
+def correlations(aggregated: pd.DataFrame, table: pd.DataFrame | None = None) -> pd.DataFrame:
     """Spearman's rank correlation over the widths of every measure with the test error.
 
     Below the peak of the test error, and of the width that fits the labels, a network cannot fit its data; the paper's
@@ -220,24 +249,29 @@ def correlations(aggregated: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         aggregated: As from `aggregate`.
+        table: What was aggregated, for the intervals.
 
     Returns:
-        One row per series, `measure` and `widths`, one of `RANGES`: `correlation`, `p_value` (of no
-        correlation, two-sided), `num_widths`; NaN where there are fewer than three widths or one of the two is
-        constant. A range that a series does not have, such as "from the peak" without one, has no rows.
+        One row per series, `measure` and `widths`, one of `RANGES`: `correlation`, `low` and `high` (its interval by
+        `lrviz.measures.bootstrap`; NaN without the table), `p_value` (of no correlation, two-sided), `num_widths`; NaN
+        where there are fewer than three widths or one of the two is constant. A range that a series does not have,
+        such as "from the peak" without one, has no rows.
     """
+    resamples = {} if table is None else _resamples(_finished(table))
     rows = [
         {
             **dict(zip(SERIES, series, strict=True)),
             "measure": measure,
             "widths": name,
             **_rank_correlation(part[measure].to_numpy(), part["test_error"].to_numpy()),
+            **_rank_interval(resamples.get(series), measure, part["width"].to_numpy()),
         }
         for series, curve in aggregated.groupby(list(SERIES))
         for name, part in _ranges(curve)
         for measure in MEASURES
     ]
-    return pd.DataFrame(rows, columns=[*SERIES, "measure", "widths", "correlation", "p_value", "num_widths"])
+    found = ["correlation", "low", "high", "p_value", "num_widths"]
+    return pd.DataFrame(rows, columns=[*SERIES, "measure", "widths", *found])
 
 
 def find_peak(curve: pd.DataFrame) -> int | None:
@@ -324,6 +358,13 @@ def _rank_correlation(measure: np.ndarray, error: np.ndarray) -> dict[str, float
         if len(measure) <= MAX_PERMUTED:
             result["p_value"] = _permutation_p_value(measure, error)
     return result
+
+
+def _rank_interval(resamples: Resamples | None, measure: str, widths: np.ndarray) -> dict[str, float]:
+    ends = (np.nan, np.nan)
+    if resamples is not None:
+        ends = resamples.correlation_interval(measure, "test_error", widths)
+    return dict(zip(("low", "high"), ends, strict=True))
 
 
 def _permutation_p_value(measure: np.ndarray, error: np.ndarray) -> float:

@@ -36,13 +36,10 @@ _IMAGES = {
 }
 _TEXT = (
     "Every point is the mean over seeds of what was measured along closed paths of translations around images; bars "
-    "show one standard deviation over seeds. The deviation is the integral of |f − chord| over a segment, averaged "
-    "over classes, segments and paths."
+    "and bands show its 95 % interval, by a bootstrap over seeds and images. The deviation is the integral of "
+    "|f − chord| over a segment, averaged over classes, segments and paths."
 )
-_SPREAD = (
-    " The networks of a seed share their training images; each seed has others, so that the bars hold the difference "
-    "between images as well."
-)
+_SPREAD = " The networks of a seed share their training images; each seed has others."
 _COMMAND = (
     "lrviz measure --models 'cnn5-w*-noise20*' --models 'vgg11-w*-noise20*' --models 'resnet18-w*-noise20*' "
     "--paths closed:samples:0-3 --paths closed:train:clean:0-1 --paths closed:train:noisy:0-1 "
