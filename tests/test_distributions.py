@@ -6,7 +6,9 @@ import pytest
 from scipy import stats
 from test_sweeps import row, table
 
-from lrviz.errors import InvalidData
+from lrviz.errors import InvalidData, InvalidRequest
+from lrviz.figures.distributions import distribution_curves
+from lrviz.figures.print_distributions import DISTRIBUTION_SUFFIXES, render_distributions
 from lrviz.measures.distributions import NETWORK, compare_images, distribution
 
 
@@ -58,3 +60,29 @@ def test_one_kind_has_nothing_to_compare():
 def test_an_unknown_measure_is_refused():
     with pytest.raises(InvalidData, match="got 'curvature'"):
         compare_images(measured(test=[1.0]), "curvature")
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_kind_has_a_staircase_from_0_to_1():
+    data = measured(train_clean=[1, 2, 2, 4], random=[30.0, 10, 20])
+    clean, noise = distribution_curves(data, "density").data
+    assert (clean.name, noise.name) == ("train-clean (4)", "random (3)")
+    assert (clean.y[0], clean.y[-1], list(noise.x)) == (0, 1, [10, 10, 20, 20, 30, 30])
+    assert stats.ecdf([1, 2, 2, 4]).cdf.evaluate(3) == clean.y[np.flatnonzero(np.array(clean.x) <= 3)].max()
+    axis = distribution_curves(data, "density").layout.xaxis
+    assert axis.type == "log" and axis.title.text == "density (pieces per unit of L2 distance)"
+    assert distribution_curves(data, "deviation").layout.xaxis.type != "log"
+
+
+@pytest.mark.parametrize("suffix", DISTRIBUTION_SUFFIXES)
+@pytest.mark.parametrize("values", [{}, {"test": [1.0]}, {"test": [np.nan]}, {"test": [2.0, 2.0], "random": [3.0]}])
+def test_distributions_in_files(suffix, values):
+    contents = render_distributions(suffix, measured(**values), "density")
+    assert len(contents) > 1000
+
+
+def test_another_kind_of_file_is_refused():
+    with pytest.raises(InvalidRequest, match="Rename it"):
+        render_distributions(".doc", measured(test=[1.0]), "density")
