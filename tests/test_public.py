@@ -43,7 +43,7 @@ def test_measures_come_with_the_package() -> None:
     code = "import lrviz; print(lrviz.measures.deviation.__module__, lrviz.measures.path.deviation.__module__)"
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert output.split() == ["lrviz.measures.interpolation", "lrviz.measures.path"]
-    modules = {"path", "sweeps", "tables", "window"}
+    modules = {"boundary", "definitions", "distributions", "overlay", "path", "sweeps", "tables", "window"}
     for name in lrviz.measures.__all__:
         assert isinstance(getattr(lrviz.measures, name), ModuleType) == (name in modules), name
 

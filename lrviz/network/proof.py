@@ -16,7 +16,7 @@ _SCALES = (0.1, 1.0, 10.0)
 _STEP = 1e-7
 """Length of a step along a direction, relative to the point's."""
 _ROUNDING = 1e-12
-"""What rounding may add to a change over such a step, relative to the output."""
+"""What rounding may add to a change over such a step, relative to the output or the input: terms may cancel."""
 
 
 @runtime_checkable
@@ -67,7 +67,8 @@ def prove(program: Runnable, module: nn.Module, trace: Trace) -> None:
     along = torch.stack([trace.finish(row).flatten() for row in moved])
     before, after = expected.chunk(2)
     error = (along - after).abs()
-    allowed = TOLERANCE.direction * (after - before).abs().amax(1) + _ROUNDING * after.abs().amax(1)
+    size = torch.maximum(after.abs().amax(1), steps.flatten(1).abs().amax(1))
+    allowed = TOLERANCE.direction * (after - before).abs().amax(1) + _ROUNDING * size
     if not bool((error <= allowed[:, None]).all()):
         raise UnsupportedOperation(
             f"Along a random direction the converted network changes by {float(error.max() / _STEP):.2g} per unit "
