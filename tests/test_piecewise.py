@@ -11,6 +11,7 @@ from torch import nn
 
 from lrviz.engine.find_pieces import find_path_pieces, find_pieces
 from lrviz.engine.requests import request_key, run
+from lrviz.measures import gradients
 from lrviz.measures import path as piecewise
 from lrviz.measures.gradients import input_similarities
 from lrviz.measures.requests import MeasureRequest
@@ -122,6 +123,12 @@ def test_slopes_that_are_rounding_errors_are_zero(last_bias: float, twins: bool)
             assert (found != 0).all()
 
 
+def test_an_offset_far_larger_than_all_changes_takes_their_digits() -> None:
+    """1e9 and its neighbours among float64 numbers: what differs by an ulp is constant."""
+    values = 1e9 + np.array([[0.0], [np.spacing(1e9)], [0.0], [1.0]])
+    assert piecewise.slopes(polyline([0, 0.25, 0.5, 1], values.tolist())).ravel().tolist() == [0, 0, 2]
+
+
 def test_similarity_of_constant_pieces() -> None:
     """relu(relu(x) - 1) where x comes and goes: flat pieces side by side are alike, a flat and a steep one are not."""
     first, second, last = nn.Linear(1, 2), nn.Linear(2, 1), nn.Linear(1, 1)
@@ -149,12 +156,12 @@ def test_slopes_are_the_networks_derivatives(name: str) -> None:
     (pieces,) = path.segments()
     direction = (end - start) / pieces.length
     middle = torch.as_tensor((pieces.breakpoints[1:] + pieces.breakpoints[:-1]) / 2)
-    gradients = []
+    rows = []
     for share in middle:
         x = torch.lerp(start, end, share)[None].requires_grad_()
         output = case.module(x).flatten()
-        gradients.append(torch.stack([torch.autograd.grad(y, x, retain_graph=True)[0].flatten() for y in output]))
-    gradient = torch.stack(gradients).numpy()
+        rows.append(torch.stack([torch.autograd.grad(y, x, retain_graph=True)[0].flatten() for y in output]))
+    gradient = torch.stack(rows).numpy()
     expected = gradient @ direction.flatten().numpy()
     np.testing.assert_allclose(piecewise.slopes(pieces), expected, rtol=1e-5, atol=1e-8)
     received = input_similarities(case.program, torch.stack([start, end]), path)
@@ -163,6 +170,24 @@ def test_slopes_are_the_networks_derivatives(name: str) -> None:
     with np.errstate(invalid="ignore"):
         cosine = np.nan_to_num((gradient[1:] * gradient[:-1]).sum(2) / (size[1:] * size[:-1]))
     np.testing.assert_allclose(received, np.where(both, 1, cosine).mean(0)[None], rtol=1e-9)
+
+
+def test_gradients_are_compared_at_some_of_many_breakpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each breakpoint with the same chance: over many choices the mean is that of all of them."""
+    case = CASE["mlp-16-inputs"]
+    points = case.plane().embed(case.plane().anchors[:2])
+    path = find_path_pieces(case.program, points)
+    every = input_similarities(case.program, points, path)
+    assert 10 < len(path.unit) < gradients.MOST_BREAKPOINTS
+    monkeypatch.setattr(gradients, "MOST_BREAKPOINTS", 4)
+    chosen = gradients._choose(len(path.unit))
+    assert len(set(chosen.tolist())) == 4 and (np.diff(chosen) > 0).all()
+    found = []
+    for seed in range(60):
+        monkeypatch.setattr(gradients, "_SEED", seed)
+        found.append(input_similarities(case.program, points, path))
+    error = np.std(found, axis=0) / np.sqrt(len(found))
+    assert (np.abs(np.mean(found, axis=0) - every) < 4 * error).all()
 
 
 def test_gradients_are_cancelled_and_told_of() -> None:

@@ -215,3 +215,14 @@ def test_a_copy_of_a_program_is_the_program() -> None:
     assert copy.copy(program) is program
     assert copy.deepcopy(program) is program
     assert pickle.loads(pickle.dumps(program.to("cpu", torch.float32))).digest == program.digest
+
+
+def test_a_network_whose_outputs_cancel_is_converted():
+    """Twins with opposite signs: all that is left of the output is the rounding error of its terms."""
+    hidden, last = nn.Linear(2, 4), nn.Linear(4, 2, bias=False)
+    with torch.no_grad():
+        hidden.weight.copy_(torch.tensor([[0.1, 0.3], [0.3, -0.2]] * 2, device="cpu"))
+        hidden.bias.copy_(torch.tensor([0.7, 0.9] * 2, device="cpu"))
+        last.weight.copy_(torch.tensor([[0.1, 0.7, -0.1, -0.7], [0.3, 0.9, -0.3, -0.9]], device="cpu"))
+    program = Program.from_module(nn.Sequential(hidden, nn.ReLU(), last), torch.zeros(1, 2, device="cpu"))
+    assert program(torch.ones(1, 2, dtype=torch.float64, device="cpu")).abs().max() < 1e-15

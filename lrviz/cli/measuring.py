@@ -39,9 +39,7 @@ def measure(
     data: Annotated[
         Path | None, typer.Option(help="Folder or .npz of the data set, for test and train images.")
     ] = None,
-    gradients: Annotated[
-        bool, typer.Option(help="Compare gradients by the input as well: several times slower.")
-    ] = False,
+    gradients: Annotated[bool, typer.Option(help="Compare gradients by the input as well: much slower.")] = False,
     device: Device = None,
     cache: Cache = True,
 ) -> None:

@@ -143,7 +143,8 @@ PATH_QUANTITIES: dict[str, Quantity] = {
     "input_similarity": Quantity(
         label="similarity of the input gradients",
         help="Cosine of the full gradients by the input, pixel by pixel, of the two pieces that meet at a breakpoint, "
-        "evaluated in the middle of each; only with `--gradients`. Mean over breakpoints, classes and segments.",
+        "evaluated in the middle of each; only with `--gradients`. Mean over breakpoints (at most 200 of a segment, "
+        "chosen at random), classes and segments.",
         unit="cosine",
         diverging=True,
         per_class=True,

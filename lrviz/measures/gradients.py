@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from lrviz.arrays import ArrayLike, frozen_array
 from lrviz.devices import choose_device
@@ -21,6 +21,11 @@ _NUMBERS = 2**22
 
 _LARGEST_BATCH = 64
 
+MOST_BREAKPOINTS = 200
+"""At so many breakpoints of a segment gradients are compared, chosen at random where there are more."""
+
+_SEED = 20220215
+
 
 def input_similarities(
     program: Program,
@@ -33,15 +38,16 @@ def input_similarities(
 ) -> Float[np.ndarray, "segments outputs"] | None:
     """Mean over the breakpoints of the cosine of an output's gradients on both sides, for every segment.
 
-    The gradient is the same everywhere on a piece; it is taken in its middle. A gradient that is a rounding error
-    counts as 0: two such are alike, 1, one has nothing in common with another gradient, 0.
+    Of more than `MOST_BREAKPOINTS` breakpoints of a segment so many are chosen at random. The gradient is the same
+    everywhere on a piece; it is taken in its middle. A gradient that is a rounding error counts as 0: two such are
+    alike, 1, one has nothing in common with another gradient, 0.
 
     Args:
         program: The network.
         points: (S + 1, *input_shape) the points that the path joins, normalised.
         path: Its pieces, complete.
         device: Where to compute; the GPU if there is one, else the CPU.
-        progress: Called with the fraction of the pieces that is done and a short text.
+        progress: Called with the fraction of the breakpoints that is done and a short text.
         cancelled: Asked between batches.
 
     Returns:
@@ -49,6 +55,7 @@ def input_similarities(
     """
     program, progress = program.to(choose_device(device)), progress or ignore
     points = torch.as_tensor(frozen_array(points, float).copy(), device=program.device)
+    total = sum(min(len(pieces) - 1, MOST_BREAKPOINTS) for pieces in path.segments())
     done, rows = 0, []
     for pieces, start, end in zip(path.segments(), points[:-1], points[1:], strict=True):
         parts = []
@@ -57,7 +64,7 @@ def input_similarities(
                 return None
             parts.append(part)
             done += len(part)
-            progress(done / max(len(path.unit), 1), f"gradients at {done:,} breakpoints")
+            progress(done / max(total, 1), f"gradients at {done:,} breakpoints")
         rows.append(mean_of_rows(np.concatenate([np.zeros((0, program.num_outputs)), *parts])))
     return np.array(rows)
 
@@ -65,18 +72,24 @@ def input_similarities(
 def _segment_similarities(
     program: Program, start: torch.Tensor, end: torch.Tensor, pieces: Pieces
 ) -> Iterator[Float[np.ndarray, "breakpoints outputs"]]:
-    """The cosines at the breakpoints of a segment, batch by batch."""
-    zero = _rounding(program, start, end, pieces)
+    """The cosines at the chosen breakpoints of a segment, batch by batch."""
+    zero, chosen = _rounding(program, start, end, pieces), _choose(len(pieces) - 1)
     middle = torch.as_tensor((pieces.breakpoints[1:] + pieces.breakpoints[:-1]) / 2, device=program.device)
-    size = int(np.clip(_NUMBERS // (program.num_outputs * start.numel()), 1, _LARGEST_BATCH))
-    before = np.zeros((0, program.num_outputs, start.numel()))
-    for share in middle.split(size):
+    size = int(np.clip(_NUMBERS // (2 * program.num_outputs * start.numel()), 1, _LARGEST_BATCH))
+    for before in np.split(chosen, range(size, len(chosen), size)):
+        needed = np.union1d(before, before + 1)
+        share = middle[torch.as_tensor(needed, device=middle.device)]
         inputs = torch.lerp(start, end, share.reshape(-1, *[1] * start.dim()))
         found = input_gradients(program, inputs).flatten(2).cpu().numpy()
         found[np.linalg.norm(found, axis=2) <= zero] = 0.0
-        rows = np.concatenate([before, found])
-        before = rows[-1:]
-        yield cosine(rows)
+        yield cosine(*(found[np.searchsorted(needed, pieces_there)] for pieces_there in (before, before + 1)))
+
+
+def _choose(number: int) -> Int[np.ndarray, "chosen"]:
+    """All breakpoints, or as many as are compared at most, ascending: each with the same chance."""
+    if number <= MOST_BREAKPOINTS:
+        return np.arange(number)
+    return np.sort(np.random.default_rng(_SEED).choice(number, MOST_BREAKPOINTS, replace=False))
 
 
 def _rounding(program: Program, start: torch.Tensor, end: torch.Tensor, pieces: Pieces) -> Float[np.ndarray, "outputs"]:

@@ -104,8 +104,9 @@ def mean_and_spread(
 def slopes(pieces: Pieces) -> Float[np.ndarray, "pieces outputs"]:
     """The derivative (P, K) of f along every piece, in logits per unit of L2 distance; rounding errors are 0."""
     change = np.diff(pieces.values, axis=0)
-    # Both ends of a piece may be off by as much.
-    rounding = 2 * pieces.rounding if len(pieces.rounding) else np.zeros(change.shape[1])
+    # Both ends of a piece may be off by as much; an offset far larger than all changes takes digits as well.
+    rounding = 4 * np.finfo(float).eps * np.abs(pieces.values).max(0, initial=0.0)
+    rounding += 2 * pieces.rounding if len(pieces.rounding) else 0.0
     width = pieces.length * np.diff(pieces.breakpoints)[:, None]
     is_real = (np.abs(change) > rounding) & (width > 0)
     return np.divide(change, width, out=np.zeros_like(change), where=is_real)
@@ -127,20 +128,27 @@ def similarity(pieces: Pieces) -> PerOutput:
     Slopes along a path are single numbers: their cosine is 1 where the sign stays and -1 where it changes. Two zero
     slopes are alike, 1; a zero slope has nothing in common with another one, 0.
     """
-    return mean_of_rows(cosine(slopes(pieces)[:, :, None]))
+    rows = slopes(pieces)[:, :, None]
+    return mean_of_rows(cosine(rows[:-1], rows[1:]))
 
 
 def joint_similarity(pieces: Pieces) -> float:
     """The same of the slopes of all outputs together, vectors of K numbers."""
-    return float(mean_of_rows(cosine(slopes(pieces)[:, None]))[0])
+    rows = slopes(pieces)[:, None]
+    return float(mean_of_rows(cosine(rows[:-1], rows[1:]))[0])
 
 
-def cosine(rows: Float[np.ndarray, "rows kinds numbers"]) -> Float[np.ndarray, "rows_minus_1 kinds"]:
-    """Cosine of every vector with that of the row after it: 1 if both are zero, 0 if one is."""
-    size = np.sqrt(np.einsum("rkn,rkn->rk", rows, rows))[..., None]
-    unit = np.divide(rows, size, out=np.zeros_like(rows), where=size > 0)
-    product = np.clip(np.einsum("rkn,rkn->rk", unit[1:], unit[:-1]), -1, 1)
-    return np.where((size[1:, :, 0] == 0) & (size[:-1, :, 0] == 0), 1.0, product)
+def cosine(
+    one: Float[np.ndarray, "rows kinds numbers"], other: Float[np.ndarray, "rows kinds numbers"]
+) -> Float[np.ndarray, "rows kinds"]:
+    """Cosine of every vector with its counterpart: 1 if both are zero, 0 if one is."""
+    sizes = [np.sqrt(np.einsum("rkn,rkn->rk", rows, rows)) for rows in (one, other)]
+    product = np.einsum("rkn,rkn->rk", *(_divide(rows, size) for rows, size in zip((one, other), sizes, strict=True)))
+    return np.where((sizes[0] == 0) & (sizes[1] == 0), 1.0, np.clip(product, -1, 1))
+
+
+def _divide(rows: np.ndarray, size: np.ndarray) -> np.ndarray:
+    return np.divide(rows, size[..., None], out=np.zeros_like(rows), where=size[..., None] > 0)
 
 
 def mean_of_rows(values: Float[np.ndarray, "rows kinds"]) -> Float[np.ndarray, "kinds"]:

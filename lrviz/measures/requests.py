@@ -22,7 +22,7 @@ class MeasureRequest(PointsRequest):
     """The measures of a path, for tables: its pieces themselves are not stored.
 
     Attributes:
-        gradients: Whether the similarity of the gradients by the input is wanted, which takes several times longer.
+        gradients: Whether the similarity of the gradients by the input is wanted, which takes much longer.
     """
 
     gradients: bool = False

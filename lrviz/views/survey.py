@@ -53,7 +53,7 @@ class Survey:
             models: As from `lrviz.views.selection.find_models`.
             specs: Which paths.
             data_path: Where the data sets are, as for `lrviz.views.selection.find_paths`.
-            gradients: Whether gradients by the input are compared as well, which takes several times longer.
+            gradients: Whether gradients by the input are compared as well, which takes much longer.
         """
         tasks = {
             (name, path.path.kind, *path[2:]): (name, card, path)
