@@ -226,3 +226,15 @@ def test_a_network_whose_outputs_cancel_is_converted():
         last.weight.copy_(torch.tensor([[0.1, 0.7, -0.1, -0.7], [0.3, 0.9, -0.3, -0.9]], device="cpu"))
     program = Program.from_module(nn.Sequential(hidden, nn.ReLU(), last), torch.zeros(1, 2, device="cpu"))
     assert program(torch.ones(1, 2, dtype=torch.float64, device="cpu")).abs().max() < 1e-15
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_convolutional_network_whose_outputs_cancel_is_converted(seed):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        first, last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 4, 3, padding=1, bias=False)
+    with torch.no_grad():
+        first.weight[4:], first.bias[4:], last.weight[:, 4:] = first.weight[:4], first.bias[:4], -last.weight[:, :4]
+    module = nn.Sequential(first, nn.ReLU(), last, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    program = Program.from_module(module, torch.zeros(1, 3, 8, 8, device="cpu"))
+    assert program(torch.ones(1, 3, 8, 8, dtype=torch.float64, device="cpu")).abs().max() < 1e-14

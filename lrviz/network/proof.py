@@ -63,16 +63,17 @@ def prove(program: Runnable, module: nn.Module, trace: Trace) -> None:
         raise InvalidNetwork("The network's output is not finite for random inputs; its weights may be far too large.")
     received = program.forward(inputs)
     at_points = torch.stack([trace.finish(row).flatten() for row in received])
-    if not _is_close(at_points, expected, TOLERANCE.conversion):
-        raise UnsupportedOperation(_explain(program, module, trace, inputs, at_points, expected))
-    _check_batch(module, trace, points, expected[: len(points)])
+    # Outputs whose terms cancel are no larger than the rounding errors of these terms.
+    rounding = _ROUNDING * float(program.magnitudes(inputs)[-1].max())
+    if not _is_close(at_points, expected, rounding):
+        raise UnsupportedOperation(_explain(program, module, trace, inputs, at_points, expected, rounding))
+    _check_batch(module, trace, points, expected[: len(points)], rounding)
     moved = received[: len(points)] + _STEP * _derivatives(program, points, directions)
     along = torch.stack([trace.finish(row).flatten() for row in moved])
     before, after = expected.chunk(2)
     error = (along - after).abs()
-    # Outputs whose terms cancel are no larger than the rounding errors of these terms.
-    terms = program.magnitudes(inputs)[-1].max()
-    allowed = TOLERANCE.direction * (after - before).abs().amax(1) + _ROUNDING * after.abs().amax(1).clamp(min=terms)
+    allowed = TOLERANCE.direction * (after - before).abs().amax(1)
+    allowed += torch.clamp(_ROUNDING * after.abs().amax(1), min=rounding)
     if not bool((error <= allowed[:, None]).all()):
         raise UnsupportedOperation(
             f"Along a random direction the converted network changes by {float(error.max() / _STEP):.2g} per unit "
@@ -99,21 +100,24 @@ def _derivatives(program: Runnable, points: torch.Tensor, directions: torch.Tens
     return program.propagate(rows, n, lambda layer, z: program.differentiate(layer, z, n))[n:]
 
 
-def _is_close(received: torch.Tensor, expected: torch.Tensor, tolerance: float) -> bool:
-    """Whether rows agree, each relative to its largest number."""
-    scale = expected.abs().amax(1, keepdim=True)
-    return bool(((received - expected).abs() <= tolerance * scale).all())
+def _is_close(received: torch.Tensor, expected: torch.Tensor, rounding: float = 0.0) -> bool:
+    """Whether rows agree, each relative to its largest number, or up to a rounding error."""
+    return bool(((received - expected).abs() <= _allowed(expected, rounding)).all())
 
 
-def _check_batch(module: nn.Module, trace: Trace, points: torch.Tensor, expected: torch.Tensor) -> None:
+def _allowed(expected: torch.Tensor, rounding: float) -> torch.Tensor:
+    return (TOLERANCE.conversion * expected.abs().amax(1, keepdim=True)).clamp(min=rounding)
+
+
+def _check_batch(
+    module: nn.Module, trace: Trace, points: torch.Tensor, expected: torch.Tensor, rounding: float
+) -> None:
     """Networks for one input at a time are welcome; those that mix the inputs of a batch have no regions."""
     try:
         together = _run(module, trace, points)
     except Exception:
         return
-    if together.numel() != expected.numel() or not _is_close(
-        together.view_as(expected), expected, TOLERANCE.conversion
-    ):
+    if together.numel() != expected.numel() or not _is_close(together.view_as(expected), expected, rounding):
         raise UnsupportedOperation(
             "The network mixes the inputs of a batch: what it returns for one input depends on the others. Expected a "
             "network whose output for an input is the same by itself and in a batch; sum over other dimensions."
@@ -127,15 +131,16 @@ def _explain(
     inputs: torch.Tensor,
     received: torch.Tensor,
     expected: torch.Tensor,
+    rounding: float,
 ) -> str:
     """Why a program and its module differ."""
-    differs = ((received - expected).abs() > TOLERANCE.conversion * expected.abs().amax(1, keepdim=True)).any(1)
+    differs = ((received - expected).abs() > _allowed(expected, rounding)).any(1)
     x = inputs[int(differs.nonzero()[0])][None]
     again = _run(module, trace, x)
     if not torch.equal(again, _run(module, trace, x)):
         return "The network is random: it returns something else when it is called again. Remove what is random."
     values = trace.run({trace.input: x}, trace.returned)
-    if not _is_close(values[trace.returned].flatten()[None], again[None], TOLERANCE.conversion):
+    if not _is_close(values[trace.returned].flatten()[None], again[None]):
         return (
             "The network does something in Python that torch.export does not see, such as counting its calls: the "
             "traced steps return something else than the network. Compute its output from its input and weights only."
@@ -156,7 +161,7 @@ def _first_difference(program: Runnable, trace: Trace, x: torch.Tensor, values: 
         expected = traced.get(node.meta.get("source", ""))
         if found or not (isinstance(expected, torch.Tensor) and isinstance(value, torch.Tensor)):
             return
-        if not _is_close(value.reshape(1, -1), expected.reshape(1, -1).to(value.dtype), TOLERANCE.conversion):
+        if not _is_close(value.reshape(1, -1), expected.reshape(1, -1).to(value.dtype)):
             found.append(f"{operation_name(node)} in module '{module_path(node)}'")
 
     program.propagate(x, 1, program.activate, watch=watch)
