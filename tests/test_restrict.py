@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lrviz.engine.restrict import Restriction, TooManyUnits, group_twins, restrict
+from lrviz.engine.restrict import Restriction, TooManyUnits, restrict
+from lrviz.engine.twins import group_twins
 from lrviz.network.program import xor_active
 from tests.cases import CASE, CASES
 

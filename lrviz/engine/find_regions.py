@@ -87,7 +87,7 @@ def _collect(
     corners = torch.as_tensor((window.corners - window.center) / window.radius, device=program.device)
     whole = Part(corners=corners, labels=-1 - torch.arange(len(corners), device=program.device))
     rows = plane.rows(window.center, window.radius).to(program.device)
-    zeros = program.zeros(plane.embed(np.vstack([window.corners, window.center])).to(program.device))
+    zeros = program.zeros(plane.references(window).to(program.device))
     found: list[_Found] = []
 
     def solve(tile: Tile) -> _Found:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int, UInt64
 from scipy.spatial import KDTree
 
 from lrviz.engine.tiles import CUT
-from lrviz.geometry.polygons import next_vertex
+from lrviz.geometry.polygons import cross, next_vertex, polygon_of, previous_vertex, sides, signed_areas
 from lrviz.tolerance import TOLERANCE
 
 _NAMES = ("start", "unit", "flip")
@@ -52,23 +52,18 @@ class Fragments:
     @property
     def owner(self) -> Int[np.ndarray, "M"]:
         """(M,) the cell of every edge."""
-        return np.repeat(np.arange(len(self.count)), self.count)
+        return polygon_of(self.offsets)
 
     @property
     def drawn_area(self) -> Float[np.ndarray, "N"]:
         """(N,) areas of the polygons with their vertices as they are rounded; `area` where that leaves nothing."""
-        local = self.start - np.repeat(
-            self.start[self.offsets[:-1][self.count > 0]], self.count[self.count > 0], axis=0
-        )
-        cross = _cross(local, local[next_vertex(self.offsets)])
-        drawn = np.bincount(self.owner, cross, len(self.count)) / 2
+        drawn = signed_areas(self.start, self.offsets)
         return np.where(drawn > 0, drawn, self.area)
 
     def take(self, cells: Int[np.ndarray, "n"]) -> "Fragments":
         """Some of the cells, in the given order."""
-        count, first = self.count[cells], self.offsets[cells]
-        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        vertices = np.repeat(first, count) + within
+        count = self.count[cells]
+        vertices = _ranges(self.offsets[cells], count)
         return Fragments(
             count=count,
             pattern=self.pattern[cells],
@@ -97,6 +92,11 @@ class Edges:
     regions: Int[np.ndarray, "E 2"]
     unit: Int[np.ndarray, "E"]
     ends: Float[np.ndarray, "E 2 2"]
+
+
+def _ranges(first: Int[np.ndarray, "n"], count: Int[np.ndarray, "n"]) -> Int[np.ndarray, "total"]:
+    """The numbers first, first + 1, ... of every range, `count` of each, one range after the other."""
+    return np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
 
 
 # --- joining ---------------------------------------------------------------------------------------------------------
@@ -141,12 +141,10 @@ def _join_groups(
     kept = _hull(parts.start, owner, middle, area)
     count = np.bincount(owner[kept], minlength=number)
     start = parts.start[kept]
-    unit, flip = _name_sides(parts, owner, start, count, middle)
+    offsets = np.concatenate([[0], np.cumsum(count)])
+    unit, flip = _name_sides(parts, owner, start, offsets)
     moments = np.stack([np.bincount(group, parts.area * parts.centroid[:, axis], number) for axis in (0, 1)], 1)
-    following = next_vertex(np.concatenate([[0], np.cumsum(count)]))
-    local = start - middle[owner[kept]]
-    cross = local[:, 0] * local[following, 1] - local[:, 1] * local[following, 0]
-    hull_area = np.bincount(owner[kept], cross, number) / 2
+    hull_area = signed_areas(start, offsets)
     hulls = Fragments(
         count=count,
         start=start,
@@ -175,12 +173,9 @@ def _hull(
     while True:
         place, group = local[order], owner[order]
         offsets = np.concatenate([[0], np.cumsum(np.bincount(group, minlength=len(middle)))])
-        following = next_vertex(offsets)
-        previous = np.empty_like(following)
-        previous[following] = np.arange(len(following))
-        into, out = place - place[previous], place[following] - place
-        chord = place[following] - place[previous]
-        turn = into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0]
+        out = sides(place, offsets)
+        into = out[previous_vertex(offsets)]
+        turn, chord = cross(into, out), into + out
         least = np.minimum(TOLERANCE.straight * np.hypot(*chord.T), TOLERANCE.joined * area[group])
         repeated = np.hypot(*out.T) <= np.minimum(TOLERANCE.repeated, TOLERANCE.joined * np.sqrt(area[group]))
         drop = repeated if repeated.any() else turn <= least
@@ -193,20 +188,17 @@ def _name_sides(
     parts: Fragments,
     owner: Int[np.ndarray, "M"],
     corners: Float[np.ndarray, "H 2"],
-    count: Int[np.ndarray, "G"],
-    middle: Float[np.ndarray, "G 2"],
+    offsets: Int[np.ndarray, "G_plus_1"],
 ) -> tuple[np.ndarray, np.ndarray]:
     """The unit and flip of every side of hulls: those of the longest side of a cell that lies on it; CUT for none."""
     unit, flip = np.full(len(corners), CUT), np.zeros(len(corners), dtype=np.uint64)
-    offsets = np.concatenate([[0], np.cumsum(count)])
-    side = corners[next_vertex(offsets)] - corners
+    side = sides(corners, offsets)
     drawn = np.flatnonzero(parts.unit != CUT)
     start, end = parts.start[drawn], parts.end[drawn]
-    first, size = offsets[owner[drawn]], count[owner[drawn]]
-    pair = np.repeat(np.arange(len(drawn)), size)
-    place = np.repeat(first, size) + np.arange(len(pair)) - np.repeat(np.cumsum(size) - size, size)
+    size = np.diff(offsets)[owner[drawn]]
+    pair, place = np.repeat(np.arange(len(drawn)), size), _ranges(offsets[owner[drawn]], size)
     length = np.maximum(np.hypot(*side.T), np.finfo(float).tiny)[place]
-    offsets_from_line = [np.abs(_cross(side[place], point[pair] - corners[place])) / length for point in (start, end)]
+    offsets_from_line = [np.abs(cross(side[place], point[pair] - corners[place])) / length for point in (start, end)]
     along = np.einsum("nd,nd->n", end[pair] - start[pair], side[place]) / length
     fits = (along > 0) & (np.maximum(*offsets_from_line) <= TOLERANCE.straight)
     pair, place, along = pair[fits], place[fits], along[fits]
@@ -214,10 +206,6 @@ def _name_sides(
     longest = order[np.append(np.diff(place[order]) != 0, np.ones(min(len(order), 1), dtype=bool))]
     unit[place[longest]], flip[place[longest]] = parts.unit[drawn[pair[longest]]], parts.flip[drawn[pair[longest]]]
     return unit, flip
-
-
-def _cross(one: Float[np.ndarray, "n 2"], two: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n"]:
-    return one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]
 
 
 # --- neighbours ------------------------------------------------------------------------------------------------------
@@ -242,18 +230,19 @@ class _Sides:
     def length(self) -> Float[np.ndarray, "n"]:
         return np.hypot(*(self.end - self.start).T)
 
-    def paired_with(self, other: "_Sides") -> Edges:
-        """Edges between sides that lie on each other."""
-        return Edges(
-            regions=np.stack([self.owner, other.owner], 1),
-            unit=np.where(self.unit >= 0, self.unit, np.maximum(other.unit, -1)),
-            ends=np.stack([self.start, self.end], 1),
-        )
+    @property
+    def ends(self) -> Float[np.ndarray, "n 2 2"]:
+        return np.stack([self.start, self.end], 1)
 
-    def as_border(self) -> Edges:
-        """Edges with nothing behind them."""
+    def paired_with(self, other: "_Sides", ends: Float[np.ndarray, "n 2 2"]) -> Edges:
+        """Edges between sides that lie on each other, from one end to the other."""
+        unit = np.where(self.unit >= 0, self.unit, np.maximum(other.unit, -1))
+        return Edges(regions=np.stack([self.owner, other.owner], 1), unit=unit, ends=ends)
+
+    def as_border(self, ends: Float[np.ndarray, "n 2 2"]) -> Edges:
+        """Edges with nothing behind them, from one end to the other."""
         outside = np.full(len(self), -1)
-        return Edges(regions=np.stack([self.owner, outside], 1), unit=outside, ends=np.stack([self.start, self.end], 1))
+        return Edges(regions=np.stack([self.owner, outside], 1), unit=outside, ends=ends)
 
 
 def find_edges(cells: Fragments) -> Edges:
@@ -262,40 +251,41 @@ def find_edges(cells: Fragments) -> Edges:
     Args:
         cells: One cell per pattern, sorted by pattern.
     """
-    sides = _Sides(owner=cells.owner, start=cells.start, end=cells.end, unit=cells.unit)
+    directed = _Sides(owner=cells.owner, start=cells.start, end=cells.end, unit=cells.unit)
     inner = np.flatnonzero((cells.unit >= 0) | (cells.unit == CUT))
-    partner = _partners_by_pattern(cells, sides, inner)
+    partner = _partners_by_pattern(cells, directed, inner)
     lost = inner[partner[inner] < 0]
     if len(lost):
-        partner[lost] = _partners_by_position(sides[lost], lost)
+        partner[lost] = _partners_by_position(directed[lost], lost)
     one = np.flatnonzero(partner >= 0)
-    one = one[sides.owner[one] < sides.owner[partner[one]]]
-    border = np.ones(len(sides), dtype=bool)
+    one = one[directed.owner[one] < directed.owner[partner[one]]]
+    border = np.ones(len(directed), dtype=bool)
     border[inner] = False
-    parts = [sides[one].paired_with(sides[partner[one]]), sides[np.flatnonzero(border)].as_border()]
+    here, outer = directed[one], directed[np.flatnonzero(border)]
+    parts = [here.paired_with(directed[partner[one]], here.ends), outer.as_border(outer.ends)]
     lost = inner[partner[inner] < 0]
     if len(lost):
-        parts += _match_parts(sides[lost])
+        parts += _match_parts(directed[lost])
     return _one_edge_a_pair(Edges(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in _EDGE_NAMES}))
 
 
 _EDGE_NAMES = ("regions", "unit", "ends")
 
 
-def _partners_by_pattern(cells: Fragments, sides: _Sides, inner: np.ndarray) -> Int[np.ndarray, "n"]:
+def _partners_by_pattern(cells: Fragments, directed: _Sides, inner: np.ndarray) -> Int[np.ndarray, "n"]:
     """For every side the side that lies on it, found by the pattern that its unit's key predicts; -1 if not found."""
-    partner, number = np.full(len(sides), -1), len(cells.count)
+    partner, number = np.full(len(directed), -1), len(cells.count)
     known = inner[(cells.unit[inner] >= 0) & (cells.flip[inner] != 0)]
     if not len(known):
         return partner
-    target = cells.pattern[sides.owner[known]] ^ cells.flip[known]
+    target = cells.pattern[directed.owner[known]] ^ cells.flip[known]
     place = np.minimum(np.searchsorted(cells.pattern, target), number - 1)
     found = cells.pattern[place] == target
     known, place = known[found], place[found]
-    here, back = sides.owner[known] * number + place, place * number + sides.owner[known]
+    here, back = directed.owner[known] * number + place, place * number + directed.owner[known]
     order = np.argsort(here, kind="stable")
     match = order[np.minimum(np.searchsorted(here[order], back), len(order) - 1)] if len(order) else order
-    fits = (here[match] == back) & _lie_on_each_other(sides[known], sides[known[match]], TOLERANCE.touching)
+    fits = (here[match] == back) & _lie_on_each_other(directed[known], directed[known[match]], TOLERANCE.touching)
     one, two = known[fits], known[match[fits]]
     partner[one] = two
     mutual = partner[partner[one]] == one
@@ -308,63 +298,62 @@ def _lie_on_each_other(one: _Sides, two: _Sides, tolerance: float | np.ndarray) 
     return gap <= tolerance
 
 
-def _partners_by_position(sides: _Sides, index: np.ndarray) -> Int[np.ndarray, "n"]:
+def _partners_by_position(directed: _Sides, index: np.ndarray) -> Int[np.ndarray, "n"]:
     """The same by position: the side nearest to each one that runs back along it; -1 if there is none."""
-    middle, length = (sides.start + sides.end) / 2, sides.length
-    partner = np.full(len(sides), -1)
-    if len(sides) < 2:
+    middle, length = (directed.start + directed.end) / 2, directed.length
+    partner = np.full(len(directed), -1)
+    if len(directed) < 2:
         return partner
-    nearest = KDTree(middle).query(middle, k=min(5, len(sides)))[1][:, 1:]
+    nearest = KDTree(middle).query(middle, k=min(5, len(directed)))[1][:, 1:]
     slack = np.minimum(TOLERANCE.touching, length / 8)
     for column in nearest.T:
-        fits = (partner < 0) & (sides.owner != sides.owner[column])
-        partner[fits & _lie_on_each_other(sides, sides[column], slack)] = column[
-            fits & _lie_on_each_other(sides, sides[column], slack)
-        ]
+        fits = (partner < 0) & (directed.owner != directed.owner[column])
+        fits &= _lie_on_each_other(directed, directed[column], slack)
+        partner[fits] = column[fits]
     matched = np.flatnonzero(partner >= 0)
     partner[matched[partner[partner[matched]] != matched]] = -1
     return np.where(partner >= 0, index[partner], -1)
 
 
-def _match_parts(sides: _Sides) -> list[Edges]:
+def _match_parts(directed: _Sides) -> list[Edges]:
     """Edges between sides that lie on each other in part, and what of the sides has nothing behind it.
 
     The longer of two such sides has the middle of the shorter one, or of a part of it, within half its length.
     """
-    middle, length = (sides.start + sides.end) / 2, sides.length
+    middle, length = (directed.start + directed.end) / 2, directed.length
     near = KDTree(middle).query_ball_point(middle, length * (0.5 + 1e-6) + np.median(length))
-    one = np.repeat(np.arange(len(sides)), [len(some) for some in near])
+    one = np.repeat(np.arange(len(directed)), [len(some) for some in near])
     two = np.concatenate([np.asarray(some, dtype=np.int64) for some in near])
-    apart = (sides.owner[one] != sides.owner[two]) & (length[one] >= length[two])
+    apart = (directed.owner[one] != directed.owner[two]) & (length[one] >= length[two])
     one, two = one[apart], two[apart]
-    direction = (sides.end - sides.start) / np.maximum(length, np.finfo(float).tiny)[:, None]
+    direction = (directed.end - directed.start) / np.maximum(length, np.finfo(float).tiny)[:, None]
     opposite = np.einsum("nd,nd->n", direction[one], direction[two]) < 0
     one, two = one[opposite], two[opposite]
     low, high = (
-        np.einsum("nd,nd->n", point[two] - sides.start[one], direction[one]) for point in (sides.end, sides.start)
+        np.einsum("nd,nd->n", point[two] - directed.start[one], direction[one])
+        for point in (directed.end, directed.start)
     )
     off = np.maximum(
-        *(np.abs(_cross(direction[one], point[two] - sides.start[one])) for point in (sides.start, sides.end))
+        *(np.abs(cross(direction[one], point[two] - directed.start[one])) for point in (directed.start, directed.end))
     )
     low, high = np.maximum(low, 0), np.minimum(high, length[one])
     fits = (off <= 4 * TOLERANCE.straight) & (high - low > np.minimum(4 * TOLERANCE.straight, length[two] / 8))
     one, two, low, high = one[fits], two[fits], low[fits], high[fits]
-    ends = sides.start[one][:, None] + direction[one][:, None] * np.stack([low, high], 1)[..., None]
-    shared = Edges(
-        regions=np.stack([sides.owner[one], sides.owner[two]], 1),
-        unit=np.where(sides.unit[one] >= 0, sides.unit[one], np.maximum(sides.unit[two], -1)),
-        ends=ends,
-    )
+    ends = directed.start[one][:, None] + direction[one][:, None] * np.stack([low, high], 1)[..., None]
+    shared = directed[one].paired_with(directed[two], ends)
     covered = [*zip(one, ends[:, 0], ends[:, 1], strict=True), *zip(two, ends[:, 1], ends[:, 0], strict=True)]
-    return [shared, _uncovered(sides, direction, length, covered)]
+    return [shared, _uncovered(directed, direction, length, covered)]
 
 
-def _uncovered(sides: _Sides, direction: np.ndarray, length: np.ndarray, covered: list) -> Edges:
+def _uncovered(directed: _Sides, direction: np.ndarray, length: np.ndarray, covered: list) -> Edges:
     """The parts of sides that no other side covers, as border."""
-    spans: dict[int, list[tuple[float, float]]] = {side: [] for side in range(len(sides))}
+    spans: dict[int, list[tuple[float, float]]] = {side: [] for side in range(len(directed))}
     for side, start, end in covered:
         spans[side].append(
-            (float((start - sides.start[side]) @ direction[side]), float((end - sides.start[side]) @ direction[side]))
+            (
+                float((start - directed.start[side]) @ direction[side]),
+                float((end - directed.start[side]) @ direction[side]),
+            )
         )
     owner, ends = [], []
     for side, parts in spans.items():
@@ -372,14 +361,9 @@ def _uncovered(sides: _Sides, direction: np.ndarray, length: np.ndarray, covered
         for low, high in [*sorted(parts), (float(length[side]), float(length[side]))]:
             if low - reached > min(8 * TOLERANCE.straight, length[side] / 4) or not parts:
                 owner.append(side)
-                ends.append(sides.start[side] + np.outer([reached, low], direction[side]))
+                ends.append(directed.start[side] + np.outer([reached, low], direction[side]))
             reached = max(reached, high)
-    index, outside = np.array(owner, dtype=np.int64), np.full(len(owner), -1)
-    return Edges(
-        regions=np.stack([sides.owner[index], outside], 1),
-        unit=outside,
-        ends=np.array(ends).reshape(-1, 2, 2),
-    )
+    return directed[np.array(owner, dtype=np.int64)].as_border(np.array(ends).reshape(-1, 2, 2))
 
 
 def _one_edge_a_pair(edges: Edges) -> Edges:

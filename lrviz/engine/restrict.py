@@ -12,13 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
+from lrviz.engine.groups import BLOCK, Groups, Rows
 from lrviz.network.program import Program, xor_active
-from lrviz.tolerance import TOLERANCE
-
-_BLOCK = 2**22
-"""Numbers that are worked on at once where many maxima are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +92,7 @@ class Restriction:
             part, owned, used = stage.rows, stage.remainders, dimension + builder.num_remainders
             rows = self.coupling[part, : owned.start] @ remainders[: owned.start, :used]
             rows[:, :dimension] += affine[part]
-            layer = _Rows(rows.T, self.owner[part] - owned.start, self.unit[part], self.key[part], self.zero[part])
+            layer = Rows(rows.T, self.owner[part] - owned.start, self.unit[part], self.key[part], self.zero[part])
             mix, kept = builder.add_maxima(layer) if stage.is_maximum else builder.add_relus(layer)
             changed = (mix - self.mix[part])[:, None] * rows
             if stage.is_maximum:
@@ -106,21 +103,6 @@ class Restriction:
         output = self.output_coupling @ remainders[:, : dimension + builder.num_remainders]
         output[:, :dimension] += self.output_affine @ frame
         return builder.finish(output.T, self.base)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Some rows of a layer. Columns of `values` are rows of the restriction, its rows coordinates and remainders."""
-
-    values: torch.Tensor
-    owner: torch.Tensor
-    unit: torch.Tensor
-    key: torch.Tensor
-    zero: torch.Tensor
-
-    def __getitem__(self, index: torch.Tensor) -> "_Rows":
-        parts = (getattr(self, name)[index] for name in ("owner", "unit", "key", "zero"))
-        return _Rows(self.values[:, index], *parts)
 
 
 @dataclass(slots=True)
@@ -137,14 +119,14 @@ class _Builder:
     stretch: float = 1.0
     num_rows: int = 0
     num_remainders: int = 0
-    rows: list[_Rows] = field(default_factory=list)
+    rows: list[Rows] = field(default_factory=list)
     mix: list[torch.Tensor] = field(default_factory=list)
     reach: list[torch.Tensor] = field(default_factory=list)
     lengths: list[torch.Tensor] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
     base: list[torch.Tensor] = field(default_factory=list)
 
-    def add_relus(self, layer: _Rows) -> tuple[torch.Tensor, torch.Tensor]:
+    def add_relus(self, layer: Rows) -> tuple[torch.Tensor, torch.Tensor]:
         """Bound the ReLUs of a layer; return their mix (n,) and the indices of those that stay unstable.
 
         A ReLU that is never negative but may be zero on a whole cell counts as unstable: there it is not active.
@@ -158,7 +140,7 @@ class _Builder:
         self._keep(layer[kept], mix[kept], reach, torch.arange(len(kept), device=kept.device), is_maximum=False)
         return mix, kept
 
-    def add_maxima(self, layer: _Rows) -> tuple[torch.Tensor, torch.Tensor]:
+    def add_maxima(self, layer: Rows) -> tuple[torch.Tensor, torch.Tensor]:
         """Bound the maxima of a layer; return the mix (n,) of their rows and the indices of those that stay unstable.
 
         A row that always loses is dropped, and so is one that is the same everywhere as an earlier row. A maximum
@@ -179,20 +161,20 @@ class _Builder:
         self._keep(layer[chosen], mix[chosen], reach[kept], place[layer.owner[chosen]], is_maximum=True)
         return mix, kept
 
-    def settle(self, layer: _Rows) -> "_Groups":
+    def settle(self, layer: Rows) -> Groups:
         """Compare the rows of maxima, and note the keys of those that have one winner in the whole window."""
-        groups = _Groups.of(layer, self)
+        groups = Groups.of(layer, self)
         self.base.append(xor_active(groups.is_certain[:, None], layer.key[groups.reference])[0])
         return groups
 
     def _keep(
-        self, rows: _Rows, mix: torch.Tensor, reach: torch.Tensor, owner: torch.Tensor, *, is_maximum: bool
+        self, rows: Rows, mix: torch.Tensor, reach: torch.Tensor, owner: torch.Tensor, *, is_maximum: bool
     ) -> None:
         if not len(mix):
             return
         first, place = self.num_rows, self.num_remainders
         self.num_rows, self.num_remainders = first + len(mix), place + len(reach)
-        self.rows.append(_Rows(rows.values, owner + place, rows.unit, rows.key, rows.zero))
+        self.rows.append(Rows(rows.values, owner + place, rows.unit, rows.key, rows.zero))
         self.mix.append(mix)
         self.reach.append(reach)
         self.lengths.append(torch.ones_like(reach))
@@ -251,105 +233,6 @@ class _Builder:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Groups:
-    """What is known of G maxima over a window, given their rows.
-
-    Attributes:
-        table: (G, n) the rows of each maximum, the first one repeated where there are fewer.
-        wins: (G, n) which of them may win.
-        is_candidate: (rows,) the same for each row.
-        reference: (G,) the row that each maximum is measured from: the one that is largest in the middle.
-        reach: (G,) how far the maximum may lie above its reference.
-        is_certain: (G,) whether the reference wins everywhere, and is zero on no cell.
-        is_dead: (G,) whether the maximum is zero in the whole window.
-    """
-
-    table: Int[torch.Tensor, "G n"]
-    wins: Bool[torch.Tensor, "G n"]
-    is_candidate: Bool[torch.Tensor, "rows"]
-    reference: Int[torch.Tensor, "G"]
-    reach: Float[torch.Tensor, "G"]
-    is_certain: Bool[torch.Tensor, "G"]
-    is_dead: Bool[torch.Tensor, "G"]
-
-    @classmethod
-    def of(cls, layer: _Rows, builder: _Builder) -> "_Groups":
-        """Compare the rows of every maximum with each other over the window."""
-        table, is_first = group_table(layer.owner)
-        low, high = builder.bounds(layer.values)
-        vanishes = (low >= -layer.zero) & (high <= layer.zero)
-        covers = (low >= -layer.zero) & ~vanishes
-        idle = ~is_first | (vanishes[table] & covers[table].any(1, keepdim=True))
-        place = torch.arange(table.shape[1], device=table.device)
-        middle = (low + high)[table].masked_fill(idle, -torch.inf)
-        reference = table.gather(1, middle.argmax(1, keepdim=True))
-        below, above = _bound_differences(layer.values, table, reference, builder)
-        slack = layer.zero[table] + layer.zero[reference]
-        same = (below >= -slack) & (above <= slack) & ~idle
-        earliest = torch.where(same, place, table.shape[1]).amin(1, keepdim=True)
-        wins = ~idle & ~(above < -slack) & ~(same & (place != earliest))
-        is_candidate = torch.zeros_like(vanishes)
-        is_candidate[table[wins]] = True
-        reference = table.gather(1, earliest)[:, 0]
-        single, own = wins.sum(1) == 1, layer.zero[reference]
-        moves = builder.is_affine(layer.values[:, reference], own)
-        never_zero = (low[reference] > own) | (high[reference] < -own) | moves
-        return cls(
-            table=table,
-            wins=wins,
-            is_candidate=is_candidate,
-            reference=reference,
-            reach=torch.where(single, 0.0, above.masked_fill(~wins, 0.0).amax(1).clamp(min=0)),
-            is_certain=single & never_zero,
-            is_dead=single & vanishes[reference],
-        )
-
-    @property
-    def is_settled(self) -> Bool[torch.Tensor, "G"]:
-        """(G,) whether the reference is the maximum in the whole window, and the pattern the same."""
-        return self.is_certain | self.is_dead
-
-    @property
-    def count(self) -> Int[torch.Tensor, "G"]:
-        """(G,) how many rows of each maximum may win."""
-        return self.wins.sum(1)
-
-    def first_two(self, groups: Int[torch.Tensor, "P"]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The first two rows that may win, of some maxima."""
-        order = torch.argsort((~self.wins[groups]).to(torch.int8), dim=1, stable=True)[:, :2]
-        one, two = self.table[groups].gather(1, order).T if len(groups) else self.table.new_zeros(2, 0)
-        return one, two
-
-
-def group_table(owner: Int[torch.Tensor, "rows"]) -> tuple[Int[torch.Tensor, "G n"], Bool[torch.Tensor, "G n"]]:
-    """The rows of every maximum (G, n), given the maximum of every row, ascending; short ones repeat their first row.
-
-    Also returns (G, n) where a row stands for the first time.
-    """
-    count = torch.bincount(owner)
-    start = count.cumsum(0) - count
-    place = torch.arange(int(count.max()) if len(count) else 1, device=owner.device)
-    is_first = place < count[:, None]
-    return torch.where(is_first, start[:, None] + place, start[:, None]), is_first
-
-
-def _bound_differences(
-    values: torch.Tensor, table: torch.Tensor, reference: torch.Tensor, builder: _Builder
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The least and the largest difference (G, n) of each row of some maxima from the maximum's reference (G, 1)."""
-    size = max(1, _BLOCK // (len(values) * table.shape[1]))
-    bounds = [
-        builder.bounds((values[:, rows] - values[:, first]).flatten(1))
-        for rows, first in zip(table.split(size), reference.split(size), strict=True)
-    ]
-    low, high = (
-        torch.cat(parts).view(table.shape) if parts else values.new_zeros(table.shape)
-        for parts in zip(*bounds, strict=True)
-    )
-    return low, high
-
-
 def _padded(rows: torch.Tensor, height: int) -> torch.Tensor:
     return torch.cat([rows, rows.new_zeros(height - len(rows), rows.shape[1])])
 
@@ -390,7 +273,7 @@ def restrict(
         span, entries = program.layers[layer].units, program.entries(layer)
         unit = torch.arange(span.start, span.stop, device=z.device)
         if entries is None:
-            mix, kept = builder.add_relus(_Rows(z, unit, unit, keys[span], zeros[layer]))
+            mix, kept = builder.add_relus(Rows(z, unit, unit, keys[span], zeros[layer]))
             result = z * mix
         else:
             result, kept = _take_maxima(builder, z, entries, (unit, keys[span], zeros[layer]))
@@ -434,7 +317,7 @@ def _take_maxima(
     builder.base.append(xor_active(settled[:, None], key[chosen])[0])
     result = z[:, entries.gather(1, best)[:, 0]]
     unsettled, survivors = (~settled).nonzero()[:, 0], list[torch.Tensor]()
-    for some in unsettled.split(max(1, _BLOCK // (len(z) * entries.shape[1]))):
+    for some in unsettled.split(max(1, BLOCK // (len(z) * entries.shape[1]))):
         index = open_[some].nonzero()
         index[:, 0] = some[index[:, 0]]
         layer = _entry_rows(z, entries, index, about)
@@ -451,39 +334,9 @@ def _take_maxima(
 
 def _entry_rows(
     z: torch.Tensor, entries: torch.Tensor, index: torch.Tensor, about: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-) -> _Rows:
+) -> Rows:
     """Some entries of some maxima, given pairs (maximum, place), maxima ascending."""
     unit, key, zero = about
     feature, own = entries[index[:, 0], index[:, 1]], index[:, 0] * entries.shape[1] + index[:, 1]
     owner = torch.unique_consecutive(index[:, 0], return_inverse=True)[1]
-    return _Rows(z[:, feature], owner, unit[own], key[own], zero[feature])
-
-
-def group_twins(restriction: Restriction) -> Int[torch.Tensor, "R"]:
-    """For every row of a ReLU the first row of its layer that draws the same line everywhere; itself if there is none.
-
-    Twins have proportional rows. They are found by comparing two random projections of the normalised rows: for rows
-    that differ, both projections agree to a tolerance t with a probability of about t squared.
-    """
-    number = restriction.num_units
-    index = torch.arange(number, device=restriction.unit.device)
-    if number < 2:
-        return index
-    reach = restriction.reach
-    rows = torch.cat([restriction.affine, restriction.coupling * reach], 1)
-    rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-300)
-    generator = torch.Generator(device="cpu").manual_seed(0)
-    probes = torch.randn(rows.shape[1], 2, dtype=torch.float64, device="cpu", generator=generator).to(rows.device)
-    prints = rows @ probes
-    prints = prints * prints[:, :1].sign()
-    layer = index + number
-    for place, stage in enumerate(restriction.stages):
-        if not stage.is_maximum:
-            layer[stage.rows] = place
-    order = torch.argsort(prints[:, 0])
-    order = order[torch.argsort(layer[order], stable=True)]
-    prints, layer = prints[order], layer[order]
-    differs = ((prints[1:] - prints[:-1]).abs() > TOLERANCE.twin * number).any(1) | (layer[1:] != layer[:-1])
-    group = torch.cat([differs.new_zeros(1), differs]).cumsum(0)
-    first = torch.full((number,), number, device=index.device).scatter_reduce(0, group, order, "amin")
-    return torch.empty_like(index).scatter_(0, order, first[group])
+    return Rows(z[:, feature], owner, unit[own], key[own], zero[feature])

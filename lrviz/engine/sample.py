@@ -171,8 +171,7 @@ class _Sampler:
         origin, basis = (torch.tensor(array, device=program.device) for array in (plane.origin, plane.basis))
         bits = tuple(_key_bits(program)) if patterns else None
         keys = torch.as_tensor(program.keys().view(np.int64), device=program.device) if patterns else None
-        reference = plane.embed(np.vstack([window.corners, window.center])).to(program.device, dtype)
-        zeros = program.zeros(reference)
+        zeros = program.zeros(plane.references(window).to(program.device, dtype))
         return cls(program=program, origin=origin, basis=basis, dtype=dtype, zeros=zeros, bits=bits, keys=keys)
 
     @torch.no_grad()

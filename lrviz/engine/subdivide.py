@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 
-from lrviz.engine.restrict import Restriction, group_table, group_twins
+from lrviz.engine.groups import group_table
+from lrviz.engine.restrict import Restriction
+from lrviz.engine.twins import flips, group_twins
 from lrviz.geometry.cells import Cells, measure_cells, split_cells
 from lrviz.network.program import xor_active
 from lrviz.tolerance import TOLERANCE
@@ -78,7 +80,7 @@ def subdivide(
         check: Called often; raises to stop.
     """
     twin = group_twins(restriction)
-    flip = _flips(restriction, twin)
+    flip = flips(restriction, twin)
     terms = restriction.terms
     zero = restriction.zero + TOLERANCE.rounding * terms
     noise = 2 * zero + TOLERANCE.crossing * terms
@@ -167,22 +169,6 @@ def _output_maps(restriction: Restriction, remainders: torch.Tensor) -> torch.Te
     terms = _affine_maps(affine[:, 1:].abs(), coupling.abs(), remainders[:, 1:].abs())
     slope[slope.abs() <= TOLERANCE.cancelled * terms] = 0.0
     return outputs
-
-
-def _flips(restriction: Restriction, twin: torch.Tensor) -> torch.Tensor:
-    """XOR of the keys of all twins of every ReLU: they change sign together."""
-    flip = restriction.key.clone()
-    for stage in restriction.stages:
-        if stage.is_maximum:
-            flip[stage.rows] = 0
-    others = (twin != torch.arange(len(twin), device=twin.device)).nonzero()[:, 0]
-    if len(others):
-        members = restriction.key[others].tolist()
-        keys = flip.tolist()
-        for first, key in zip(twin[others].tolist(), members, strict=True):
-            keys[first] ^= key
-        flip = torch.tensor(keys, dtype=torch.int64, device=flip.device)
-    return flip
 
 
 def split_along(

@@ -195,6 +195,10 @@ class Plane(Comparable):
         inputs = self.origin + points @ self.basis
         return torch.as_tensor(inputs, device="cpu").reshape(-1, *self.input_shape)
 
+    def references(self, window: Window) -> torch.Tensor:
+        """Inputs (C + 1, *input_shape) at a window's C corners and its centre, which stand for the whole window."""
+        return self.embed(np.vstack([window.corners, window.center]))
+
     def project(self, x: ArrayLike) -> Float[np.ndarray, "points 2"]:
         """Plane coordinates (n, 2) of the points of the plane nearest to the inputs (n, *input_shape).
 
