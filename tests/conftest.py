@@ -1,4 +1,6 @@
-"""Shape annotations are checked while tests run; torch keeps to one thread, so that workers share the machine."""
+"""Shape annotations are checked while tests run; torch keeps to one thread; the compiled core is waited for."""
+
+import os
 
 import jaxtyping
 import pytest
@@ -6,6 +8,7 @@ import torch
 
 jaxtyping.install_import_hook("lrviz", "typecheck.checked")
 torch.set_num_threads(1)
+os.environ.setdefault("LRVIZ_COMPILED", "wait")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,34 +9,13 @@ import torch
 from lrviz.devices import choose_device, single_threaded
 from lrviz.engine.arguments import check_callbacks, check_number, check_scene
 from lrviz.engine.merge import Fragments, find_edges, merge_fragments
-from lrviz.engine.subdivide import Subdivision, subdivide
+from lrviz.engine.solve import Found, solve_tile
 from lrviz.engine.tiles import CUT, Limits, Part, Tile, explore_tiles
-from lrviz.geometry.cells import Cells, measure_cells
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """The cells of one tile as numpy arrays: geometry in the window's local coordinates, maps in plane coordinates."""
-
-    cells: Fragments
-    bias: np.ndarray
-    slope: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.bias)
-
-    @classmethod
-    def nothing(cls, num_outputs: int) -> "_Found":
-        """No cells at all."""
-        none, points = np.zeros(0, dtype=np.int64), np.zeros((0, 2))
-        ids = none.view(np.uint64)
-        cells = Fragments(count=none, start=points, unit=none, flip=ids, pattern=ids, area=np.zeros(0), centroid=points)
-        return cls(cells=cells, bias=np.zeros((0, num_outputs)), slope=np.zeros((0, num_outputs, 2)))
 
 
 @single_threaded()
@@ -83,15 +61,15 @@ def find_regions(
 
 def _collect(
     program: Program, plane: Plane, window: Window, max_regions: int, progress: Progress, check: Callable[[], None]
-) -> tuple[list[_Found], Status]:
+) -> tuple[list[Found], Status]:
     corners = torch.as_tensor((window.corners - window.center) / window.radius, device=program.device)
     whole = Part(corners=corners, labels=-1 - torch.arange(len(corners), device=program.device))
     rows = plane.rows(window.center, window.radius).to(program.device)
     zeros = program.zeros(plane.references(window).to(program.device))
-    found: list[_Found] = []
+    found: list[Found] = []
 
-    def solve(tile: Tile) -> _Found:
-        return _solve(tile, window, program, check)
+    def solve(tile: Tile) -> Found:
+        return solve_tile(tile, window, Limits.of(program).chunk, check)
 
     counter, done, area = _Counter(), 0.0, window.area / window.radius**2
     try:
@@ -122,56 +100,7 @@ class _Counter:
         return self.num_inside + len(self.across)
 
 
-def _solve(tile: Tile, window: Window, program: Program, check: Callable[[], None]) -> _Found:
-    chunk = Limits.of(program).chunk
-    parts = subdivide(tile.restriction, Cells.polygon(tile.corners, tile.labels), chunk, check)
-    return _concatenated([_to_window(part, tile, window) for part in parts])
-
-
-def _to_window(part: Subdivision, tile: Tile, window: Window) -> _Found:
-    """From a tile's to the window's local coordinates, and to maps over plane coordinates."""
-    area, centroid = measure_cells(part.cells)
-    used = part.cells.used.T
-    label = part.cells.edges.T[used]
-    drawn = label >= 0
-    safe = label.clamp(min=0)
-    none = torch.zeros_like(label)
-    unit = torch.where(drawn, tile.restriction.unit[safe], label) if len(tile.restriction.unit) else label
-    flip = torch.where(drawn, part.flip[safe], none) if len(part.flip) else none
-    center = tile.center
-    start = center + tile.radius * part.cells.vertices.permute(2, 1, 0)[used]
-    bias, slope = part.outputs[:, 0], part.outputs[:, 1:].transpose(1, 2) / (tile.radius * window.radius)
-    plane_center = torch.as_tensor(window.center, device=center.device) + window.radius * center
-    return _Found(
-        cells=Fragments(
-            count=_numpy(part.cells.count),
-            start=_numpy(start),
-            unit=_numpy(unit),
-            flip=_numpy(flip).view(np.uint64),
-            pattern=_numpy(part.pattern).view(np.uint64),
-            area=_numpy(area * tile.radius**2),
-            centroid=_numpy(center + tile.radius * centroid.T),
-        ),
-        bias=_numpy(bias - slope @ plane_center),
-        slope=_numpy(slope),
-    )
-
-
-def _numpy(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.contiguous().cpu().numpy()
-
-
-def _concatenated(parts: list[_Found]) -> _Found:
-    if len(parts) == 1:
-        return parts[0]
-    return _Found(
-        cells=Fragments.join([part.cells for part in parts]),
-        bias=np.concatenate([part.bias for part in parts]),
-        slope=np.concatenate([part.slope for part in parts]),
-    )
-
-
-def _chosen_maps(found: list[_Found], chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _chosen_maps(found: list[Found], chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The affine maps of the chosen cells; empties the list on the way, so that two copies never coexist."""
     bias = np.empty((len(chosen), found[0].bias.shape[1]))
     slope = np.empty((*bias.shape, 2))
@@ -186,10 +115,10 @@ def _chosen_maps(found: list[_Found], chosen: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _assemble(
-    program: Program, window: Window, found: list[_Found], status: Status, max_regions: int, began: float
+    program: Program, window: Window, found: list[Found], status: Status, max_regions: int, began: float
 ) -> Regions:
     if not found:
-        found = [_Found.nothing(program.num_outputs)]
+        found = [Found.nothing(program.num_outputs)]
     fragments = Fragments.join([part.cells for part in found])
     merged, largest = merge_fragments(fragments)
     if len(merged.count) > max_regions:

@@ -1,0 +1,36 @@
+"""How the functions of the compiled core are compiled.
+
+They are marked `no_type_check`, so that nothing wraps them; what the arrays hold is said in `arrays`.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import llvmlite.binding
+import numba
+
+import lrviz.tolerance
+
+inner = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""Compile a function that compiled functions call, together with them."""
+
+entry = numba.njit(nogil=True, error_model="numpy", cache=True)
+"""Compile a function that Python calls, to machine code that other threads run beside and that is kept on disk.
+
+Numba keeps it under the function's own file and what it encloses. It must enclose `SOURCES`, for it holds the code of
+the functions that it calls as well.
+"""
+
+
+def _digest() -> str:
+    digest = hashlib.sha256()
+    for file in [*sorted(Path(__file__).parent.glob("*.py")), Path(lrviz.tolerance.__file__)]:
+        digest.update(file.read_bytes())
+    for part in (sys.version, numba.__version__, llvmlite.binding.get_host_cpu_name()):
+        digest.update(part.encode())
+    return digest.hexdigest()[:16]
+
+
+SOURCES = _digest()
+"""Hash of all that machine code of the core depends on."""
