@@ -1,35 +1,79 @@
 """The README's table of what the shipped sweeps show: `python -m tests.results`."""
 
-from lrviz.measures.sweeps import RANGES, SERIES, aggregate, correlations, read_results
+import pandas as pd
+
+from lrviz.measures.findings import RANGES
+from lrviz.measures.sweeps import SERIES, aggregate, correlations, read_results
 from lrviz.models.assets import assets_folder
 
 HEADER = (
-    "| family | paths around | test error, peak to widest | density, narrowest to widest "
-    "| deviation, largest to widest | widths that fit | ρ density | ρ deviation |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| family, data | paths around | images | test error, peak to widest | density, narrowest to widest "
+    "| deviation, largest to widest | similarity, narrowest to widest | widths that fit | ρ density | ρ deviation |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
-NAMES = {"samples": "test images", "train-clean": "training images", "train-noisy": "noisily labelled ones"}
+NAMES = {
+    "samples": "test images, whole paths",
+    "test": "test images",
+    "train-clean": "training images",
+    "train-noisy": "noisily labelled ones",
+}
 
 
 def lines() -> list[str]:
     """The table, line by line."""
-    means = aggregate(read_results(assets_folder() / "measured.csv"))
-    found = correlations(means).set_index([*SERIES, "measure", "widths"])
+    table = read_results(assets_folder() / "measured.csv")
+    means = aggregate(table)
+    found = correlations(means, table).set_index([*SERIES, "measure", "range"])
     rows = []
-    for series, curve in means.groupby(list(SERIES), sort=False):
-        error, density, deviation = (curve.set_index("width")[name] for name in ("test_error", "density", "deviation"))
-        fitted = [found.loc[(*series, name, RANGES[2])] for name in ("density", "deviation")]
-        rows.append(
-            f"| {series[0]} | {NAMES[series[SERIES.index('image_kind')]]} | {peak(error)} | "
-            f"{density.iloc[0]:.3g} to {density.iloc[-1]:.3g} | {peak(deviation)} | {fitted[0]['num_widths']:.0f} | "
-            f"{fitted[0]['correlation']:+.2f} | {fitted[1]['correlation']:+.2f} |"
-        )
+    for series, points in means.groupby(list(SERIES), sort=False):
+        if len(points) < 3:
+            continue
+        named, curve = dict(zip(SERIES, series, strict=True)), points.set_index("width")
+        density, deviation = (rank(found, (*series, name, RANGES[2])) for name in ("density", "deviation"))
+        cells = [
+            f"{named['family']}, {named['data'].replace(' (JPEG-compressed copy)', ' (JPEG)').partition(' (loss')[0]}",
+            NAMES.get(named["image_kind"], named["image_kind"]),
+            span(curve["num_paths"]),
+            peak(curve, "test_error"),
+            f"{value(curve, 'density', curve.index[0])} to {value(curve, 'density', curve.index[-1])}",
+            peak(curve, "deviation"),
+            " to ".join(value(curve, "similarity", width) for width in curve.index[[0, -1]]),
+            f"{density[0]}",
+            density[1],
+            deviation[1],
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
     return [*HEADER.splitlines(), *rows]
 
 
-def peak(values) -> str:
+def value(curve: pd.DataFrame, name: str, width: int) -> str:
+    """A mean and its standard error."""
+    mean, error = curve.loc[width, [name, f"{name}_se"]]
+    if pd.isna(mean):
+        return "?"
+    return f"{mean:.3g}" + ("" if pd.isna(error) else f" ± {error:.2g}")
+
+
+def peak(curve: pd.DataFrame, name: str) -> str:
     """The largest value and its width, and the value of the widest network."""
-    return f"{values.max():.3g} (k = {values.idxmax()}) to {values.iloc[-1]:.3g} (k = {values.index[-1]})"
+    top, last = curve[name].idxmax(), curve.index[-1]
+    return f"{value(curve, name, top)} (k = {top}) to {value(curve, name, last)} (k = {last})"
+
+
+def span(numbers: pd.Series) -> str:
+    """The fewest and the most."""
+    return f"{numbers.min()}" if numbers.nunique() == 1 else f"{numbers.min()} to {numbers.max()}"
+
+
+def rank(found: pd.DataFrame, key: tuple) -> tuple[int, str]:
+    """Over how many widths, and the rank correlation with its interval."""
+    if key not in found.index:
+        return 0, "none fits"
+    row = found.loc[key]
+    if pd.isna(row["correlation"]):
+        return int(row["num_points"]), "too few"
+    interval = "" if pd.isna(row["low"]) else f" ({row['low']:+.2f} to {row['high']:+.2f})"
+    return int(row["num_points"]), f"{row['correlation']:+.2f}{interval}"
 
 
 if __name__ == "__main__":

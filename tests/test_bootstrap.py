@@ -127,7 +127,7 @@ def test_averages_carry_their_intervals():
 def test_rank_correlations_carry_their_intervals():
     data = sweep(paths=(0, 1, 2)).assign(images=lambda t: t["image_index"].astype(str))
     found = correlations(aggregate(data), data)
-    rows = found[found["widths"] == "all"].set_index("measure")
+    rows = found[found["range"] == "all"].set_index("measure")
     assert rows.loc["deviation", ["low", "high"]].tolist() == pytest.approx([1, 1])
     assert rows.loc["density", ["low", "high"]].tolist() == pytest.approx([-0.5, -0.5])
     assert correlations(aggregate(data))["low"].isna().all()

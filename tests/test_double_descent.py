@@ -11,7 +11,8 @@ from test_sweeps import curve, sweep
 from lrviz.errors import InvalidRequest
 from lrviz.figures.print_sweeps import SWEEP_SUFFIXES, render_sweep
 from lrviz.figures.sweeps import COLOURS, Marks, sweep_curves
-from lrviz.measures.sweeps import SERIES, aggregate, describe, read_results
+from lrviz.measures.findings import describe
+from lrviz.measures.sweeps import SERIES, aggregate, read_results
 from lrviz.models.assets import assets_folder
 from lrviz.models.catalogue import list_models
 from lrviz.ui import resources, sweep_jobs
@@ -39,12 +40,29 @@ def test_every_curve_holds_the_means_and_their_intervals():
     assert (bars.array > 0).all() and not bars.symmetric
     band = traces["density, interval"].y
     np.testing.assert_allclose(band, [*(mean - bars.arrayminus), *(mean + bars.array)[::-1]])
-    assert "k = 2" in traces["density"].text[1]
+    assert "width 2" in traces["density"].text[1]
     assert any(shape.x0 == 2 for shape in figure.layout.shapes)
     assert not sweep_curves(data, Marks()).layout.shapes
     for peak, threshold, anchors in ((1, 2, ("right", "left")), (2, 1, ("left", "right"))):
         notes = sweep_curves(data, Marks(peak=peak, threshold=threshold)).layout.annotations[-2:]
         assert tuple(note.xanchor for note in notes) == anchors
+
+
+@pytest.mark.parametrize(
+    ("against", "positions", "kind", "labels"),
+    [
+        ("epochs", [1, 10, 100], "log", ("1", "10", "100")),
+        ("sparsity", [0.0, 0.5, 0.95], None, ("0 %", "50 %", "95 %")),
+    ],
+)
+def test_curves_against_epochs_and_sparsity(against, positions, kind, labels):
+    data = aggregate(sweep()).assign(against=against, **{against: positions})
+    figure = sweep_curves(data, Marks(peak=positions[1], threshold=positions[2]))
+    assert list(figure.data[1].x) == positions
+    assert figure.layout.xaxis.ticktext == labels and figure.layout.xaxis.type == kind
+    assert {shape.x0 for shape in figure.layout.shapes} == set(positions[1:])
+    assert any(against in str(axis.title.text) for axis in figure.select_xaxes())
+    assert render_sweep(".pdf", data).startswith(b"%PDF")
 
 
 def test_measures_that_are_not_known_have_no_diagram():

@@ -10,13 +10,12 @@ from lrviz.engine.find_pieces import find_path_pieces
 from lrviz.errors import InvalidData
 from lrviz.measures import path as piecewise
 from lrviz.measures import sweeps
+from lrviz.measures.findings import find_peak, find_threshold
 from lrviz.measures.sweeps import (
     COLUMNS,
     MEASURES,
     aggregate,
     correlations,
-    find_peak,
-    find_threshold,
     read_results,
     summarise_path,
     write_results,
@@ -83,13 +82,14 @@ def test_another_table_is_refused(tmp_path, suffix, change, message):
 @pytest.mark.parametrize("suffix", sweeps.SUFFIXES)
 def test_a_table_of_an_earlier_version_is_read_with_what_it_lacks_as_unknown(tmp_path, suffix):
     later = [name + end for name in MEASURES[4:] for end in ("", "_sd")]
-    old = sweep().drop(columns=[*later, "path_segments", "path_length"])
+    old = sweep().assign(sparsity=0.0).drop(columns=[*later, "path_segments", "path_length", "sparsity"])
     write_results(old, tmp_path / f"old{suffix}")
     read = read_results(tmp_path / f"old{suffix}")
     assert list(read.columns) == list(COLUMNS)
     assert read[later].isna().all(axis=None)
     assert read["path_segments"].tolist() == old["num_segments"].tolist()
     assert read["path_length"].tolist() == old["length"].tolist()
+    assert (read["sparsity"] == 0).all()
     assert aggregate(read)["density"].tolist() == aggregate(sweep())["density"].tolist()
 
 
@@ -137,15 +137,15 @@ def test_series_are_not_mixed(column, other):
     both = pd.concat([sweep(), sweep(widths=(1, 2)).assign(**{column: other})])
     assert sorted(aggregate(both).groupby(column).size()) == [2, 3]
     found = correlations(aggregate(both))
-    assert len(found[found["widths"] == "all"]) == 2 * len(MEASURES)
+    assert len(found[found["range"] == "all"]) == 2 * len(MEASURES)
 
 
 def test_rank_correlations_with_the_test_error():
     found = correlations(aggregate(sweep()))
-    found = found[found["widths"] == "all"].set_index("measure")
+    found = found[found["range"] == "all"].set_index("measure")
     assert found.loc["deviation", "correlation"] == pytest.approx(1)
     assert found.loc["density", "correlation"] == pytest.approx(-0.5)
-    assert found["num_widths"].tolist() == [3] * len(MEASURES)
+    assert found["num_points"].tolist() == [3] * len(MEASURES)
     assert np.isnan(found.loc["variation", "correlation"])
 
 
@@ -209,7 +209,7 @@ def test_the_width_that_fits_the_training_labels(train_error, threshold):
 
 def test_correlations_from_the_peak_on():
     found = correlations(curve([0.6, 0.7, 0.6, 0.5], density=[1, 2, 3, 4], deviation=[1, 4, 3, 2]))
-    found = found.set_index(["widths", "measure"])["correlation"]
+    found = found.set_index(["range", "measure"])["correlation"]
     assert found["from the peak", "density"] == pytest.approx(-1)
     assert found["from the peak", "deviation"] == pytest.approx(1)
     assert found["all", "deviation"] < 1
@@ -220,11 +220,11 @@ def test_correlations_where_labels_are_fitted():
     data = curve(
         [0.5, 0.7, 0.6, 0.5, 0.4], [0.5, 0.1, 0.0, 0.0, 0.0], density=[1, 2, 3, 4, 5], deviation=[9, 2, 8, 7, 6]
     )
-    found = correlations(data).set_index(["widths", "measure"])
+    found = correlations(data).set_index(["range", "measure"])
     assert found.loc[("labels fitted", "deviation"), "correlation"] == pytest.approx(1)
-    assert found.loc[("labels fitted", "deviation"), "num_widths"] == 3
+    assert found.loc[("labels fitted", "deviation"), "num_points"] == 3
     assert found.loc[("labels fitted", "density"), "correlation"] == pytest.approx(-1)
-    assert found["num_widths"].groupby("widths").first().to_dict() == {
+    assert found["num_points"].groupby("range").first().to_dict() == {
         "all": 5, "from the peak": 4, "labels fitted": 3,
     }  # fmt: skip
 
@@ -232,7 +232,7 @@ def test_correlations_where_labels_are_fitted():
 @pytest.mark.parametrize(("errors", "expected"), [([3, 2, 1], 2 / 6), ([4, 3, 2, 1], 2 / 24), ([1, 2, 2], 4 / 6)])
 def test_p_values_of_few_widths_count_their_orders(errors, expected):
     found = correlations(curve(errors, density=list(range(len(errors)))))
-    density = found[(found["measure"] == "density") & (found["widths"] == "all")]
+    density = found[(found["measure"] == "density") & (found["range"] == "all")]
     assert density["p_value"].tolist() == pytest.approx([expected])
 
 
@@ -240,7 +240,7 @@ def test_p_values_of_many_widths_agree_with_a_permutation_test():
     generator = np.random.default_rng(3)
     errors, density = generator.random(8), generator.random(8)
     found = correlations(curve(errors.tolist(), density=density.tolist()))
-    found = found[(found["measure"] == "density") & (found["widths"] == "all")]
+    found = found[(found["measure"] == "density") & (found["range"] == "all")]
 
     def correlation(shuffled):
         return stats.spearmanr(shuffled, errors).statistic
@@ -249,3 +249,37 @@ def test_p_values_of_many_widths_agree_with_a_permutation_test():
         (density,), correlation, permutation_type="pairings", n_resamples=2000, rng=generator
     )  # fmt: skip
     assert found["p_value"].item() == pytest.approx(oracle.pvalue, abs=0.05)
+
+
+def trainings(*names, **changes):
+    """Networks of one width, each the end of a training or a snapshot of it, on two paths."""
+    for name in names:
+        epoch = int(name.partition("-epoch")[2] or 20)
+        is_snapshot = "-epoch" in name
+        yield from (
+            row(model=name, epochs=epoch, is_snapshot=is_snapshot, density=10.0 * epoch + k, image_index=k, **changes)
+            for k in (0, 1)
+        )
+
+
+def test_a_training_against_its_epochs_ends_with_the_finished_network():
+    rows = [*trainings("a-epoch1", "a-epoch4", "a", width=2), *trainings("b-epoch4", "b", width=8), *trainings("c")]
+    result = aggregate(table(rows), "epochs")
+    assert result[["width", "epochs"]].to_numpy().tolist() == [[2, 1], [2, 4], [2, 20], [8, 4], [8, 20]]
+    assert result["density"].tolist() == [10.5, 40.5, 200.5, 40.5, 200.5]
+    assert (result["against"] == "epochs").all()
+    assert aggregate(table(rows))["width"].tolist() == [2, 3, 8]
+
+
+def test_pruned_networks_have_series_of_their_own():
+    pruned = [
+        row(model=f"a-pruned{100 * share:g}", family="cnn5 pruned", sparsity=share, density=1 - share, test_error=share)
+        for share in (0.0, 0.5, 0.9)
+    ]
+    both = table([row(model="a", family="cnn5", density=7.0), *pruned])
+    result = aggregate(both, "sparsity")
+    assert result["sparsity"].tolist() == [0, 0.5, 0.9]
+    assert result["density"].tolist() == pytest.approx([1, 0.5, 0.1])
+    found = correlations(result, both).set_index(["range", "measure"])
+    assert found.loc[("all", "density"), "correlation"] == pytest.approx(-1)
+    assert aggregate(both)[["family", "density"]].to_numpy().tolist() == [["cnn5", 7.0]]

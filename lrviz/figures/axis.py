@@ -93,6 +93,13 @@ def width_axis(widths: ArrayLike, *, least_gap: float = 0.04) -> Axis:
     return replace(axis, ticks=tuple(every), labels=tuple(reversed(labels)))
 
 
+def share_axis(shares: ArrayLike) -> Axis:
+    """The axis of shares of a whole, with a tick in per cent at each of them."""
+    every = np.unique(np.asarray(shares, float)).tolist()
+    labels = tuple(f"{100 * share:.4g} %" for share in every)
+    return replace(fit_axis(every), ticks=tuple(every), labels=labels)
+
+
 def _linear_ends(values: Float[np.ndarray, " n"], magnitude: float) -> tuple[float, float]:
     if not values.size:
         return 0.0, 1.0

@@ -1,4 +1,4 @@
-"""What was measured along paths against width: the test error on top, density, deviation and variation under it."""
+"""What was measured along paths against width, epochs or sparsity: the test error on top, the measures under it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 from plotly.subplots import make_subplots
 
-from lrviz.figures.axis import Axis, fit_axis, width_axis
+from lrviz.figures.axis import Axis, fit_axis, share_axis, width_axis
 from lrviz.figures.style import ACCENT, FAINT, INK, template
+from lrviz.measures.findings import AGAINST, against_of
 from lrviz.measures.sweeps import ALWAYS, ERRORS
 
 COLOURS = {
     "test_error": ACCENT, "train_error": "#8a98a5", "density": "#0b3954", "deviation": "#00798c",
-    "variation": "#8f5da8", "similarity": "#7a4419", "input_similarity": "#b6820f", "slope": "#2e4057",
+    "similarity": "#7a4419", "input_similarity": "#b6820f", "slope": "#8f5da8",
 }  # fmt: skip
 """What is drawn, from the top, and in which colour."""
 
@@ -27,7 +28,6 @@ TITLES = {
     "train_error": "train error",
     "density": "density (pieces per unit of L2 distance)",
     "deviation": "deviation per segment (logit × L2 distance)",
-    "variation": "variation per segment (logit)",
     "similarity": "similarity of consecutive pieces (cosine)",
     "input_similarity": "similarity of their input gradients (cosine)",
     "slope": "slope (logit per unit of L2 distance)",
@@ -36,17 +36,17 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """Widths that the figure points out; None for what is not there.
+    """Positions that the figure points out; None for what is not there.
 
     Attributes:
         peak: where the test error peaks.
         threshold: from where on the training labels are fitted.
-        chosen: the width that was clicked.
+        chosen: what was clicked.
     """
 
-    peak: int | None = None
-    threshold: int | None = None
-    chosen: int | None = None
+    peak: float | None = None
+    threshold: float | None = None
+    chosen: float | None = None
 
 
 def drawn(curve: pd.DataFrame) -> list[str]:
@@ -67,13 +67,13 @@ def interval(curve: pd.DataFrame, name: str) -> tuple[Float[np.ndarray, " n"], F
 
 
 def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.Figure:
-    """Draw one series against width; bars and bands show the interval of every mean, over seeds and images.
+    """Draw one series; bars and bands show the interval of every mean, over seeds and images.
 
     The scales of test error and similarities are as large as their changes; all others begin at zero.
 
     Args:
-        curve: the rows of one series of `lrviz.measures.sweeps.aggregate`, by width.
-        marks: widths to point out.
+        curve: the rows of one series of `lrviz.measures.sweeps.aggregate`, in order.
+        marks: positions to point out.
         height: height of the figure in pixels, for five diagrams; more make it higher.
     """
     names = drawn(curve)
@@ -87,17 +87,24 @@ def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.
             row=row, rangemode="normal" if name in OWN_SCALE else "tozero", nticks=3 if name == "train_error" else 5,
             **axis,
         )  # fmt: skip
-    _add_marks(figure, marks)
+    positions = position_axis(curve)
+    _add_marks(figure, marks, positions)
     figure.update_xaxes(
-        showgrid=True, gridcolor=FAINT, griddash="dot", gridwidth=0.5, showticklabels=False,
-        **width_axis(curve["width"]).on_screen(),
-    )  # fmt: skip
-    figure.update_xaxes(row=len(names), showticklabels=True, title="width k (log scale)")
+        showgrid=True, gridcolor=FAINT, griddash="dot", gridwidth=0.5, showticklabels=False, **positions.on_screen()
+    )
+    scale = " (log scale)" if positions.logarithmic else ""
+    figure.update_xaxes(row=len(names), showticklabels=True, title=AGAINST[against_of(curve)].title + scale)
     figure.update_layout(
         template=template(), height=height * max(len(names), 5) // 5, showlegend=False, hovermode="closest",
         clickmode="event+select", dragmode=False, margin={"t": 40, "r": 16, "b": 46, "l": 64},
     )  # fmt: skip
     return figure
+
+
+def position_axis(curve: pd.DataFrame) -> Axis:
+    """The axis of what a series is drawn against, with a tick at each of its networks."""
+    against = against_of(curve)
+    return share_axis(curve[against]) if against == "sparsity" else width_axis(curve[against])
 
 
 def curve_axis(curve: pd.DataFrame, name: str) -> Axis:
@@ -110,11 +117,11 @@ def curve_axis(curve: pd.DataFrame, name: str) -> Axis:
 def _add_band(figure: go.Figure, curve: pd.DataFrame, name: str, row: int) -> None:
     """The intervals as an area: along their lower ends, and back along their upper ones."""
     down, up = interval(curve, name)
-    width, mean = curve["width"].to_numpy(), curve[name].to_numpy(float)
+    position, mean = curve[against_of(curve)].to_numpy(), curve[name].to_numpy(float)
     figure.add_trace(
         go.Scatter(
-            x=np.concatenate([width, width[::-1]]), y=np.concatenate([mean - down, (mean + up)[::-1]]), mode="lines",
-            fill="toself", fillcolor=COLOURS[name], opacity=0.15, line={"width": 0}, hoverinfo="skip",
+            x=np.concatenate([position, position[::-1]]), y=np.concatenate([mean - down, (mean + up)[::-1]]),
+            mode="lines", fill="toself", fillcolor=COLOURS[name], opacity=0.15, line={"width": 0}, hoverinfo="skip",
             name=f"{name.replace('_', ' ')}, interval",
         ),
         row, 1,
@@ -124,10 +131,11 @@ def _add_band(figure: go.Figure, curve: pd.DataFrame, name: str, row: int) -> No
 def _add_curve(figure: go.Figure, curve: pd.DataFrame, name: str, row: int) -> None:
     label, colour, (down, up) = name.replace("_", " "), COLOURS[name], interval(curve, name)
     unit = TITLES[name].partition(" (")[2].rstrip(")")
+    position = curve[against_of(curve)]
     texts = [_hover(values, name, label, unit) for values in curve.to_dict("records")]
     figure.add_trace(
         go.Scatter(
-            x=curve["width"], y=curve[name], mode="lines+markers", name=label, customdata=curve["width"],
+            x=position, y=curve[name], mode="lines+markers", name=label, customdata=position,
             line={"color": colour, "width": 1.8}, marker={"size": 8},
             error_y={
                 "array": up, "arrayminus": down, "symmetric": False, "color": colour, "thickness": 1, "width": 3
@@ -143,7 +151,8 @@ def _hover(values: Mapping, name: str, label: str, unit: str) -> str:
     low, high = values[f"{name}_low"], values[f"{name}_high"]
     spread = f" ({low:.4g} to {high:.4g})" if np.isfinite(low) else ""
     seeds = f"{values['num_models']} seed{'s' * (values['num_models'] > 1)}"
-    return f"<b>{label} {values[name]:.4g}{spread}</b> {unit}<br>k = {values['width']}, {seeds}"
+    place = AGAINST[values["against"]].place(values[values["against"]])
+    return f"<b>{label} {values[name]:.4g}{spread}</b> {unit}<br>{place}, {seeds}"
 
 
 def _add_title(figure: go.Figure, title: str, row: int) -> None:
@@ -154,21 +163,22 @@ def _add_title(figure: go.Figure, title: str, row: int) -> None:
     )  # fmt: skip
 
 
-def _add_marks(figure: go.Figure, marks: Marks) -> None:
-    # The labels stand away from each other: that of the narrower width to its left.
+def _add_marks(figure: go.Figure, marks: Marks, positions: Axis) -> None:
+    # The labels stand away from each other: that of the smaller position to its left.
     is_late = marks.peak is not None and marks.threshold is not None and marks.peak > marks.threshold
     if marks.peak is not None:
         figure.add_vline(x=marks.peak, line={"color": ACCENT, "width": 1, "dash": "dash"})
-        _add_label(figure, marks.peak, " peak of the test error ", "left" if is_late else "right", ACCENT)
+        _add_label(figure, marks.peak, " peak of the test error ", "left" if is_late else "right", ACCENT, positions)
     if marks.threshold is not None:
         figure.add_vline(x=marks.threshold, line={"color": INK, "width": 1, "dash": "dot"})
-        _add_label(figure, marks.threshold, " train labels fitted ", "right" if is_late else "left", INK)
+        _add_label(figure, marks.threshold, " train labels fitted ", "right" if is_late else "left", INK, positions)
     if marks.chosen is not None:
         figure.add_vline(x=marks.chosen, line={"color": FAINT, "width": 9}, layer="below")
 
 
-def _add_label(figure: go.Figure, width: int, text: str, anchor: str, colour: str) -> None:
+def _add_label(figure: go.Figure, position: float, text: str, anchor: str, colour: str, positions: Axis) -> None:
+    x = np.log10(position) if positions.logarithmic else position
     figure.add_annotation(
-        text=text, xref="x", yref="y domain", x=np.log10(width), y=1.02, xanchor=anchor, yanchor="bottom",
+        text=text, xref="x", yref="y domain", x=x, y=1.02, xanchor=anchor, yanchor="bottom",
         showarrow=False, font={"size": 11, "color": colour}, yshift=14,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """How sure averages over networks and images are: a bootstrap over seeds and images at once.
 
-Every resample draws as many seeds, and as many images, with replacement, and takes both for all widths alike: the
+Every resample draws as many seeds, and as many images, with replacement, and takes both for all positions alike: the
 networks of a seed share their training data, and all of them the images (A. B. Owen, The pigeonhole bootstrap, 2007).
 Test errors are resampled over seeds only.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from scipy import stats
 
 NUM_RESAMPLES = 1000
@@ -22,30 +22,30 @@ _SEED = 20220214
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Resamples:
-    """The curve of one series against width, resampled B times.
+    """The curve of one series, as a rule against width, resampled B times.
 
     Attributes:
-        widths: (W,) ascending.
-        curves: For every measure and error its averages (B, W); NaN where a resample holds no network of a width.
+        positions: (W,) what it is drawn against, ascending.
+        curves: For every measure and error its averages (B, W); NaN where a resample holds no network at a position.
     """
 
-    widths: Int[np.ndarray, "widths"]
-    curves: Mapping[str, Float[np.ndarray, "resamples widths"]]
+    positions: Shaped[np.ndarray, "positions"]
+    curves: Mapping[str, Float[np.ndarray, "resamples positions"]]
 
-    def interval(self, name: str) -> tuple[Float[np.ndarray, "widths"], Float[np.ndarray, "widths"]]:
+    def interval(self, name: str) -> tuple[Float[np.ndarray, "positions"], Float[np.ndarray, "positions"]]:
         """Lower and upper end (W,) for a measure or an error; NaN where nothing could be drawn anew."""
         return _percentiles(self.curves[name])
 
-    def standard_error(self, name: str) -> Float[np.ndarray, "widths"]:
+    def standard_error(self, name: str) -> Float[np.ndarray, "positions"]:
         """Standard deviation (W,) of the averages over resamples; NaN likewise."""
         values = self.curves[name]
         result, some = np.full(values.shape[1], np.nan), np.isfinite(values).sum(0) > 1
         result[some] = np.nanstd(values[:, some], axis=0, ddof=1)
         return result
 
-    def correlation_interval(self, name: str, other: str, widths: Int[np.ndarray, "some"]) -> tuple[float, float]:
-        """Lower and upper end of the rank correlation of two curves over some of the widths."""
-        chosen = np.isin(self.widths, widths)
+    def correlation_interval(self, name: str, other: str, positions: Shaped[np.ndarray, "some"]) -> tuple[float, float]:
+        """Lower and upper end of the rank correlation of two curves over some of the positions."""
+        chosen = np.isin(self.positions, positions)
         pairs = np.stack([self.curves[name][:, chosen], self.curves[other][:, chosen]], 1)
         pairs = pairs[np.isfinite(pairs).all((1, 2))]
         if pairs.shape[2] < 3 or not len(pairs):
@@ -59,22 +59,28 @@ class Resamples:
 
 
 def resample(
-    paths: pd.DataFrame, measures: tuple[str, ...], errors: tuple[str, ...], num_resamples: int = NUM_RESAMPLES
+    paths: pd.DataFrame,
+    measures: tuple[str, ...],
+    errors: tuple[str, ...],
+    num_resamples: int = NUM_RESAMPLES,
+    against: str = "width",
 ) -> Resamples:
     """Resample seeds and images of one series.
 
     Args:
-        paths: A row for every path, with the columns `width`, `seed` and `images`.
+        paths: A row for every path, with the columns `seed`, `images` and what the curve is drawn against.
         measures: Columns that are averaged over images and then over seeds.
         errors: Columns that are the same for all paths of a network, and averaged over seeds.
         num_resamples: B.
+        against: The column of the positions.
     """
-    units = [np.unique(paths[name], return_inverse=True) for name in ("width", "seed", "images")]
-    (widths, width), (seeds, seed), (images, image) = units
+    units = [np.unique(paths[name], return_inverse=True) for name in (against, "seed", "images")]
+    (positions, position), (seeds, seed), (images, image) = units
     seed_weights, image_weights = _draw(len(seeds), len(images), num_resamples)
+    shape = (len(positions), len(seeds), len(images))
     curves = {}
     for name in (*measures, *errors):
-        cells = _table(paths[name].to_numpy(float), (width, seed, image), (len(widths), len(seeds), len(images)))
+        cells = _table(paths[name].to_numpy(float), (position, seed, image), shape)
         if name in errors:
             known, per_network = _average(cells.transpose(2, 0, 1).reshape(len(images), -1), np.ones((1, len(images))))
             known, per_network = (np.repeat(part, num_resamples, 0) for part in (known, per_network))
@@ -82,8 +88,8 @@ def resample(
         else:
             known, per_network = _average(cells.transpose(2, 0, 1).reshape(len(images), -1), image_weights)
             may_vary = ((_count(cells, 1) > 1) | (_count(cells, 2) > 1))[None]
-        curves[name] = np.where(may_vary, _average_seeds(known, per_network, seed_weights, len(widths)), np.nan)
-    return Resamples(widths=widths, curves=curves)
+        curves[name] = np.where(may_vary, _average_seeds(known, per_network, seed_weights, len(positions)), np.nan)
+    return Resamples(positions=positions, curves=curves)
 
 
 def _draw(num_seeds: int, num_images: int, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +102,7 @@ def _draw(num_seeds: int, num_images: int, number: int) -> tuple[np.ndarray, np.
 
 
 def _table(values: np.ndarray, index: tuple[np.ndarray, ...], shape: tuple[int, ...]) -> Float[np.ndarray, "w s i"]:
-    """Mean values by width, seed and image; NaN where there are none."""
+    """Mean values by position, seed and image; NaN where there are none."""
     place, known = np.ravel_multi_index(index, shape), np.isfinite(values)
     number = np.bincount(place[known], minlength=int(np.prod(shape)))
     total = np.bincount(place[known], values[known], len(number))
@@ -104,7 +110,7 @@ def _table(values: np.ndarray, index: tuple[np.ndarray, ...], shape: tuple[int, 
 
 
 def _count(cells: Float[np.ndarray, "w s i"], axis: int) -> Int[np.ndarray, "w"]:
-    """How many seeds (axis 1), or images (axis 2), have a value at every width."""
+    """How many seeds (axis 1), or images (axis 2), have a value at every position."""
     return np.isfinite(cells).any(3 - axis).sum(1)
 
 
@@ -121,9 +127,9 @@ def _average_seeds(
     known: Float[np.ndarray, "resamples cells"],
     per_network: Float[np.ndarray, "resamples cells"],
     weights: Float[np.ndarray, "resamples seeds"],
-    num_widths: int,
-) -> Float[np.ndarray, "resamples widths"]:
-    shape = (len(weights), num_widths, weights.shape[1])
+    num_positions: int,
+) -> Float[np.ndarray, "resamples positions"]:
+    shape = (len(weights), num_positions, weights.shape[1])
     part = known.reshape(shape) * weights[:, None]
     total, weight = (part * per_network.reshape(shape)).sum(2), part.sum(2)
     return np.divide(total, weight, out=np.full(weight.shape, np.nan), where=weight > 0)

@@ -1,4 +1,4 @@
-"""The table of many models measured on many paths, and what it says about widths, as in Gamba et al. 2022.
+"""The table of many models measured on many paths, and its averages over paths and seeds, as in Gamba et al. 2022.
 
 A row holds one model on one path. What is summed along a segment has its mean over the classes and over the path's
 segments, as in the code published with the paper; `lrviz.measures.definitions.PATH_QUANTITIES` defines every measure.
@@ -22,6 +22,7 @@ from scipy import stats
 from lrviz.errors import InvalidData, UnreadableFile
 from lrviz.measures.bootstrap import Resamples, resample
 from lrviz.measures.definitions import PATH_QUANTITIES
+from lrviz.measures.findings import RANGES, against_of, find_peak, find_threshold
 from lrviz.measures.path import mean_and_spread
 from lrviz.measures.table_files import check_ranges, check_types, read_table
 from lrviz.results.pieces import PathMeasures
@@ -46,6 +47,7 @@ COLUMNS: dict[str, type] = {
     "seed": int,
     "epochs": int,
     "is_snapshot": bool,
+    "sparsity": float,
     "train_error": float,
     "test_error": float,
     "path": str,
@@ -71,6 +73,7 @@ COLUMNS: dict[str, type] = {
 _LIMITS: dict[str, tuple[float, float]] = {
     "width": (1, 1e6),
     "label_noise": (0, 1),
+    "sparsity": (0, 1),
     "radius": (0, 1e6),
     "num_segments": (1, 1e9),
     "path_segments": (1, 1e9),
@@ -81,24 +84,18 @@ _LIMITS: dict[str, tuple[float, float]] = {
 
 SUFFIXES = (".csv", ".parquet")
 
-PEAK_HEIGHT = 0.01
-"""A peak of the test error is higher than this; smaller ups and downs are left to the seeds."""
-
-RANGES = ("all", "from the peak", "labels fitted")
-"""Which widths are ranked: all, those from the peak of the test error on, and those that fit their training labels."""
-
 MAX_PERMUTED = 8
-"""Up to this many widths, p-values come from all orders of them; beyond, from Student's distribution."""
-
-FITTED = 0.05
-"""Up to this train error a network counts as fitting its training labels."""
+"""Up to this many networks, p-values come from all orders of them; beyond, from Student's distribution."""
 
 _ENDS = ("_low", "_high", "_se")
 
 SERIES = (
     "family", "batch_norm", "data", "num_train_images", "label_noise", "path", "image_kind", "num_anchors", "radius",
 )  # fmt: skip
-"""What all points of one curve against width have in common."""
+"""What all networks of one series have in common."""
+
+FIXED = {"width": (), "epochs": ("width",), "sparsity": ("width",)}
+"""What those of a series against each of `AGAINST` have in common besides."""
 
 
 def summarise_path(
@@ -182,54 +179,78 @@ def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _completed(table: pd.DataFrame) -> pd.DataFrame:
-    """A table of an earlier version, with what it did not measure as unknown; its paths were measured whole."""
+    """A table of an earlier version, with what it did not measure as unknown.
+
+    Its paths were measured whole, and its networks not pruned.
+    """
     unknown = [name + suffix for name in MEASURES if name not in ALWAYS for suffix in ("", "_sd")]
     added = {name: np.nan for name in unknown if name not in table.columns}
     for name, same in (("path_segments", "num_segments"), ("path_length", "length")):
         if name not in table.columns and same in table.columns:
             added[name] = table[same]
+    if "sparsity" not in table.columns:
+        added["sparsity"] = 0.0
     return table.assign(**added)
 
 
-def aggregate(table: pd.DataFrame) -> pd.DataFrame:
-    """Average over the paths of every model, then over the models of a width that differ in their seed.
+def series_columns(against: str) -> list[str]:
+    """What tells the series of `aggregate` apart."""
+    return [*SERIES, *FIXED[against]]
 
-    Snapshots and paths that are not complete are left out.
+
+def aggregate(table: pd.DataFrame, against: str = "width") -> pd.DataFrame:
+    """Average over the paths of every model, then over the models at a position that differ in their seed.
+
+    Paths that are not complete are left out. Against width, so are snapshots and pruned networks; against epochs there
+    are the trainings that have snapshots, against sparsity the networks that were pruned.
 
     Args:
         table: As from `read_results`.
+        against: What the series are drawn against, one of `lrviz.measures.findings.AGAINST`.
 
     Returns:
-        One row per series (`SERIES`) and `width`, sorted by width within a series: `num_models`, `num_paths` (of all
-        models), and for every measure and error its mean over models, `<name>_sd` over models (NaN for one),
-        `<name>_low` and `<name>_high`, the ends of its interval, and `<name>_se`, its standard error, by
-        `lrviz.measures.bootstrap` (NaN for one path of one model); for every measure also `<name>_paths_sd`, its
-        standard deviation over the paths of a model, averaged over models.
+        One row per series (`series_columns`) and position (the column that `against` names; its name is in the column
+        `against`), sorted by position within a series: `num_models`, `num_paths` (of all models), and for every measure
+        and error its mean over models, `<name>_sd` over models (NaN for one), `<name>_low` and `<name>_high`, the ends
+        of its interval, and `<name>_se`, its standard error, by `lrviz.measures.bootstrap` (NaN for one path of one
+        model); for every measure also `<name>_paths_sd`, its standard deviation over the paths of a model, averaged
+        over models.
     """
-    kept = _finished(table)
-    by_model = kept.groupby([*SERIES, "width", "seed", "model"])
+    kept, series = _select(table, against), series_columns(against)
+    by_model = kept.groupby([*series, against, "seed", "model"])
     means = by_model[[*ERRORS, *MEASURES]].mean()
     spread = by_model[list(MEASURES)].std().add_suffix("_paths_sd")
     models = means.join(spread).assign(num_paths=by_model.size())
-    by_width = models.groupby([*SERIES, "width"])
-    result = by_width[list(means)].mean().assign(num_models=by_width.size(), num_paths=by_width["num_paths"].sum())
-    result = result.join(by_width[list(means)].std().add_suffix("_sd")).join(by_width[list(spread)].mean())
-    return result.join(_intervals(kept)).reset_index()
+    by_position = models.groupby([*series, against])
+    result = by_position[list(means)].mean()
+    result = result.assign(num_models=by_position.size(), num_paths=by_position["num_paths"].sum())
+    result = result.join(by_position[list(means)].std().add_suffix("_sd")).join(by_position[list(spread)].mean())
+    return result.join(_intervals(kept, against)).reset_index().assign(against=against)
 
 
-def _finished(table: pd.DataFrame) -> pd.DataFrame:
-    return table[~table["is_snapshot"] & (table["status"] == Status.COMPLETE)]
+def _select(table: pd.DataFrame, against: str) -> pd.DataFrame:
+    """The finished paths of the networks that series against something hold."""
+    finished = table[table["status"] == Status.COMPLETE]
+    is_pruned = finished["family"].str.endswith(" pruned")
+    if against == "sparsity":
+        return finished[is_pruned]
+    if against == "epochs":
+        training = finished["model"].str.replace(r"-epoch\d+$", "", regex=True)
+        return finished[training.isin(training[finished["is_snapshot"]])]
+    return finished[~finished["is_snapshot"] & ~is_pruned]
 
 
-def _resamples(kept: pd.DataFrame) -> dict[tuple, Resamples]:
-    return {series: resample(paths, MEASURES, ERRORS) for series, paths in kept.groupby(list(SERIES))}
+def _resamples(kept: pd.DataFrame, against: str) -> dict[tuple, Resamples]:
+    groups = kept.groupby(series_columns(against))
+    return {series: resample(paths, MEASURES, ERRORS, against=against) for series, paths in groups}
 
 
-def _intervals(kept: pd.DataFrame) -> pd.DataFrame:
-    """The ends of the intervals of all measures and errors, by series and width."""
+def _intervals(kept: pd.DataFrame, against: str) -> pd.DataFrame:
+    """The ends of the intervals of all measures and errors, by series and position."""
+    names = [*series_columns(against), against]
     parts = []
-    for series, resamples in _resamples(kept).items():
-        index = pd.MultiIndex.from_tuples([(*series, width) for width in resamples.widths], names=[*SERIES, "width"])
+    for series, resamples in _resamples(kept, against).items():
+        index = pd.MultiIndex.from_tuples([(*series, position) for position in resamples.positions], names=names)
         columns = {
             name + end: values
             for name in (*ERRORS, *MEASURES)
@@ -237,12 +258,12 @@ def _intervals(kept: pd.DataFrame) -> pd.DataFrame:
         }
         parts.append(pd.DataFrame(columns, index=index))
     empty = pd.DataFrame({name + end: [] for name in (*ERRORS, *MEASURES) for end in _ENDS}, dtype=float)
-    index = pd.MultiIndex.from_arrays([[] for _ in (*SERIES, "width")], names=[*SERIES, "width"])
+    index = pd.MultiIndex.from_arrays([[] for _ in names], names=names)
     return pd.concat(parts) if parts else empty.set_index(index)
 
 
 def correlations(aggregated: pd.DataFrame, table: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Spearman's rank correlation over the widths of every measure with the test error.
+    """Spearman's rank correlation of every measure with the test error, over the networks of each series.
 
     Below the peak of the test error, and of the width that fits the labels, a network cannot fit its data; the paper's
     claim is about what comes after it.
@@ -252,106 +273,37 @@ def correlations(aggregated: pd.DataFrame, table: pd.DataFrame | None = None) ->
         table: What was aggregated, for the intervals.
 
     Returns:
-        One row per series, `measure` and `widths`, one of `RANGES`: `correlation`, `low` and `high` (its interval by
-        `lrviz.measures.bootstrap`; NaN without the table), `p_value` (of no correlation, two-sided), `num_widths`; NaN
-        where there are fewer than three widths or one of the two is constant. A range that a series does not have,
+        One row per series, `measure` and `range`, one of `RANGES`: `correlation`, `low` and `high` (its interval by
+        `lrviz.measures.bootstrap`; NaN without the table), `p_value` (of no correlation, two-sided), `num_points`; NaN
+        where there are fewer than three points or one of the two is constant. A range that a series does not have,
         such as "from the peak" without one, has no rows.
     """
-    resamples = {} if table is None else _resamples(_finished(table))
+    against = against_of(aggregated) if len(aggregated) else "width"
+    names = series_columns(against)
+    resamples = {} if table is None else _resamples(_select(table, against), against)
     rows = [
         {
-            **dict(zip(SERIES, series, strict=True)),
+            **dict(zip(names, series, strict=True)),
             "measure": measure,
-            "widths": name,
+            "range": name,
             **_rank_correlation(part[measure].to_numpy(), part["test_error"].to_numpy()),
-            **_rank_interval(resamples.get(series), measure, part["width"].to_numpy()),
+            **_rank_interval(resamples.get(series), measure, part[against].to_numpy()),
         }
-        for series, curve in aggregated.groupby(list(SERIES))
-        for name, part in _ranges(curve)
+        for series, curve in aggregated.groupby(names)
+        for name, part in _ranges(curve, against)
         for measure in MEASURES
     ]
-    found = ["correlation", "low", "high", "p_value", "num_widths"]
-    return pd.DataFrame(rows, columns=[*SERIES, "measure", "widths", *found])
+    found = ["correlation", "low", "high", "p_value", "num_points"]
+    return pd.DataFrame(rows, columns=[*names, "measure", "range", *found])
 
 
-def find_peak(curve: pd.DataFrame) -> int | None:
-    """The width where the test error of one series, after it has fallen or begun, peaks; None if it only falls.
-
-    A peak lies above both a narrower and a wider network by more than `PEAK_HEIGHT`.
-
-    Args:
-        curve: The rows of one series of `aggregate`.
-    """
-    error = curve.sort_values("width")["test_error"].to_numpy()
-    widths = np.sort(curve["width"].to_numpy())
-    before, after = np.minimum.accumulate(error), np.minimum.accumulate(error[::-1])[::-1]
-    height = np.minimum(error - before, error - after)
-    return int(widths[height.argmax()]) if len(height) and height.max() > PEAK_HEIGHT else None
-
-
-def find_threshold(curve: pd.DataFrame) -> int | None:
-    """The smallest width from which on a series fits its training labels, noisy ones included; None if none does.
-
-    Args:
-        curve: The rows of one series of `aggregate`.
-    """
-    curve = curve.sort_values("width")
-    unfitted = np.flatnonzero(curve["train_error"].to_numpy() > FITTED)
-    first = unfitted[-1] + 1 if len(unfitted) else 0
-    return int(curve["width"].iloc[first]) if first < len(curve) else None
-
-
-def describe(curve: pd.DataFrame) -> str:
-    """What one series shows, in two sentences.
-
-    Args:
-        curve: The rows of one series of `aggregate`.
-    """
-    return f"{_describe_error(curve)} {_describe_measures(curve)}"
-
-
-def _describe_error(curve: pd.DataFrame) -> str:
-    peak, threshold = find_peak(curve), find_threshold(curve)
-    if len(curve) == 1:
-        return f"The test error is {curve['test_error'].iloc[0]:.3f} at the only width, {curve['width'].iloc[0]}."
-    error = curve.set_index("width")["test_error"]
-    last = f"{error.iloc[-1]:.3f} at width {error.index[-1]}"
-    labels = "no network fits its training labels"
-    if threshold is not None:
-        labels = f"from width {threshold} on the networks fit their training labels, noise included"
-    if peak is None:
-        start = f"{error.iloc[0]:.3f} at width {error.index[0]}"
-        descent = " (second descent only)" if threshold is not None and error.iloc[-1] < error.iloc[0] else ""
-        return f"The test error goes from {start} to {last} without a peak{descent}; {labels}."
-    return f"The test error peaks at width {peak} ({error[peak]:.3f}) and falls to {last}; {labels}."
-
-
-def _describe_measures(curve: pd.DataFrame) -> str:
-    values = curve.set_index("width")
-    if len(curve) == 1:
-        (density, deviation) = values[["density", "deviation"]].iloc[0]
-        return f"Its density is {density:.3g} pieces per unit of L2 distance, and its deviation {deviation:.3g}."
-    density, deviation = values["density"], values["deviation"]
-    factor = density.iloc[-1] / density.iloc[0]
-    trend = "grows at every step" if (density.diff().dropna() > 0).all() else "changes"
-    top = deviation.idxmax()
-    if top == deviation.index[-1]:
-        shape = "and the deviation is largest at the widest network"
-    elif top == deviation.index[0]:
-        shape = "while the deviation is largest at the narrowest network and then falls"
-    else:
-        fall = 1 - deviation.iloc[-1] / deviation[top]
-        shape = f"while the deviation is largest at width {top} and {fall:.0%} lower at the widest network"
-    return f"The density {trend}, {factor:.3g}-fold in all, {shape}."
-
-
-def _ranges(curve: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+def _ranges(curve: pd.DataFrame, against: str) -> list[tuple[str, pd.DataFrame]]:
     starts = dict(zip(RANGES, (0, find_peak(curve), find_threshold(curve)), strict=True))
-    return [(name, curve[curve["width"] >= start]) for name, start in starts.items() if start is not None]
+    return [(name, curve[curve[against] >= start]) for name, start in starts.items() if start is not None]
 
 
 def _rank_correlation(measure: np.ndarray, error: np.ndarray) -> dict[str, float]:
-    result = {"correlation": np.nan, "p_value": np.nan, "num_widths": len(measure)}
+    result = {"correlation": np.nan, "p_value": np.nan, "num_points": len(measure)}
     if len(measure) >= 3 and np.ptp(measure) > 0 and np.ptp(error) > 0:
         found = stats.spearmanr(measure, error)
         result |= {"correlation": float(found.statistic), "p_value": float(found.pvalue)}
@@ -360,10 +312,10 @@ def _rank_correlation(measure: np.ndarray, error: np.ndarray) -> dict[str, float
     return result
 
 
-def _rank_interval(resamples: Resamples | None, measure: str, widths: np.ndarray) -> dict[str, float]:
+def _rank_interval(resamples: Resamples | None, measure: str, positions: np.ndarray) -> dict[str, float]:
     ends = (np.nan, np.nan)
     if resamples is not None:
-        ends = resamples.correlation_interval(measure, "test_error", widths)
+        ends = resamples.correlation_interval(measure, "test_error", positions)
     return dict(zip(("low", "high"), ends, strict=True))
 
 

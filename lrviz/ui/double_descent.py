@@ -12,17 +12,8 @@ from lrviz.figures.paper import Paper
 from lrviz.figures.print_sweeps import SWEEP_SUFFIXES, render_sweep
 from lrviz.figures.sweeps import Marks, sweep_curves
 from lrviz.measures.definitions import PATH_QUANTITIES
-from lrviz.measures.sweeps import (
-    ERRORS,
-    MEASURES,
-    SERIES,
-    aggregate,
-    correlations,
-    describe,
-    find_peak,
-    find_threshold,
-    read_results,
-)
+from lrviz.measures.findings import describe, find_peak, find_threshold
+from lrviz.measures.sweeps import ERRORS, MEASURES, SERIES, aggregate, correlations, read_results
 from lrviz.models.assets import assets_folder
 from lrviz.models.card import Card
 from lrviz.ui import explore, look, panel, resources, state, sweep_jobs
@@ -181,9 +172,9 @@ def _show_correlations(curve: pd.DataFrame) -> None:
     found = correlations(curve)
     known = [name for name in MEASURES if curve[name].notna().any()]
     columns = {"measure": [PATH_QUANTITIES[name].label for name in known]}
-    for widths, part in found.groupby("widths", sort=False):
+    for widths, part in found.groupby("range", sort=False):
         rows = part.set_index("measure").loc[known]
-        title = f"{widths} ({rows['num_widths'].iloc[0]})"
+        title = f"{widths} ({rows['num_points'].iloc[0]})"
         pairs = zip(rows["correlation"], rows["p_value"], strict=True)
         columns[title] = [f"{rho:+.2f} ({_name_p(p)})" if np.isfinite(rho) else "not defined" for rho, p in pairs]
     st.table(columns)

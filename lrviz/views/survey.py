@@ -12,7 +12,7 @@ import torch
 from lrviz import __version__
 from lrviz.engine.requests import ENGINE_VERSION, Device, run
 from lrviz.measures.requests import MeasureRequest
-from lrviz.measures.sweeps import COLUMNS, summarise_path
+from lrviz.measures.sweeps import COLUMNS, ERRORS, summarise_path
 from lrviz.models.attack import Attack
 from lrviz.models.card import Card
 from lrviz.progress import Progress
@@ -136,11 +136,11 @@ def make_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 def _row(card: Card, path: NamedPath, points: torch.Tensor, measures: PathMeasures, digest: str) -> dict[str, Any]:
     lengths = points.double().diff(dim=0).flatten(1).norm(dim=1)
     path_length = float(measures.length.sum()) if path.segments is None else float(lengths.sum())
-    same = ("width", "batch_norm", "data", "num_train_images", "label_noise", "seed", "epochs", "is_snapshot")
+    training = ("width", "batch_norm", "data", "num_train_images", "label_noise", "seed", "epochs", "is_snapshot")
     return {
         "model": card.name,
         "family": card.family,
-        **{name: getattr(card, name) for name in (*same, "train_error", "test_error")},
+        **{name: getattr(card, name) for name in (*training, "sparsity", *ERRORS)},
         "path": path.path.kind,
         **{name: getattr(path, name) for name in ("image_kind", "images", "image_index", "num_anchors", "radius")},
         "num_segments": len(measures),

@@ -1,0 +1,171 @@
+"""What one series of networks shows, in words: against the width, the epochs of a training, or the sparsity."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+PEAK_HEIGHT = 0.01
+"""A peak of the test error is higher than this; smaller ups and downs are left to the seeds."""
+
+RANGES = ("all", "from the peak", "labels fitted")
+"""Which networks are ranked: all, those from the peak of the test error on, those that fit their training labels."""
+
+UNLIKELY = 0.05
+"""A correlation counts as sure up to this probability of as strong a one by chance."""
+
+FITTED = 0.05
+"""Up to this train error a network counts as fitting its training labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """What a series is drawn against.
+
+    Attributes:
+        title: What an axis says.
+        place: Where a network stands on it, in words.
+        only: Likewise, of a series of one network.
+        last: What the last network is called.
+        first: What the first one is called.
+    """
+
+    title: str
+    place: Callable[[float], str]
+    only: str
+    first: str
+    last: str
+
+
+AGAINST = {
+    "width": Against(
+        title="width k",
+        place=lambda value: f"width {value:g}",
+        only="the only width",
+        first="the narrowest network",
+        last="the widest network",
+    ),
+    "epochs": Against(
+        title="epochs",
+        place=lambda value: f"epoch {value:g}",
+        only="the only epoch",
+        first="the first snapshot",
+        last="the end of the training",
+    ),
+    "sparsity": Against(
+        title="sparsity (share of the weights that are zero)",
+        place=lambda value: f"sparsity {value:.0%}",
+        only="the only sparsity",
+        first="the least pruned network",
+        last="the sparsest network",
+    ),
+}
+"""Columns of the table that a series can be drawn against."""
+
+
+def against_of(curve: pd.DataFrame) -> str:
+    """What the rows of a series of `lrviz.measures.sweeps.aggregate` are drawn against, one of `AGAINST`."""
+    return str(curve["against"].iloc[0])
+
+
+def find_peak(curve: pd.DataFrame) -> float | None:
+    """Where the test error of one series, after it has fallen or begun, peaks; None if it only falls.
+
+    A peak lies above what comes before it, and above what comes after it, by more than `PEAK_HEIGHT`.
+
+    Args:
+        curve: The rows of one series of `lrviz.measures.sweeps.aggregate`.
+    """
+    error = _by_position(curve)["test_error"]
+    values = error.to_numpy()
+    before, after = np.minimum.accumulate(values), np.minimum.accumulate(values[::-1])[::-1]
+    height = np.minimum(values - before, values - after)
+    return error.index.tolist()[height.argmax()] if len(height) and height.max() > PEAK_HEIGHT else None
+
+
+def find_threshold(curve: pd.DataFrame) -> float | None:
+    """From where on a series fits its training labels, noisy ones included; None if its last network does not.
+
+    Args:
+        curve: The rows of one series of `lrviz.measures.sweeps.aggregate`.
+    """
+    error = _by_position(curve)["train_error"]
+    unfitted = np.flatnonzero(error.to_numpy() > FITTED)
+    first = unfitted[-1] + 1 if len(unfitted) else 0
+    return error.index.tolist()[first] if first < len(error) else None
+
+
+def describe(curve: pd.DataFrame, correlations: pd.DataFrame | None = None) -> str:
+    """What one series shows: its test error, its density and deviation, and whether that is what the paper claims.
+
+    Args:
+        curve: The rows of one series of `lrviz.measures.sweeps.aggregate`.
+        correlations: Those of this series, as from `lrviz.measures.sweeps.correlations`; else nothing is said of them.
+    """
+    against, values = AGAINST[against_of(curve)], _by_position(curve)
+    if len(values) == 1:
+        first = values.iloc[0]
+        return (
+            f"The test error is {first['test_error']:.3f} at {against.only}, {values.index[0]:g}. "
+            f"Its density is {first['density']:.3g} pieces per unit of L2 distance, and its deviation "
+            f"{first['deviation']:.3g}."
+        )
+    sentences = [_describe_error(curve, values, against), _describe_measures(values, against)]
+    return " ".join(sentences if correlations is None else [*sentences, _describe_claim(correlations)])
+
+
+def _by_position(curve: pd.DataFrame) -> pd.DataFrame:
+    return curve.set_index(against_of(curve)).sort_index()
+
+
+def _describe_error(curve: pd.DataFrame, values: pd.DataFrame, against: Against) -> str:
+    peak, threshold, error = find_peak(curve), find_threshold(curve), values["test_error"]
+    last = f"{error.iloc[-1]:.3f} at {against.place(error.index[-1])}"
+    labels = "no network fits its training labels"
+    if threshold is not None:
+        labels = f"from {against.place(threshold)} on the networks fit their training labels, noise included"
+    if threshold == error.index[0]:
+        labels = "all networks fit their training labels"
+    if peak is None:
+        start = f"{error.iloc[0]:.3f} at {against.place(error.index[0])}"
+        is_descent = threshold is not None and error.iloc[-1] < error.iloc[0]
+        descent = " (second descent only)" if is_descent else ""
+        return f"The test error goes from {start} to {last} without a peak{descent}; {labels}."
+    return f"The test error peaks at {against.place(peak)} ({error[peak]:.3f}) and falls to {last}; {labels}."
+
+
+def _describe_measures(values: pd.DataFrame, against: Against) -> str:
+    density, deviation = values["density"], values["deviation"]
+    factor = density.iloc[-1] / density.iloc[0]
+    trend = "grows at every step" if (density.diff().dropna() > 0).all() else "changes"
+    top = deviation.idxmax()
+    if top == deviation.index[-1]:
+        shape = f"and the deviation is largest at {against.last}"
+    elif top == deviation.index[0]:
+        shape = f"while the deviation is largest at {against.first} and then falls"
+    else:
+        fall = 1 - deviation.iloc[-1] / deviation[top]
+        shape = f"while the deviation is largest at {against.place(top)} and {fall:.0%} lower at {against.last}"
+    return f"The density {trend}, {factor:.3g}-fold in all, {shape}."
+
+
+def _describe_claim(correlations: pd.DataFrame) -> str:
+    """Whether density and deviation go with the test error, over the networks that fit their labels if some do."""
+    is_fitted = (correlations["range"] == RANGES[-1]).any()
+    found = correlations[correlations["range"] == (RANGES[-1] if is_fitted else RANGES[0])].set_index("measure")
+    number = int(found["num_points"].iloc[0])
+    which = f"the {number} that fit their labels" if is_fitted else f"all {number}"
+    if found.loc[["density", "deviation"], "correlation"].isna().any():
+        return f"Over {which}, no correlation can be told."
+    parts = [f"the {name} {_relation(found.loc[name])}" for name in ("deviation", "density")]
+    return f"Over {which}, {parts[0]} and {parts[1]}."
+
+
+def _relation(found: pd.Series) -> str:
+    """What is sure of a rank correlation: its interval does not hold zero, and chance does not make it easily."""
+    rho, low, high = found[["correlation", "low", "high"]].astype(float)
+    is_sure = found["p_value"] <= UNLIKELY and not low <= 0 <= high
+    words = ("goes against the test error", "follows the test error")[int(rho > 0)]
+    interval = f", {low:+.2f} to {high:+.2f}" if np.isfinite(low) else ""
+    return f"{words if is_sure else 'has no sure relation to the test error'} (ρ = {rho:+.2f}{interval})"
