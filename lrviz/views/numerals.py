@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,4})?")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
@@ -60,3 +61,18 @@ def read_ranges(text: str, *, most: int) -> tuple[int, ...]:
     if len(set(numbers)) < len(numbers):
         raise ValueError("every number can be named once")
     return numbers
+
+
+def write_ranges(numbers: Iterable[int]) -> str:
+    """The text that lists some numbers, in ascending order.
+
+    >>> write_ranges([0, 2, 1, 7])
+    '0-2,7'
+    """
+    ranges: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in ranges)
