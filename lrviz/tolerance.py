@@ -1,4 +1,4 @@
-"""Every epsilon of the engine, in one frozen place."""
+"""Every epsilon, in one frozen place."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,9 @@ class Tolerance:
         resolution: Smallest half extent of a window, as a fraction of its distance from the origin.
         dent: A polygon that is dented by less than this, as a fraction of the window's radius, is convex; `straight`
             lets a side bend by a tenth of it.
-        cover: Areas that add up to a whole within this fraction fill it.
+        cover: Areas, or lengths, that add up to a whole within this fraction fill it.
+        orthonormal: Products of the basis vectors of a plane differ by less from 0 and 1.
+        closest: Smallest part of a path that can be shown, as a fraction of its length.
         drawn: A region's area and that of its polygon, whose vertices are rounded, differ by less than this fraction.
         gap: The edges of a region add up to its perimeter within this fraction of the window's radius, as far apart as
             `touching` lets the two sides of an edge be.
@@ -31,7 +33,9 @@ class Tolerance:
             from one by one.
         conversion: Largest relative difference between a program's output and its module's.
         direction: Largest relative difference between a program's derivative and what its module's output changes by.
-        flat: Measures that differ by a smaller fraction of themselves are drawn as equal.
+        probe: Length of the step along a direction that shows what an output changes by, relative to the point's.
+        probed: What rounding may add to such a change, relative to the terms that the output is summed from.
+        flat: Measures that differ by a smaller fraction of themselves are equal, in a figure and among ranks.
     """
 
     distance: float = 1e-11
@@ -47,12 +51,16 @@ class Tolerance:
     resolution: float = 1e-12
     dent: float = 2e-10
     cover: float = 1e-9
+    orthonormal: float = 1e-12
+    closest: float = 1e-10
     drawn: float = 1e-6
     gap: float = 1e-9
     continuous: float = 1e-9
     step: float = 1e-11
     conversion: float = 1e-9
     direction: float = 1e-3
+    probe: float = 1e-7
+    probed: float = 1e-12
     flat: float = 1e-12
 
 

@@ -15,13 +15,13 @@ from test_comparison import member
 from test_sweeps import sweep
 
 from lrviz.figures import print_comparison as comparison_module
-from lrviz.figures import print_sweeps as sweeps_module
+from lrviz.figures import sweeps as sweeps_module
 from lrviz.figures.axis import fit_axis, width_axis
 from lrviz.figures.comparison import Cell, make_panel
+from lrviz.figures.paper import fit_axes
 from lrviz.figures.print_comparison import render_comparison
-from lrviz.figures.print_sweeps import render_sweep
 from lrviz.figures.style import fit_scale
-from lrviz.figures.sweeps import Marks, sweep_curves
+from lrviz.figures.sweeps import Marks, render_sweep, sweep_curves
 from lrviz.figures.widths import STRIPS, width_curves
 from lrviz.measures.sweeps import aggregate
 from lrviz.views.comparison import ERRORS, CompareSpec
@@ -171,7 +171,7 @@ def test_an_axis_is_the_same_on_screen_and_in_print():
     figure = Figure()
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    comparison_module.fit_axes(axes, width_axis([1, 2]), axis)
+    fit_axes(axes, width_axis([1, 2]), axis)
     np.testing.assert_allclose(np.log10(axes.get_ylim()), axis.on_screen()["range"])
     assert tuple(axes.get_yticks()) == axis.on_screen()["tickvals"]
     assert json.dumps(axis.on_screen())

@@ -7,8 +7,7 @@ from scipy import stats
 from test_sweeps import row, table
 
 from lrviz.errors import InvalidData, InvalidRequest
-from lrviz.figures.distributions import distribution_curves
-from lrviz.figures.print_distributions import DISTRIBUTION_SUFFIXES, render_distributions
+from lrviz.figures.distributions import DISTRIBUTION_SUFFIXES, distribution_curves, render_distributions
 from lrviz.measures.distributions import NETWORK, compare_images, distribution
 
 

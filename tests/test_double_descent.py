@@ -9,8 +9,7 @@ from apptest import linked, open_file, settle
 from test_sweeps import curve, sweep
 
 from lrviz.errors import InvalidRequest
-from lrviz.figures.print_sweeps import SWEEP_SUFFIXES, render_sweep
-from lrviz.figures.sweeps import COLOURS, Marks, sweep_curves
+from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
 from lrviz.measures.findings import describe
 from lrviz.measures.sweeps import SERIES, aggregate, read_results
 from lrviz.models.assets import assets_folder

@@ -24,6 +24,7 @@ from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
 from lrviz.results.pieces import PathPieces, Pieces
 from lrviz.results.status import Status
+from lrviz.tolerance import TOLERANCE
 
 _PROBES = 16
 """Points on each segment whose patterns tell beforehand about how many knots there are."""
@@ -310,7 +311,7 @@ def _without_gaps(found: list[_Found]) -> list[_Found]:
     """The leading stretches that follow on each other from the start."""
     reached = 0.0
     for index, part in enumerate(found):
-        if part.stretch.first + part.stretch.start > reached + 1e-9:
+        if part.stretch.first + part.stretch.start > reached + TOLERANCE.cover:
             return found[:index]
         reached = part.stretch.first + part.stretch.end
     return found

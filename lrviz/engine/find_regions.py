@@ -16,6 +16,7 @@ from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
+from lrviz.tolerance import TOLERANCE
 
 
 @single_threaded()
@@ -77,7 +78,7 @@ def _collect(
             found.append(part)
             number, done = counter.add(part.cells), done + float(part.cells.area.sum()) / area
             progress(min(done, 1.0), f"{number:,} regions")
-            if number > max_regions or (number == max_regions and done < 1 - 1e-9):
+            if number > max_regions or (number == max_regions and done < 1 - TOLERANCE.cover):
                 return found, Status.MAX_REGIONS
     except Stopped:
         return found, Status.CANCELLED

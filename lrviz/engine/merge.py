@@ -321,7 +321,7 @@ def _match_parts(directed: _Sides) -> list[Edges]:
     The longer of two such sides has the middle of the shorter one, or of a part of it, within half its length.
     """
     middle, length = (directed.start + directed.end) / 2, directed.length
-    near = KDTree(middle).query_ball_point(middle, length * (0.5 + 1e-6) + np.median(length))
+    near = KDTree(middle).query_ball_point(middle, 0.5 * length + np.median(length))
     one = np.repeat(np.arange(len(directed)), [len(some) for some in near])
     two = np.concatenate([np.asarray(some, dtype=np.int64) for some in near])
     apart = (directed.owner[one] != directed.owner[two]) & (length[one] >= length[two])

@@ -22,6 +22,7 @@ from lrviz.network.program import Program, xor_winners
 from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.results.samples import Samples
 from lrviz.results.status import Status
+from lrviz.tolerance import TOLERANCE
 
 _Seen: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -106,7 +107,9 @@ def pixel_centers(window: Window, resolution: int) -> tuple[Float[np.ndarray, "w
     pixel = size.max() / resolution
     u, v = (
         center + (np.arange(number) - (number - 1) / 2) * pixel
-        for center, number in zip(window.center, (ceil(extent / pixel - 1e-6) for extent in size), strict=True)
+        for center, number in zip(
+            window.center, (ceil(extent / pixel * (1 - TOLERANCE.cover)) for extent in size), strict=True
+        )
     )
     return u, v
 

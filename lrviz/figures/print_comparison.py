@@ -10,7 +10,6 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 
 from lrviz.errors import InvalidRequest
-from lrviz.figures.axis import width_axis
 from lrviz.figures.comparison import Cell, Panel, all_categories, comparison_map, share_scale, vector_panels
 from lrviz.figures.map import paint_labels
 from lrviz.figures.paper import (
@@ -23,21 +22,17 @@ from lrviz.figures.paper import (
     add_legend,
     add_picture,
     add_polygons,
-    fit_axes,
     frame_plane,
     print_figure,
     wrap,
     write_page,
     write_table,
 )
-from lrviz.figures.widths import COLUMNS, LEAST_GAP, STRIPS, colour_of, is_known, strip_axis, width_curves
-from lrviz.views.comparison import CompareSpec, Member, compare, spread_over_seeds, value_of
+from lrviz.figures.widths import curves_inches, print_width_curves, width_curves
+from lrviz.views.comparison import CompareSpec, Member, compare
 
 COMPARISON_SUFFIXES = (*PRINTED, ".html", ".csv")
 _TITLE = "Linear regions and width"
-_CURVE_INCHES, _CURVE_POINTS = 1.45, 6.5
-"""Height of a diagram, which its width does not fall below where there are several columns, and size of its title."""
-
 _MARGIN_INCHES, _TITLE_INCHES, _LEAST_INCHES = 1.3, 0.6, 0.9
 """What a row of maps leaves to numbers and colour bar, the height of a title, and the least width of a map."""
 
@@ -99,7 +94,7 @@ def fitting_paper(num_cells: int, columns: int, width_inches: float = 7.0, *, sh
     row_inches = shape * (width_inches - _MARGIN_INCHES) / columns + _TITLE_INCHES
     return Paper(
         width_inches=width_inches,
-        height_inches=round(-(-num_cells // columns) * row_inches + 0.4 + _curves_inches(width_inches), 1),
+        height_inches=round(-(-num_cells // columns) * row_inches + 0.4 + curves_inches(width_inches), 1),
     )
 
 
@@ -120,13 +115,13 @@ def _bounds(cells: Sequence[Cell]) -> np.ndarray:
 
 
 def _draw(figure: Figure, cells: Sequence[Cell], members: Sequence[Member], columns: int, paper: Paper) -> None:
-    curves = min(_curves_inches(paper.width_inches), 0.6 * paper.height_inches)
+    curves = min(curves_inches(paper.width_inches), 0.6 * paper.height_inches)
     parts: Any = figure.subfigures(2, 1, height_ratios=[paper.height_inches - curves, curves])
     columns = fitting_columns(columns, paper.width_inches)
     room = (paper.height_inches - curves) / -(-len(cells) // columns) - _TITLE_INCHES
     map_inches = min((paper.width_inches - _MARGIN_INCHES) / columns, room / map_shape(cells))
     _draw_maps(parts[0], cells, columns, max(map_inches, 0.5))
-    _draw_curves(parts[1], members, paper.width_inches)
+    print_width_curves(parts[1], members, width_inches=paper.width_inches)
 
 
 def _draw_maps(figure: SubFigure, cells: Sequence[Cell], columns: int, map_inches: float) -> None:
@@ -162,35 +157,3 @@ def _draw_panel(axes: Axes, panel: Panel, *, as_polygons: bool) -> None:
         add_polygons(axes, panel.polygons, panel.colouring, outlined=True)
     else:
         add_picture(axes, paint_labels(panel.labels, panel.colouring.rgb, outlined=True), panel.bounds)
-
-
-def _curves_inches(width_inches: float) -> float:
-    return _CURVE_INCHES * -(-len(STRIPS) // _curve_columns(width_inches))
-
-
-def _curve_columns(width_inches: float) -> int:
-    """As many diagrams side by side as on screen, or half of them on a narrow paper."""
-    return COLUMNS if width_inches >= COLUMNS * _CURVE_INCHES else COLUMNS // 2
-
-
-def _draw_curves(figure: SubFigure, members: Sequence[Member], width_inches: float) -> None:
-    columns = _curve_columns(width_inches)
-    grid = figure.subplots(-(-len(STRIPS) // columns), columns, sharex=True)
-    widths = width_axis([member.width for member in members], least_gap=LEAST_GAP)
-    for axes, strip in zip(grid.flat, STRIPS, strict=True):
-        _add_curve(axes, members, strip.measure)
-        unit = wrap(f"({strip.unit})", 0.95 * width_inches / columns, _CURVE_POINTS)
-        axes.set_title(f"{strip.title}\n{unit}", fontsize=_CURVE_POINTS, loc="left")
-        fit_axes(axes, widths, strip_axis(strip, members))
-    for axes in grid[-1]:
-        axes.set_xlabel("width $k$")
-
-
-def _add_curve(axes: Axes, members: Sequence[Member], name: str) -> None:
-    mean, colour = spread_over_seeds(members, name), colour_of(name)
-    axes.errorbar(
-        mean.widths, mean.mean, yerr=np.nan_to_num(mean.sd), color=colour, linewidth=1, capsize=2, elinewidth=0.7,
-    )  # fmt: skip
-    values = np.array([value_of(member, name) for member in members])
-    faces = [colour if is_known(member, name) else "white" for member in members]
-    axes.scatter([member.width for member in members], values, s=9, c=faces, edgecolors=colour, linewidths=0.7)

@@ -1,18 +1,20 @@
 """What was measured along paths against width, epochs or sparsity: the test error on top, the measures under it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from jaxtyping import Float
-from plotly.subplots import make_subplots
 
+from lrviz.errors import InvalidRequest
 from lrviz.figures.axis import Axis, fit_axis, share_axis, width_axis
-from lrviz.figures.style import ACCENT, FAINT, INK, template
-from lrviz.measures.findings import AGAINST, against_of
-from lrviz.measures.sweeps import ALWAYS, ERRORS
+from lrviz.figures.curves import Diagram, Mark, draw_curves, print_curves
+from lrviz.figures.paper import PRINTED, Paper, print_figure, write_page, write_table
+from lrviz.figures.style import ACCENT, INK
+from lrviz.measures.findings import AGAINST, against_of, find_peak, find_threshold
+from lrviz.measures.sweeps import ALWAYS, ERRORS, series_columns
 
 COLOURS = {
     "test_error": ACCENT, "train_error": "#8a98a5", "density": "#0b3954", "deviation": "#00798c",
@@ -23,15 +25,19 @@ COLOURS = {
 OWN_SCALE = ("test_error", "similarity", "input_similarity")
 """What has a scale as large as its changes, not one from zero."""
 
-TITLES = {
-    "test_error": "test error",
-    "train_error": "train error",
-    "density": "density (pieces per unit of L2 distance)",
-    "deviation": "deviation per segment (logit × L2 distance)",
-    "similarity": "similarity of consecutive pieces (cosine)",
-    "input_similarity": "similarity of their input gradients (cosine)",
-    "slope": "slope (logit per unit of L2 distance)",
+QUANTITIES = {
+    "test_error": ("test error", "share of the test images"),
+    "train_error": ("train error", "share of the training images"),
+    "density": ("density", "pieces per unit of L2 distance"),
+    "deviation": ("deviation per segment", "logit × L2 distance"),
+    "similarity": ("similarity of consecutive pieces", "cosine"),
+    "input_similarity": ("similarity of their input gradients", "cosine"),
+    "slope": ("slope", "logit per unit of L2 distance"),
 }
+"""What each is called, and its unit."""
+
+SWEEP_SUFFIXES = (*PRINTED, ".html", ".csv")
+_TITLE = "Nonlinearity and test error of trained networks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,23 +55,6 @@ class Marks:
     chosen: float | None = None
 
 
-def drawn(curve: pd.DataFrame) -> list[str]:
-    """What a figure of a series shows, from the top; measures that newer tables add only where they are known."""
-    return [name for name in COLOURS if name in (*ERRORS, *ALWAYS) or curve[name].notna().any()]
-
-
-def heights(names: list[str]) -> list[float]:
-    """How high the diagrams are, relative to each other."""
-    return [0.45 if name == "train_error" else 1.0 for name in names]
-
-
-def interval(curve: pd.DataFrame, name: str) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """How far the interval of each mean reaches down and up from it; 0 where there is none."""
-    mean, low, high = (curve[name + end].to_numpy(float) for end in ("", "_low", "_high"))
-    # By chance, few resamples may all lie on one side of the mean.
-    return np.maximum(np.nan_to_num(mean - low), 0), np.maximum(np.nan_to_num(high - mean), 0)
-
-
 def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.Figure:
     """Draw one series; bars and bands show the interval of every mean, over seeds and images.
 
@@ -76,74 +65,80 @@ def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.
         marks: positions to point out.
         height: height of the figure in pixels, for five diagrams; more make it higher.
     """
-    names = drawn(curve)
-    figure = make_subplots(len(names), 1, shared_xaxes=True, vertical_spacing=0.05, row_heights=heights(names))
-    for row, name in enumerate(names, 1):
-        _add_band(figure, curve, name, row)
-        _add_curve(figure, curve, name, row)
-        _add_title(figure, TITLES[name], row)
-        axis = curve_axis(curve, name).on_screen()
-        figure.update_yaxes(
-            row=row, rangemode="normal" if name in OWN_SCALE else "tozero", nticks=3 if name == "train_error" else 5,
-            **axis,
-        )  # fmt: skip
-    positions = position_axis(curve)
-    _add_marks(figure, marks, positions)
-    figure.update_xaxes(
-        showgrid=True, gridcolor=FAINT, griddash="dot", gridwidth=0.5, showticklabels=False, **positions.on_screen()
-    )
+    diagrams, positions = _diagrams(curve), _position_axis(curve)
     scale = " (log scale)" if positions.logarithmic else ""
-    figure.update_xaxes(row=len(names), showticklabels=True, title=AGAINST[against_of(curve)].title + scale)
-    figure.update_layout(
-        template=template(), height=height * max(len(names), 5) // 5, showlegend=False, hovermode="closest",
-        clickmode="event+select", dragmode=False, margin={"t": 40, "r": 16, "b": 46, "l": 64},
+    figure = draw_curves(
+        diagrams, positions, AGAINST[against_of(curve)].title + scale, height=height * max(len(diagrams), 5) // 5,
+        marks=_lines(marks), chosen=marks.chosen,
     )  # fmt: skip
-    return figure
+    return figure.update_layout(clickmode="event+select", dragmode=False)
 
 
-def position_axis(curve: pd.DataFrame) -> Axis:
+def render_sweep(suffix: str, curve: pd.DataFrame, *, paper: Paper | None = None) -> bytes:
+    """The contents of a file that shows one series; it says which series.
+
+    Args:
+        suffix: one of `SWEEP_SUFFIXES`; a CSV holds the numbers, the others the curves.
+        curve: the rows of one series of `lrviz.measures.sweeps.aggregate`, in order.
+        paper: size and resolution of a printed figure.
+
+    Raises:
+        InvalidRequest: the suffix is another one.
+    """
+    if suffix not in SWEEP_SUFFIXES:
+        raise InvalidRequest(f"Expected a file ending in {', '.join(SWEEP_SUFFIXES)}; got {suffix!r}. Rename it.")
+    description = json.dumps({name: str(curve[name].iloc[0]) for name in series_columns(against_of(curve))})
+    if suffix == ".csv":
+        return write_table({name: curve[name].to_numpy() for name in curve}, description=description)
+    marks = Marks(peak=find_peak(curve), threshold=find_threshold(curve))
+    if suffix == ".html":
+        return write_page([sweep_curves(curve, marks)], title=_TITLE, description=description)
+    diagrams = _diagrams(curve)
+    sheet = paper or Paper(width_inches=4.5, height_inches=max(6.0, 1.1 * len(diagrams)))
+    return print_figure(
+        suffix, sheet,
+        lambda figure: print_curves(
+            figure, diagrams, _position_axis(curve), AGAINST[against_of(curve)].title,
+            width_inches=sheet.width_inches, marks=_lines(marks),
+        ),
+        title=_TITLE, description=description,
+    )  # fmt: skip
+
+
+def _lines(marks: Marks) -> list[Mark]:
+    lines = []
+    if marks.peak is not None:
+        lines.append(Mark(x=marks.peak, text="peak of the test error"))
+    if marks.threshold is not None:
+        lines.append(Mark(x=marks.threshold, text="train labels fitted", colour=INK, dash="dot"))
+    return lines
+
+
+def _position_axis(curve: pd.DataFrame) -> Axis:
     """The axis of what a series is drawn against, with a tick at each of its networks."""
     against = against_of(curve)
     return share_axis(curve[against]) if against == "sparsity" else width_axis(curve[against])
 
 
-def curve_axis(curve: pd.DataFrame, name: str) -> Axis:
-    """The axis of a quantity: it holds all means and their bars, and begins at zero but for the test error."""
-    down, up = interval(curve, name)
-    ends = np.concatenate([curve[name] - down, curve[name] + up])
-    return fit_axis(ends, from_zero=name not in OWN_SCALE)
+def _diagrams(curve: pd.DataFrame) -> list[Diagram]:
+    """What is known of a series, from the top; measures that newer tables add only where they are known."""
+    names = [name for name in COLOURS if name in (*ERRORS, *ALWAYS) or curve[name].notna().any()]
+    return [_diagram(curve, name) for name in names]
 
 
-def _add_band(figure: go.Figure, curve: pd.DataFrame, name: str, row: int) -> None:
-    """The intervals as an area: along their lower ends, and back along their upper ones."""
-    down, up = interval(curve, name)
-    position, mean = curve[against_of(curve)].to_numpy(), curve[name].to_numpy(float)
-    figure.add_trace(
-        go.Scatter(
-            x=np.concatenate([position, position[::-1]]), y=np.concatenate([mean - down, (mean + up)[::-1]]),
-            mode="lines", fill="toself", fillcolor=COLOURS[name], opacity=0.15, line={"width": 0}, hoverinfo="skip",
-            name=f"{name.replace('_', ' ')}, interval",
-        ),
-        row, 1,
-    )  # fmt: skip
-
-
-def _add_curve(figure: go.Figure, curve: pd.DataFrame, name: str, row: int) -> None:
-    label, colour, (down, up) = name.replace("_", " "), COLOURS[name], interval(curve, name)
-    unit = TITLES[name].partition(" (")[2].rstrip(")")
-    position = curve[against_of(curve)]
-    texts = [_hover(values, name, label, unit) for values in curve.to_dict("records")]
-    figure.add_trace(
-        go.Scatter(
-            x=position, y=curve[name], mode="lines+markers", name=label, customdata=position,
-            line={"color": colour, "width": 1.8}, marker={"size": 8},
-            error_y={
-                "array": up, "arrayminus": down, "symmetric": False, "color": colour, "thickness": 1, "width": 3
-            },
-            text=texts, hovertemplate="%{text}<extra></extra>", selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
-        ),
-        row, 1,
+def _diagram(curve: pd.DataFrame, name: str) -> Diagram:
+    """One quantity; its axis holds all means and their bars, and begins at zero but for those of `OWN_SCALE`."""
+    mean, low, high = (curve[name + end].to_numpy(float) for end in ("", "_low", "_high"))
+    # By chance, few resamples may all lie on one side of the mean.
+    below, above = (np.maximum(np.nan_to_num(bar), 0) for bar in (mean - low, high - mean))
+    title, unit = QUANTITIES[name]
+    label = name.replace("_", " ")
+    return Diagram(
+        name=label, title=title, unit=unit, colour=COLOURS[name],
+        axis=fit_axis(np.concatenate([mean - below, mean + above]), from_zero=name not in OWN_SCALE),
+        x=curve[against_of(curve)].to_numpy(), mean=mean, below=below, above=above,
+        texts=[_hover(values, name, label, unit) for values in curve.to_dict("records")],
+        height=0.45 if name == "train_error" else 1.0, from_zero=name not in OWN_SCALE,
     )  # fmt: skip
 
 
@@ -153,32 +148,3 @@ def _hover(values: Mapping, name: str, label: str, unit: str) -> str:
     seeds = f"{values['num_models']} seed{'s' * (values['num_models'] > 1)}"
     place = AGAINST[values["against"]].place(values[values["against"]])
     return f"<b>{label} {values[name]:.4g}{spread}</b> {unit}<br>{place}, {seeds}"
-
-
-def _add_title(figure: go.Figure, title: str, row: int) -> None:
-    number = "" if row == 1 else str(row)
-    figure.add_annotation(
-        text=title, xref="x domain", yref=f"y{number} domain", x=0, y=1.02, xanchor="left", yanchor="bottom",
-        showarrow=False, font={"size": 12, "color": INK},
-    )  # fmt: skip
-
-
-def _add_marks(figure: go.Figure, marks: Marks, positions: Axis) -> None:
-    # The labels stand away from each other: that of the smaller position to its left.
-    is_late = marks.peak is not None and marks.threshold is not None and marks.peak > marks.threshold
-    if marks.peak is not None:
-        figure.add_vline(x=marks.peak, line={"color": ACCENT, "width": 1, "dash": "dash"})
-        _add_label(figure, marks.peak, " peak of the test error ", "left" if is_late else "right", ACCENT, positions)
-    if marks.threshold is not None:
-        figure.add_vline(x=marks.threshold, line={"color": INK, "width": 1, "dash": "dot"})
-        _add_label(figure, marks.threshold, " train labels fitted ", "right" if is_late else "left", INK, positions)
-    if marks.chosen is not None:
-        figure.add_vline(x=marks.chosen, line={"color": FAINT, "width": 9}, layer="below")
-
-
-def _add_label(figure: go.Figure, position: float, text: str, anchor: str, colour: str, positions: Axis) -> None:
-    x = np.log10(position) if positions.logarithmic else position
-    figure.add_annotation(
-        text=text, xref="x", yref="y domain", x=x, y=1.02, xanchor=anchor, yanchor="bottom",
-        showarrow=False, font={"size": 11, "color": colour}, yshift=14,
-    )  # fmt: skip

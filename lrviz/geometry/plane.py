@@ -135,7 +135,7 @@ class Plane(Comparable):
                 f"A plane in inputs of shape {self.input_shape} needs an origin of {prod(self.input_shape)} numbers "
                 f"and two such basis rows; got {self.origin.shape} and {self.basis.shape}."
             )
-        if not np.allclose(self.basis @ self.basis.T, np.eye(2), atol=1e-12):
+        if not np.allclose(self.basis @ self.basis.T, np.eye(2), atol=TOLERANCE.orthonormal):
             raise InvalidPlane("The basis of a plane must be orthonormal; use Plane.through to build one.")
 
     @classmethod

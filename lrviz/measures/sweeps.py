@@ -27,6 +27,7 @@ from lrviz.measures.path import mean_and_spread
 from lrviz.measures.table_files import check_ranges, check_types, read_table
 from lrviz.results.pieces import PathMeasures
 from lrviz.results.status import Status
+from lrviz.tolerance import TOLERANCE
 
 MEASURES = tuple(PATH_QUANTITIES)
 """What a path is measured by; columns of the table."""
@@ -324,4 +325,4 @@ def _permutation_p_value(measure: np.ndarray, error: np.ndarray) -> float:
     first, second = (ranks - ranks.mean() for ranks in (stats.rankdata(measure), stats.rankdata(error)))
     orders = np.array(list(permutations(first)))
     strength = np.abs(orders @ second)
-    return float((strength >= abs(first @ second) * (1 - 1e-9)).mean())
+    return float((strength >= abs(first @ second) * (1 - TOLERANCE.flat)).mean())

@@ -13,10 +13,6 @@ from lrviz.network.tracing import Trace, module_path
 from lrviz.tolerance import TOLERANCE
 
 _SCALES = (0.1, 1.0, 10.0)
-_STEP = 1e-7
-"""Length of a step along a direction, relative to the point's."""
-_ROUNDING = 1e-12
-"""What rounding may add to a change over such a step, relative to the output or to the terms that it is summed from."""
 
 
 @runtime_checkable
@@ -56,7 +52,7 @@ def prove(program: Runnable, module: nn.Module, trace: Trace) -> None:
         InvalidNetwork: The module's output is not finite.
     """
     points, directions = _random(2, program.input_shape)
-    steps = points + _STEP * directions
+    steps = points + TOLERANCE.probe * directions
     inputs = torch.cat([points, steps])
     expected = torch.stack([_run(module, trace, x[None]) for x in inputs])
     if not bool(expected.isfinite().all()):
@@ -64,20 +60,21 @@ def prove(program: Runnable, module: nn.Module, trace: Trace) -> None:
     received = program.forward(inputs)
     at_points = torch.stack([trace.finish(row).flatten() for row in received])
     # Outputs whose terms cancel are no larger than the rounding errors of these terms.
-    rounding = _ROUNDING * float(program.magnitudes(inputs)[-1].max())
+    rounding = TOLERANCE.probed * float(program.magnitudes(inputs)[-1].max())
     if not _is_close(at_points, expected, rounding):
         raise UnsupportedOperation(_explain(program, module, trace, inputs, at_points, expected, rounding))
     _check_batch(module, trace, points, expected[: len(points)], rounding)
-    moved = received[: len(points)] + _STEP * _derivatives(program, points, directions)
+    moved = received[: len(points)] + TOLERANCE.probe * _derivatives(program, points, directions)
     along = torch.stack([trace.finish(row).flatten() for row in moved])
     before, after = expected.chunk(2)
     error = (along - after).abs()
     allowed = TOLERANCE.direction * (after - before).abs().amax(1)
-    allowed += torch.clamp(_ROUNDING * after.abs().amax(1), min=rounding)
+    allowed += torch.clamp(TOLERANCE.probed * after.abs().amax(1), min=rounding)
     if not bool((error <= allowed[:, None]).all()):
+        rate = float(error.max() / TOLERANCE.probe)
         raise UnsupportedOperation(
-            f"Along a random direction the converted network changes by {float(error.max() / _STEP):.2g} per unit "
-            "of length more or less than the original. Please report this network."
+            f"Along a random direction the converted network changes by {rate:.2g} per unit of length more or less "
+            "than the original. Please report this network."
         )
 
 

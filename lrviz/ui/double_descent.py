@@ -9,8 +9,7 @@ import streamlit as st
 
 from lrviz.errors import LrvizError
 from lrviz.figures.paper import Paper
-from lrviz.figures.print_sweeps import SWEEP_SUFFIXES, render_sweep
-from lrviz.figures.sweeps import Marks, sweep_curves
+from lrviz.figures.sweeps import SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
 from lrviz.measures.definitions import PATH_QUANTITIES
 from lrviz.measures.findings import describe, find_peak, find_threshold
 from lrviz.measures.sweeps import ERRORS, MEASURES, SERIES, aggregate, correlations, read_results
