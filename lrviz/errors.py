@@ -87,7 +87,17 @@ class InvalidView(LrvizError):
 
 
 class BudgetExceeded(LrvizError):
-    """A window that holds far more regions than the budget or the memory allows."""
+    """A window that holds far more regions than the budget or the memory allows.
+
+    Attributes:
+        reason: How many it holds, and how many it may, without advice.
+        pieces_per_length: Pieces per unit of L2 distance in the window; tells how large one is that fits.
+    """
+
+    def __init__(self, message: str, *, reason: str, pieces_per_length: float) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.pieces_per_length = pieces_per_length
 
 
 class InvalidGeometry(LrvizError):

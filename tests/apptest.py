@@ -27,7 +27,8 @@ def settle(page):
     """Run a page until nothing works in the background."""
     for _ in range(60):
         assert not page.exception
-        jobs = [*resources.pool().unfinished, *resources.survey_pool().unfinished]
+        pools = (resources.pool(), resources.quick_pool(), resources.survey_pool())
+        jobs = [job for pool in pools for job in pool.unfinished]
         if not jobs:
             return page.run()
         jobs[0].wait(30)

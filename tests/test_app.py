@@ -65,9 +65,9 @@ def test_controls_change_the_view_and_the_link():
 
 def test_presets_move_the_window():
     page = open_page(**LINK, **WINDOW)
-    page.selectbox(key="w-preset").set_value("image A").run()
+    settle(page.selectbox(key="w-preset").set_value("image A").run())
     assert page.session_state["view"].center == (0.0, 0.0)
-    page.selectbox(key="w-preset").set_value("decision boundary").run()
+    settle(page.selectbox(key="w-preset").set_value("decision boundary").run())
     assert page.session_state["view"].center != (0.0, 0.0)
     assert not page.error
 
@@ -77,7 +77,7 @@ def test_another_model_keeps_a_window_that_suits_it():
     other = next(card.name for card in resources.cards() if card.width == 4)
     page.selectbox(key="w-model").set_value(other).run()
     resources.pool().find(f"model {other}").wait(30)
-    page.run()
+    settle(page)
     assert page.session_state["view"].model == other
     assert not page.error
 
@@ -116,6 +116,28 @@ def test_what_is_wrong_is_said_in_a_sentence(query, words):
 def test_a_link_that_cannot_be_read_opens_the_default_view():
     page = open_file("app.py", model=DEFAULT_MODEL, a="samples:0")
     assert any("could not be read" in warning.value for warning in page.warning)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("class_index", "cat"), ("class_index", "77"), ("colour", "pink"), ("layer_edges", "2"), ("region", "?"),
+        ("b", ""), ("half_width", "wide"),
+    ],
+)  # fmt: skip
+def test_a_link_with_one_bad_parameter_keeps_the_rest(key, text):
+    whole = {**LINK, **WINDOW, "colour": "jump", "class_index": "3", "layer_edges": "yes", "max_regions": "50000"}
+    page = settle(open_page(**{**whole, key: text}))
+    assert not page.error
+    (said,) = page.warning
+    assert "could not be read" in said.value and (key in said.value or "classes" in said.value)
+    kept = {name: value for name, value in whole.items() if name != key}
+    assert kept.items() <= {name: linked(page, name) for name in page.query_params}.items()
+    assert page.session_state["view"].half_width < 1
+    page.run()
+    assert [warning.value for warning in page.warning] == [said.value], "it stays"
+    page.button(key="close-notice-0").click().run()
+    assert not page.warning
 
 
 def test_a_failure_nobody_expected_is_calm(monkeypatch):

@@ -24,8 +24,8 @@ from lrviz.figures.style import fit_scale
 from lrviz.figures.sweeps import Marks, render_sweep, sweep_curves
 from lrviz.figures.widths import STRIPS, width_curves
 from lrviz.measures.sweeps import aggregate
-from lrviz.views.comparison import ERRORS, CompareSpec
-from lrviz.views.view import ViewSpec
+from lrviz.views.comparison import ERRORS
+from lrviz.views.view import View
 
 ROUNDED = [20.83333333333334, 20.833333333333336, np.nextafter(20.83333333333334, 30)]
 DEGENERATE = {
@@ -128,9 +128,9 @@ def test_every_diagram_against_width_is_readable_on_screen(members):
 def test_every_diagram_against_width_is_readable_in_print(members, monkeypatch):
     sheets = keep_sheets(monkeypatch, comparison_module)
     cell = Cell(title="k = 2", detail="many regions", panel=make_panel(regions(), "slope", class_names=NAMES))
-    view = ViewSpec(model="cnn5-w2", images=("samples:0", "samples:1", "samples:2"))
-    spec = CompareSpec(models=("cnn5-w2", "cnn5-w8"), view=view)
-    render_comparison(".png", spec, [cell], members, columns=1)
+    images = ("samples:0", "samples:1", "samples:2")
+    view = View(page="compare", models=("cnn5-w2", "cnn5-w8"), images=images)
+    render_comparison(".png", view, [cell], members, columns=1)
     (sheet,) = sheets
     for strip in STRIPS:
         (axes,) = [axes for axes in sheet.axes if axes.get_title(loc="left").startswith(f"{strip.title}\n")]

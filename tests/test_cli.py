@@ -29,11 +29,15 @@ from lrviz.results.pieces import Pieces
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
 from lrviz.views.scene import resolve
-from lrviz.views.view import ViewSpec
+from lrviz.views.view import View
 
 MODEL = "cnn5-w1-noise20"
-VIEW = ViewSpec(
-    model=MODEL, images=("samples:0", "samples:1", "samples:2"), center=(40.0, 10.0), half_width=0.5, max_regions=5000
+VIEW = View(
+    models=(MODEL,),
+    images=("samples:0", "samples:1", "samples:2"),
+    center=(40.0, 10.0),
+    half_width=0.5,
+    max_regions=5000,
 )
 SCENE = f"--model {MODEL} --images samples:0 samples:1 samples:2"
 WINDOW = "--window 40 10 0.5"
@@ -82,7 +86,7 @@ def test_regions_are_written_and_the_second_call_answers_from_disk(lrviz, folder
 def test_the_npz_file_tells_its_view(lrviz, folder):
     lrviz(f"regions {SCENE} {WINDOW} --max-regions 5000 --out regions.npz")
     with zipfile.ZipFile(folder / "regions.npz") as archive:
-        assert ViewSpec.from_json(archive.comment.decode()) == VIEW
+        assert View.from_json(archive.comment.decode()) == VIEW
 
 
 def test_without_cache_nothing_is_stored(lrviz, folder):
@@ -154,7 +158,7 @@ def test_the_command_line_of_a_view_draws_it(lrviz, folder):
     code, _, err = lrviz(VIEW.command_line().removeprefix("lrviz ").replace("figure.pdf", "figure.png"))
     assert (code, err) == (0, "")
     with Image.open(folder / "figure.png") as image:
-        assert ViewSpec.from_json(image.text["lrviz"]) == VIEW
+        assert View.from_json(image.text["lrviz"]) == VIEW
 
 
 def test_an_image_of_another_size_is_resized_with_a_notice(lrviz, folder):

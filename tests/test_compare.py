@@ -161,7 +161,7 @@ def open_page(**query):
 
 def test_a_link_is_reproduced_and_fills_table_and_maps():
     page = open_page(**LINK, colour="jump")
-    assert page.session_state["compared"] == ("cnn5-w1-noise20", "cnn5-w2-noise20")
+    assert page.session_state["view"].models == ("cnn5-w1-noise20", "cnn5-w2-noise20")
     view = page.session_state["view"]
     assert (view.center, view.half_width, view.colour) == ((35.0, 18.0), 0.05, "jump")
     assert page.dataframe[0].value["width"].tolist() == [1, 2]
@@ -176,7 +176,7 @@ def test_widths_and_seeds_choose_the_models():
     page.pills(key="w-widths").set_value([1]).run()
     page.pills(key="w-seeds").set_value([0, 2]).run()
     settle(page)
-    assert page.session_state["compared"] == ("cnn5-w1-noise20", "cnn5-w1-noise20-seed2")
+    assert page.session_state["view"].models == ("cnn5-w1-noise20", "cnn5-w1-noise20-seed2")
     assert page.dataframe[0].value["seed"].tolist() == [0, 2]
     assert page.session_state["view"].half_width == 0.05
 
@@ -187,7 +187,7 @@ def test_nothing_chosen_says_what_to_do():
     assert any("Choose one or more widths" in info.value for info in page.info)
     assert not page.get("plotly_chart")
     page.pills(key="w-widths").set_value([2]).run()
-    assert settle(page).session_state["compared"] == ("cnn5-w2-noise20",)
+    assert settle(page).session_state["view"].models == ("cnn5-w2-noise20",)
 
 
 @pytest.mark.parametrize(
@@ -208,9 +208,17 @@ def test_what_is_wrong_is_said_in_a_sentence(change, words):
 
 
 def test_a_link_that_cannot_be_read_opens_the_default_comparison():
-    page = open_file("pages/1_Compare_widths.py", models="cnn5-w1-noise20")
+    page = open_file("pages/1_Compare_widths.py", a="samples:0")
     assert any("could not be read" in warning.value for warning in page.warning)
-    assert len(page.session_state["compared"]) == 3
+    assert len(page.session_state["view"].models) == 3
+
+
+def test_models_of_a_link_stay_when_its_images_are_missing():
+    page = open_page(models="cnn5-w1-noise20", colour="area")
+    assert any("could not be read" in warning.value for warning in page.warning)
+    assert page.session_state["view"].models == ("cnn5-w1-noise20",)
+    assert page.session_state["view"].colour == "area"
+    assert page.dataframe
 
 
 def test_a_partial_map_says_so():

@@ -9,14 +9,14 @@ from pictures import regions
 
 from lrviz.errors import InvalidView
 from lrviz.measures.summary import summary
-from lrviz.views.comparison import ERRORS, MEASURES, CompareSpec, Member, compare, spread_over_seeds
-from lrviz.views.view import ViewSpec
+from lrviz.views.comparison import ERRORS, MEASURES, Member, compare, spread_over_seeds
+from lrviz.views.view import View
 
-VIEW = ViewSpec(
-    model="a", images=("samples:0", "samples:1", "samples:2"), center=(0.1 + 0.2, -4.0), half_width=1 / 3,
+VIEW = View(
+    page="compare", models=("cnn5-w2", "folder/other file.safetensors", "cnn5-w8"),
+    images=("samples:0", "samples:1", "samples:2"), center=(0.1 + 0.2, -4.0), half_width=1 / 3,
     colour="jump", class_index=2, max_regions=5000,
 )  # fmt: skip
-SPEC = CompareSpec(models=("cnn5-w2", "folder/other file.safetensors", "cnn5-w8"), view=VIEW)
 
 
 def member(width, seed=0, **values):
@@ -27,15 +27,15 @@ def member(width, seed=0, **values):
 
 
 def test_a_link_is_read_as_it_was_written():
-    assert CompareSpec.from_query(SPEC.to_query()) == SPEC
-    assert CompareSpec.from_query({**SPEC.to_query(), "page": "2"}) == SPEC
-    assert json.loads(SPEC.to_json()) == SPEC.to_query()
+    assert View.from_query(VIEW.to_query()) == VIEW
+    assert View.from_query({**VIEW.to_query(), "page": "2"}) == VIEW
+    assert json.loads(VIEW.to_json()) == VIEW.to_query()
 
 
 def test_every_model_has_the_same_view():
-    assert [view.model for view in SPEC.views] == list(SPEC.models)
-    assert len({replace(view, model="same") for view in SPEC.views}) == 1
-    assert SPEC.view.model == SPEC.models[0]
+    assert [view.models for view in VIEW.each] == [(name,) for name in VIEW.models]
+    assert len({replace(view, models=("same",)) for view in VIEW.each}) == 1
+    assert VIEW.model == VIEW.models[0]
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_every_model_has_the_same_view():
 )
 def test_wrong_models_are_refused(models, words):
     with pytest.raises(InvalidView, match=words):
-        CompareSpec(models=models, view=VIEW)
+        replace(VIEW, models=models)
 
 
 @pytest.mark.parametrize("change", [{"models": ""}, {"models": " , "}, {"b": ""}, {"half_width": "wide"}])
 def test_a_damaged_link_is_refused(change):
     with pytest.raises(InvalidView):
-        CompareSpec.from_query({**SPEC.to_query(), **change})
+        View.from_query({**VIEW.to_query(), **change}, "compare")
 
 
 def test_the_table_has_a_row_for_every_model():

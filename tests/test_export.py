@@ -26,11 +26,10 @@ from lrviz.geometry.plane import Window
 from lrviz.measures.boundary import find_boundary
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
-from lrviz.views.comparison import CompareSpec
-from lrviz.views.view import ViewSpec
+from lrviz.views.view import View
 
-VIEW = ViewSpec(
-    model="cnn5-w8-noise20", images=("samples:0", "samples:1", 'a "quoted" <file>.png'), center=(0.8, 0.4),
+VIEW = View(
+    models=("cnn5-w8-noise20",), images=("samples:0", "samples:1", 'a "quoted" <file>.png'), center=(0.8, 0.4),
     half_width=1.5, half_height=1.0, colour="slope",
 )  # fmt: skip
 
@@ -46,7 +45,7 @@ def test_png_has_the_size_in_inches_and_carries_the_view(tmp_path):
     with Image.open(path) as image:
         assert image.size == (600, 450)
         assert round(image.info["dpi"][0]) == 150
-        assert ViewSpec.from_json(image.text["lrviz"]) == VIEW
+        assert View.from_json(image.text["lrviz"]) == VIEW
         colours = len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0))
     assert colours > 50
 
@@ -79,19 +78,19 @@ def test_html_is_whole_and_carries_the_view(tmp_path):
     assert len(text) > 3_000_000
     assert not re.search(r'<script[^>]+src="http', text)
     meta = re.search(r'<meta name="lrviz" content="(.*?)">', text)[1]
-    assert ViewSpec.from_json(html.unescape(meta)) == VIEW
+    assert View.from_json(html.unescape(meta)) == VIEW
 
 
 def test_npz_loads_as_regions_and_carries_the_view(tmp_path):
     path = written(tmp_path, ".npz")
     np.testing.assert_array_equal(Regions.load(path).pattern, regions().pattern)
     with zipfile.ZipFile(path) as archive:
-        assert ViewSpec.from_json(archive.comment.decode()) == VIEW
+        assert View.from_json(archive.comment.decode()) == VIEW
 
 
 def test_csv_has_a_row_per_region_after_the_view(tmp_path):
     first, rest = written(tmp_path, ".csv").read_text().split("\n", 1)
-    assert ViewSpec.from_json(first.removeprefix("# ")) == VIEW
+    assert View.from_json(first.removeprefix("# ")) == VIEW
     rows = list(csv.DictReader(io.StringIO(rest)))
     assert len(rows) == len(regions())
     assert float(rows[3]["area"]) == regions().area[3]
@@ -162,7 +161,7 @@ def test_other_suffixes_are_refused(tmp_path):
 
 # --- a whole comparison ----------------------------------------------------------------------------------------------
 
-SPEC = CompareSpec(models=("cnn5-w2", "cnn5-w8"), view=VIEW)
+SPEC = replace(VIEW, page="compare", models=("cnn5-w2", "cnn5-w8"))
 
 
 def compared(suffix, colour="slope", **paper):
@@ -176,7 +175,7 @@ def compared(suffix, colour="slope", **paper):
 def test_a_comparison_is_one_png_of_the_size_asked_for():
     with Image.open(io.BytesIO(compared(".png", width_inches=5.0, height_inches=6.0, dpi=80))) as image:
         assert image.size == (400, 480)
-        assert CompareSpec.from_query(json.loads(image.text["lrviz"])) == SPEC
+        assert View.from_query(json.loads(image.text["lrviz"])) == SPEC
 
 
 def test_a_comparison_prints_titles_and_curves():
@@ -206,12 +205,12 @@ def test_a_comparison_is_one_page_with_maps_and_curves():
     assert len(text) < 12_000_000
     assert not re.search(r'<script[^>]+src="http', text)
     meta = re.search(r'<meta name="lrviz" content="(.*?)">', text)[1]
-    assert CompareSpec.from_query(json.loads(html.unescape(meta))) == SPEC
+    assert View.from_query(json.loads(html.unescape(meta))) == SPEC
 
 
 def test_a_comparison_is_a_table_with_a_row_for_every_model():
     first, rest = compared(".csv").decode().split("\n", 1)
-    assert CompareSpec.from_query(json.loads(first.removeprefix("# "))) == SPEC
+    assert View.from_query(json.loads(first.removeprefix("# "))) == SPEC
     rows = list(csv.DictReader(io.StringIO(rest)))
     assert [row["width"] for row in rows] == ["2", "8", "8"]
     assert rows[2]["status"] == "max_regions"

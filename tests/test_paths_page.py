@@ -58,13 +58,13 @@ def test_a_model_that_comes_late_is_waited_for(monkeypatch):
 def test_single_pieces_and_zooming_out_are_in_the_link():
     page = open_page()
     page.button(key="p-move-Show 12 pieces around the middle of the view").click().run()
-    view = page.session_state["path_view"]
+    view = page.session_state["view"]
     assert view.baseline == "view"
     assert 0 < view.start < view.end
     assert {"start", "end", "baseline"} <= set(page.query_params)
     while not (wider := page.button(key="p-move-Three times as much")).disabled:
         wider.click().run()
-    assert page.session_state["path_view"].start is None
+    assert page.session_state["view"].start is None
     assert not page.exception and not page.error
 
 
@@ -73,7 +73,7 @@ def test_every_kind_of_path_is_shown(kind):
     page = open_page()
     page.selectbox(key="p-kind").set_value(kind).run()
     page = settle(page)
-    assert page.session_state["path_view"].kind == kind
+    assert page.session_state["view"].kind == kind
     assert not page.error
     assert page.dataframe[0].value["num_pieces"].iloc[0] > 100
 
@@ -81,9 +81,9 @@ def test_every_kind_of_path_is_shown(kind):
 def test_clearing_the_part_shows_the_whole_path():
     page = open_page()
     page.selectbox(key="p-part").set_value("segment 2").run()
-    assert page.session_state["path_view"].start > 0
+    assert page.session_state["view"].start > 0
     page.selectbox(key="p-part").set_value(None).run()
-    assert page.session_state["path_view"].start is None
+    assert page.session_state["view"].start is None
     assert not page.exception and not page.error
 
 

@@ -10,16 +10,17 @@ import torch
 from lrviz.engine.find_regions import find_regions
 from lrviz.errors import InvalidImage, InvalidPlane, InvalidView, InvalidWindow, UnknownModel
 from lrviz.models.catalogue import models_folder
+from lrviz.views.reproduce import python_lines
 from lrviz.views.scene import FARTHEST, load_program, resolve
-from lrviz.views.view import ViewSpec
+from lrviz.views.view import View
 
 MODEL = "cnn5-w1-noise20"
-VIEW = ViewSpec(model=MODEL, images=("samples:0", "samples:1", "samples:2"), center=(40.0, 10.0), half_width=0.2)
+VIEW = View(models=(MODEL,), images=("samples:0", "samples:1", "samples:2"), center=(40.0, 10.0), half_width=0.2)
 
 
 def change(**values):
-    names = ("model", "images", "center", "half_width", "half_height", "class_index")
-    return ViewSpec(**{**{name: getattr(VIEW, name) for name in names}, **values})
+    names = ("models", "images", "center", "half_width", "half_height", "class_index")
+    return View(**{**{name: getattr(VIEW, name) for name in names}, **values})
 
 
 def test_a_view_becomes_its_objects():
@@ -65,7 +66,7 @@ def test_networks_can_be_loaded_by_several_threads_at_once():
 def test_the_python_lines_of_a_view_find_its_regions():
     for view in (VIEW, change(half_height=0.05)):
         names = {}
-        exec(view.python(), names)
+        exec(python_lines(view), names)
         scene = resolve(view)
         expected = find_regions(scene.program, scene.plane, scene.window)
         np.testing.assert_array_equal(names["regions"].pattern, expected.pattern)
@@ -75,8 +76,8 @@ def test_the_python_lines_of_a_view_find_its_regions():
 @pytest.mark.parametrize(
     ("values", "error", "message"),
     [
-        ({"model": "cnn5-w1-noise"}, UnknownModel, "did you mean"),
-        ({"model": "missing.safetensors"}, UnknownModel, "check the path"),
+        ({"models": ("cnn5-w1-noise",)}, UnknownModel, "did you mean"),
+        ({"models": ("missing.safetensors",)}, UnknownModel, "check the path"),
         ({"images": ("samples:0", "samples:1", "samples:999")}, InvalidImage, "samples:999"),
         ({"images": ("samples:0", "samples:1", "missing.png")}, InvalidImage, "missing.png"),
         ({"images": ("samples:0", "samples:1", "samples:0")}, InvalidPlane, "samples:0 span a triangle of area 0"),

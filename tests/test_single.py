@@ -28,8 +28,7 @@ from lrviz.measures.path import measure_path
 from lrviz.measures.summary import summary
 from lrviz.measures.window import QUANTITIES
 from lrviz.network.program import Program
-from lrviz.views.path_view import PathView
-from lrviz.views.view import ViewSpec
+from lrviz.views.view import View
 
 
 @cache
@@ -101,8 +100,8 @@ def test_maps_and_histograms_on_screen(case, quantity):
 def test_maps_in_files(case, suffix):
     regions = cases()[case]
     for quantity in QUANTITIES if suffix == ".png" else ("similarity",):
-        view = ViewSpec(
-            model="m", images=("a", "b", "c"), colour=quantity, class_index=0, layer_edges=quantity == "jump"
+        view = View(
+            models=("m",), images=("a", "b", "c"), colour=quantity, class_index=0, layer_edges=quantity == "jump"
         )
         assert render(suffix, regions, view, class_names=names(regions), paper=Paper(dpi=40))
 
@@ -145,6 +144,6 @@ def test_paths_of_one_piece(program, baseline):
         assert high - low > 1e-12 * max(abs(low), abs(high))
         for suffix in PATH_SUFFIXES if baseline == "view" and not all_chords else [".png"]:
             assert render_path(
-                suffix, PathView(models=("m",), images=("a",)), drawing, measures={"m": measure_path(pieces)},
+                suffix, View(page="paths", models=("m",), images=("a",)), drawing, measures={"m": measure_path(pieces)},
                 pieces=pieces, class_names=outputs, paper=Paper(dpi=40),
             )  # fmt: skip

@@ -20,7 +20,7 @@ from lrviz.results.regions import Regions
 from lrviz.results.status import Status
 from lrviz.results.store import MemoryStore
 from lrviz.views.scene import Scene, load_program, resolve
-from lrviz.views.view import ViewSpec
+from lrviz.views.view import View
 
 FIGURE_SUFFIXES = (".pdf", ".svg", ".png", ".html")
 LARGEST_INCHES, LARGEST_DPI = 100.0, 2400
@@ -47,17 +47,17 @@ class Run:
 
 def make_view(
     model: str, images: tuple[str, str, str], window: tuple[float, float, float] | None, **options: Any
-) -> ViewSpec:
+) -> View:
     """The view that a command's options describe.
 
     Raises:
         InvalidView: An option is outside its range.
     """
     center, half_width = (None, None) if window is None else (window[:2], window[2])
-    return ViewSpec(model=model, images=images, center=center, half_width=half_width, **options)
+    return View(models=(model,), images=images, center=center, half_width=half_width, **options)
 
 
-def print_estimate(view: ViewSpec, how: Run) -> None:
+def print_estimate(view: View, how: Run) -> None:
     """Print how many regions to expect, and the time that finding them would take."""
     scene = _open_scene(view)
     outcome = how.answer(EstimateRequest(program=scene.program, plane=scene.plane, window=scene.window))
@@ -71,7 +71,7 @@ def print_estimate(view: ViewSpec, how: Run) -> None:
         tell(f"that is above the budget of {view.max_regions:,} regions; raise --max-regions or shrink the window.")
 
 
-def write_regions(view: ViewSpec, how: Run, out: Path, csv: Path | None) -> None:
+def write_regions(view: View, how: Run, out: Path, csv: Path | None) -> None:
     """Find the regions of a view, write them, and print a summary."""
     with ExitStack() as files:
         target = files.enter_context(written_whole(out, (".npz",)))
@@ -102,7 +102,7 @@ def write_pieces(model: str, start: str, end: str, how: Run, out: Path) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def draw_figure(view: ViewSpec, how: Run, out: Path, size: tuple[float, float], dpi: int) -> None:
+def draw_figure(view: View, how: Run, out: Path, size: tuple[float, float], dpi: int) -> None:
     """Find the regions of a view, draw them to a file, and print a summary."""
     if not (all(0 < inches <= LARGEST_INCHES for inches in size) and 1 <= dpi <= LARGEST_DPI):
         raise InvalidRequest(
@@ -121,7 +121,7 @@ def draw_figure(view: ViewSpec, how: Run, out: Path, size: tuple[float, float], 
     _report(outcome, scene, view, out)
 
 
-def _open_scene(view: ViewSpec) -> Scene:
+def _open_scene(view: View) -> Scene:
     scene = resolve(view)
     _tell_notices(*scene.images)
     return scene
@@ -139,7 +139,7 @@ def _tell_notices(*images: ImageRecord) -> None:
             tell(record.notice)
 
 
-def _find_regions(view: ViewSpec, how: Run) -> tuple[Scene, Outcome]:
+def _find_regions(view: View, how: Run) -> tuple[Scene, Outcome]:
     scene = _open_scene(view)
     request = RegionsRequest(
         program=scene.program, plane=scene.plane, window=scene.window, max_regions=view.max_regions
@@ -155,7 +155,7 @@ def _require_some(found: Regions | Pieces) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def _report(outcome: Outcome, scene: Scene, view: ViewSpec, out: Path) -> None:
+def _report(outcome: Outcome, scene: Scene, view: View, out: Path) -> None:
     found: Regions = outcome.result
     area = float(found.area.sum())
     typer.echo(

@@ -164,9 +164,12 @@ class RegionsRequest(WindowRequest):
             return
         half = fitting_half_width(estimate.pieces_per_length, min(budget, capacity))
         u, v = self.window.center
+        reason = f"The window holds about {_rounded(number):,.0f} regions, and {limit}."
         raise BudgetExceeded(
-            f"The window holds about {_rounded(number):,.0f} regions, and {limit}. Choose a smaller window, such as "
-            f"one around ({u:.4g}, {v:.4g}) with half width {_rounded(half):.3g}{remedy}."
+            f"{reason} Choose a smaller window, such as one around ({u:.4g}, {v:.4g}) with half width "
+            f"{_rounded(half):.3g}{remedy}.",
+            reason=reason,
+            pieces_per_length=estimate.pieces_per_length,
         )
 
 

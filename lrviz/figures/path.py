@@ -60,7 +60,7 @@ class Stretch:
     Attributes:
         low: where it begins.
         high: where it ends.
-        baseline: "zero", "chord" or "view", see `lrviz.views.path_view.BASELINES`.
+        baseline: "zero", "chord" or "view", see `lrviz.views.view.BASELINES`.
     """
 
     low: float

@@ -29,7 +29,8 @@ from lrviz.figures.paper import (
     write_table,
 )
 from lrviz.figures.widths import curves_inches, print_width_curves, width_curves
-from lrviz.views.comparison import CompareSpec, Member, compare
+from lrviz.views.comparison import Member, compare
+from lrviz.views.view import View
 
 COMPARISON_SUFFIXES = (*PRINTED, ".html", ".csv")
 _TITLE = "Linear regions and width"
@@ -42,7 +43,7 @@ _TITLE_POINTS = 7
 
 def render_comparison(
     suffix: str,
-    spec: CompareSpec,
+    view: View,
     cells: Sequence[Cell],
     members: Sequence[Member],
     *,
@@ -55,7 +56,7 @@ def render_comparison(
 
     Args:
         suffix: one of `COMPARISON_SUFFIXES`; a CSV holds the table, the others maps and curves.
-        spec: what is compared.
+        view: what is compared.
         cells: the maps, row by row.
         members: the measures of the models.
         columns: maps in a row.
@@ -69,15 +70,15 @@ def render_comparison(
     if not members:
         raise InvalidRequest("A comparison needs at least one finished map; got none. Wait for the first one.")
     if suffix == ".csv":
-        return write_table(compare(members), description=spec.to_json())
+        return write_table(compare(members), description=view.to_json())
     if suffix == ".html":
         alone = [replace(cell, link="") for cell in cells]
         figures = [comparison_map(alone, _bounds(cells), columns=columns), width_curves(members)]
-        return write_page(figures, title=_TITLE, description=spec.to_json())
+        return write_page(figures, title=_TITLE, description=view.to_json())
     paper = paper or fitting_paper(len(cells), columns, shape=map_shape(cells))
     return print_figure(
         suffix, paper, lambda sheet: _draw(sheet, cells, members, columns, paper),
-        title=_TITLE, description=spec.to_json(),
+        title=_TITLE, description=view.to_json(),
     )  # fmt: skip
 
 

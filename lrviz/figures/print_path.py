@@ -24,7 +24,7 @@ from lrviz.figures.style import FAINT, to_rgb
 from lrviz.measures.curve import thin
 from lrviz.measures.tables import Columns, measure_segments
 from lrviz.results.pieces import PathMeasures, PathPieces
-from lrviz.views.path_view import PathView
+from lrviz.views.view import View
 
 PATH_SUFFIXES = (*PRINTED, ".html", ".csv", ".npz")
 MAX_TICKS = 5000
@@ -37,7 +37,7 @@ _TITLE = "f along a path"
 
 def render_path(
     suffix: str,
-    view: PathView,
+    view: View,
     drawing: PathDrawing,
     *,
     measures: Mapping[str, PathMeasures],

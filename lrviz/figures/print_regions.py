@@ -32,7 +32,7 @@ from lrviz.figures.style import LAYER_COLOURS
 from lrviz.measures.boundary import Boundary, find_boundary
 from lrviz.measures.tables import measure_regions
 from lrviz.results.regions import Regions
-from lrviz.views.view import ViewSpec
+from lrviz.views.view import View
 
 _TITLE = "Linear regions"
 
@@ -40,7 +40,7 @@ _TITLE = "Linear regions"
 def save_figure(
     path: Path | str | os.PathLike[str],
     regions: Regions,
-    view: ViewSpec,
+    view: View,
     *,
     class_names: tuple[str, ...] = (),
     paper: Paper | None = None,
@@ -53,7 +53,7 @@ def save_figure(
 def render(
     suffix: str,
     regions: Regions,
-    view: ViewSpec,
+    view: View,
     *,
     class_names: tuple[str, ...] = (),
     paper: Paper | None = None,

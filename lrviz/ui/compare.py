@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,11 +14,26 @@ from lrviz.figures.print_comparison import COMPARISON_SUFFIXES, fitting_paper, r
 from lrviz.figures.widths import width_curves
 from lrviz.measures.definitions import WINDOW_TERMS
 from lrviz.models.card import Card
-from lrviz.ui import compare_jobs, compare_models, explore, look, maps, panel, resources, sidebar, state, triplet
+from lrviz.ui import (
+    compare_jobs,
+    compare_models,
+    explore,
+    fitting,
+    look,
+    maps,
+    panel,
+    resources,
+    sidebar,
+    state,
+    triplet,
+)
 from lrviz.ui.compare_jobs import Found, Slot
 from lrviz.ui.jobs import Job
-from lrviz.views.comparison import CompareSpec, Member, compare
-from lrviz.views.view import ViewSpec
+from lrviz.ui.visit import resolve
+from lrviz.views.comparison import Member, compare
+from lrviz.views.presets import HERE
+from lrviz.views.reproduce import command_line
+from lrviz.views.view import View
 
 _SIDES = {1: 520, 2: 440, 3: 340, 4: 260, 5: 206, 6: 172}
 """Height of a map in pixels, by the number of columns: about as high as it is wide on a screen of 1500 pixels."""
@@ -35,22 +50,21 @@ _TEXT = (
 def compare_widths() -> None:
     """The whole page."""
     look.apply_look()
-    models = compare_models.chosen()
+    view = state.open_page("compare", compare_models.first_view, compare_models.arrive)
     with st.sidebar:
         look.brand("lrviz", "One window in networks of several widths")
         compare_models.choose_models()
-    explore.show_notice()
+    state.show_notices()
     header = st.container()
-    spec = CompareSpec(models=models, view=state.current()) if models else None
-    if spec is None:
-        _show_nothing(header)
+    if compare_models.chosen():
+        _show(view, header)
     else:
-        _show(spec, header)
+        _show_nothing(view, header)
 
 
-def _show_nothing(header: st.delta_generator.DeltaGenerator) -> None:
+def _show_nothing(view: View, header: st.delta_generator.DeltaGenerator) -> None:
     with header:
-        triplet.show_triplet(explore.load_images(state.current()))
+        triplet.show_triplet(explore.load_images(view))
     st.info(
         "Nothing is chosen yet. Choose one or more widths, and a seed, in the sidebar; each adds a map."
         if compare_models.group_families(resources.cards())
@@ -58,57 +72,57 @@ def _show_nothing(header: st.delta_generator.DeltaGenerator) -> None:
         "they come with it.",
         icon=":material/info:",
     )
-    compare_models.write_link(None)
 
 
-def _show(spec: CompareSpec, header: st.delta_generator.DeltaGenerator) -> None:
-    compare_models.write_link(spec)
-    cards = compare_models.cards_of(spec.models)
+def _show(view: View, header: st.delta_generator.DeltaGenerator) -> None:
+    named = compare_models.cards_of(view.models)
+    cards = tuple(named.values())
     device = st.session_state.get("w-device") or resources.devices()[0]
-    resources.model_job(spec.view.model)
-    if spec.view.center is not None and "fit" not in st.session_state:
-        compare_jobs.fill_slots(spec, cards, device)  # they start while the page still waits for the first network
-    scene = explore.open_scene(spec.view, header)
+    resources.model_job(view.model)
+    if view.center is None and state.wanted_window() is None:
+        state.want_window("centroid")
+    elif state.wanted_window() is None:
+        # they start while the page still waits for the first network
+        compare_jobs.fill_slots(replace(view, models=tuple(named)), cards, device)
+    scene = explore.open_scene(view, header)
     if scene is None:
         return
     with header:
         triplet.show_triplet(scene.images)
-    if not compare_jobs.settle(spec, cards):
+    widest = replace(state.current(), models=(tuple(named)[compare_jobs.widest(cards)],))
+    if not fitting.settle(widest, compare_jobs.aim(view)) or state.current().center is None:
         return
-    spec = CompareSpec(models=spec.models, view=state.current())
-    compare_models.write_link(spec)
+    view = replace(state.current(), models=tuple(named))
+    scene = resolve(view)
+    state.write_link()
     with st.sidebar:
         sidebar.choose_colour(scene.model.classes)
-        sidebar.choose_window(scene, _go_to, compare_jobs.PRESETS, _SIZE)
+        sidebar.choose_window(scene, compare_jobs.PRESETS, _SIZE)
         sidebar.choose_limits()
         downloads = st.container()
-    slots = compare_jobs.fill_slots(spec, cards, device)
-    cells = [_cell(view, card, slot) for view, card, slot in zip(spec.views, cards, slots, strict=True)]
+    slots = compare_jobs.fill_slots(view, cards, device)
+    cells = [_cell(each, card, slot) for each, card, slot in zip(view.each, cards, slots, strict=True)]
     members = [slot.member for slot in slots if isinstance(slot, Found)]
     bounds = np.stack([scene.window.corners.min(0), scene.window.corners.max(0)])
-    _show_maps(spec, cells, bounds, num_columns(cards), lambda: compare_jobs.show_progress(slots, cards))
+    _show_maps(view, cells, bounds, num_columns(cards), lambda: compare_jobs.show_progress(slots, cards))
     _show_failures(cards, slots)
     if members:
         _show_measures(members)
     with downloads:
-        _show_downloads(spec, cells, members, num_columns(cards))
+        _show_downloads(view, cells, members, num_columns(cards))
 
 
-def _go_to(preset: str) -> None:
-    st.session_state.fit = preset
-
-
-def _window_text(view: ViewSpec) -> str:
+def _window_text(view: View) -> str:
     width, height = 2 * (view.half_width or 0), 2 * (view.half_height or view.half_width or 0)
     return f"window {width:.3g} × {height:.3g}"
 
 
 def _show_maps(
-    spec: CompareSpec, cells: Sequence[Cell], bounds: np.ndarray, columns: int, show_progress: Callable[[], None]
+    view: View, cells: Sequence[Cell], bounds: np.ndarray, columns: int, show_progress: Callable[[], None]
 ) -> None:
     left, right = st.columns([2.2, 1], vertical_alignment="center")
     with left:
-        look.heading("Exact regions", "exact", _window_text(spec.view))
+        look.heading("Exact regions", "exact", _window_text(view))
     with right:
         mode = st.segmented_control(
             "Drag", ["Zoom", "New window"], default="Zoom", label_visibility="collapsed", key="compare-drag",
@@ -120,7 +134,7 @@ def _show_maps(
     show_progress()
     began = time.monotonic()
     known = [(cell.title, cell.detail, cell.notice) for cell in cells]
-    figure = _figure(repr((spec.to_json(), known)), cells, bounds, columns)
+    figure = _figure(repr((view.to_json(), known)), cells, bounds, columns)
     figure.update_layout(dragmode="select" if mode == "New window" else "zoom")
     st.session_state.drawing_seconds = time.monotonic() - began
     chart = f"maps-{mode}-{state.generation()}"
@@ -149,9 +163,9 @@ def num_columns(cards: Sequence[Card]) -> int:
     return -(-len(cards) // rows)
 
 
-def _cell(view: ViewSpec, card: Card, slot: Slot) -> Cell:
+def _cell(view: View, card: Card, slot: Slot) -> Cell:
     title, error = f"k = {card.width}, seed {card.seed}", f"test error {card.test_error:.3f}"
-    link = "./?" + urlencode(view.to_query())
+    link = "." + view.to_link()
     if isinstance(slot, Found):
         found = slot.member.summary
         detail = f"{look.count(found.num_regions)} regions, {error}"
@@ -180,7 +194,7 @@ def _show_failures(cards: Sequence[Card], slots: Sequence[Slot]) -> None:
         smaller, again, _ = st.columns([1.4, 1, 3])
         smaller.button(
             "Window that suits the widest", type="primary", width="stretch",
-            on_click=lambda: _go_to(compare_jobs.LARGEST), help="The largest one that every network can hold.",
+            on_click=state.want_window, args=(HERE,), help="The largest one that every network can hold.",
         )  # fmt: skip
         again.button("Try again", on_click=compare_jobs.try_again, width="stretch")
 
@@ -218,17 +232,17 @@ _COLUMNS = {
 }
 
 
-def _show_downloads(spec: CompareSpec, cells: Sequence[Cell], members: Sequence[Member], columns: int) -> None:
+def _show_downloads(view: View, cells: Sequence[Cell], members: Sequence[Member], columns: int) -> None:
     with st.popover("Export", icon=":material/download:", width="stretch", disabled=not members):
         if members:
             panel.offer_file(
                 COMPARISON_SUFFIXES,
                 fitting_paper(len(cells), columns),
-                lambda suffix, paper: render_comparison(suffix, spec, cells, members, columns=columns, paper=paper),
+                lambda suffix, paper: render_comparison(suffix, view, cells, members, columns=columns, paper=paper),
                 "comparison",
             )
     with st.popover("Share", icon=":material/link:", width="stretch"):
         st.caption("Link to this comparison: add it to the address of this server.")
-        st.code(f"/Compare_widths?{urlencode(spec.to_query())}", language=None, wrap_lines=True)
+        st.code(view.to_link(), language=None, wrap_lines=True)
         st.caption("Command lines, one for each map")
-        st.code("\n".join(view.command_line() for view in spec.views), language="bash", wrap_lines=True)
+        st.code("\n".join(map(command_line, view.each)), language="bash", wrap_lines=True)

@@ -1,16 +1,17 @@
 """Which models a comparison shows: a family, widths and seeds, kept for the session and in the link."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import streamlit as st
 
-from lrviz.errors import InvalidView, LrvizError
+from lrviz.errors import InvalidView
 from lrviz.models.card import Card
 from lrviz.ui import resources, state
 from lrviz.ui.visit import find_card
-from lrviz.views.comparison import CompareSpec
-from lrviz.views.view import ViewSpec
+from lrviz.views.presets import CHECK
+from lrviz.views.view import View
 
 DEFAULT_ARCHITECTURE = "cnn5"
 DEFAULT_WIDTHS = (2, 8, 24)
@@ -54,30 +55,31 @@ def group_families(cards: Sequence[Card]) -> dict[Family, list[Card]]:
     return {family: members for family, members in families.items() if len({card.width for card in members}) > 1}
 
 
+def first_view() -> View:
+    """The default comparison."""
+    view = replace(state.default_view(), center=DEFAULT_CENTER, half_width=DEFAULT_HALF_WIDTH, colour=DEFAULT_COLOUR)
+    return replace(view, models=_default_models() or view.models)
+
+
+def arrive(view: View) -> View:
+    """The models of the first one's family, with others of that family if it is alone."""
+    state.want_window(CHECK)
+    known = {card.name: family for family, cards in group_families(resources.cards()).items() for card in cards}
+    family = known.get(view.model)
+    if family is None:
+        return replace(view, models=view.models[:1])
+    models = tuple(name for name in view.models if known.get(name) == family)
+    if len(models) == 1:
+        cards = group_families(resources.cards())[family]
+        seed = next(card.seed for card in cards if card.name == view.model)
+        models = (*models, *(name for name in _some_of(cards, seed) if name != view.model))
+    return replace(view, models=models)
+
+
 def chosen() -> tuple[str, ...]:
-    """The models of this session; on the first run from the link, or the default ones."""
-    if "compared" not in st.session_state:
-        _open()
-    return st.session_state.compared
-
-
-def _open() -> None:
-    query = st.query_params.to_dict()
-    if query.get("models"):
-        try:
-            spec = CompareSpec.from_query(query)
-            st.session_state.compared, st.session_state.view = spec.models, spec.view
-            return
-        except LrvizError as error:
-            st.session_state.notice = f"The link could not be read, so this is the default comparison. {error}"
-    st.session_state.compared = _default_models()
-    if "view" in st.session_state:
-        st.session_state.fit = "check"
-    elif st.session_state.compared:
-        st.session_state.view = ViewSpec(
-            model=st.session_state.compared[0], images=state.DEFAULT_IMAGES, center=DEFAULT_CENTER,
-            half_width=DEFAULT_HALF_WIDTH, colour=DEFAULT_COLOUR,
-        )  # fmt: skip
+    """The models of this session, which may be none."""
+    is_empty = st.session_state.get("nothing_chosen") == state.current().to_link()
+    return () if is_empty else state.current().models
 
 
 def _default_models() -> tuple[str, ...]:
@@ -86,6 +88,14 @@ def _default_models() -> tuple[str, ...]:
         if family.architecture == DEFAULT_ARCHITECTURE:
             return _names(cards, DEFAULT_WIDTHS, {cards[0].seed})
     return tuple(card.name for card in next(iter(families.values()), [])[:2])
+
+
+def _some_of(cards: Sequence[Card], seed: int) -> tuple[str, ...]:
+    """A narrow, a middle and a wide one of a family, of one seed."""
+    widths = sorted({card.width for card in cards if card.seed == seed})
+    kept = [k for k in DEFAULT_WIDTHS if k in widths]
+    some = kept if len(kept) > 1 else [widths[0], widths[len(widths) // 2], widths[-1]]
+    return _names(cards, some, {seed})
 
 
 def _names(cards: Sequence[Card], widths: Sequence[int], seeds: set[int]) -> tuple[str, ...]:
@@ -97,22 +107,23 @@ def _names(cards: Sequence[Card], widths: Sequence[int], seeds: set[int]) -> tup
     )
 
 
-def cards_of(models: tuple[str, ...]) -> tuple[Card, ...]:
-    """The cards of the chosen models.
+def cards_of(models: tuple[str, ...]) -> dict[str, Card]:
+    """The cards of models, seed by seed and from narrow to wide.
 
     Raises:
         LrvizError: There is no such model, or its card is damaged, or they are not of one family: the same window
             would be of different planes, or a mean over seeds one over unlike networks.
     """
     known = {card.name: card for card in resources.cards()}
-    cards = tuple(known.get(name) or find_card(name) for name in models)
-    for card in cards[1:]:
-        if family_of(card) != family_of(cards[0]):
+    cards = {name: known.get(name) or find_card(name) for name in models}
+    first = cards[models[0]]
+    for card in cards.values():
+        if family_of(card) != family_of(first):
             raise InvalidView(
-                f"Expected models of one family, which differ in width and seed only; got {cards[0].name} and "
+                f"Expected models of one family, which differ in width and seed only; got {first.name} and "
                 f"{card.name}. Compare models of one family."
             )
-    return cards
+    return dict(sorted(cards.items(), key=lambda item: (item[1].seed, item[1].width)))
 
 
 def choose_models() -> None:
@@ -143,11 +154,8 @@ def _family_changed() -> None:
     family = st.session_state["w-family"]
     cards = group_families(resources.cards())[family]
     st.session_state.family = family
-    widths = sorted({card.width for card in cards})
-    kept = [k for k in DEFAULT_WIDTHS if k in widths]
-    some = kept if len(kept) > 1 else [widths[0], widths[len(widths) // 2], widths[-1]]
     state.change(class_index=None)
-    _set(_names(cards, some, {cards[0].seed}))
+    _set(_some_of(cards, cards[0].seed))
 
 
 def _pills(label: str, key: str, options: list[int], value: list[int], cards: list[Card]) -> None:
@@ -161,12 +169,10 @@ def _choice_changed(cards: list[Card]) -> None:
 
 
 def _set(models: tuple[str, ...]) -> None:
-    st.session_state.compared = models
-    st.session_state.fit = "check"
-
-
-def write_link(spec: CompareSpec | None) -> None:
-    """Put the comparison into the address of the page."""
-    query = spec.to_query() if spec else {}
-    if st.query_params.to_dict() != query:
-        st.query_params.from_dict(query)
+    if not models:
+        st.session_state.nothing_chosen = state.current().to_link()
+        return
+    st.session_state.pop("nothing_chosen", None)
+    first = state.current().model
+    state.change(models=tuple(sorted(models, key=lambda name: name != first)))
+    state.want_window(CHECK)

@@ -1,7 +1,7 @@
 """The Double descent page: measured results of whole sweeps against width."""
 
 import io
-from urllib.parse import urlencode
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,9 @@ from lrviz.measures.findings import describe, find_peak, find_threshold
 from lrviz.measures.sweeps import ERRORS, MEASURES, SERIES, aggregate, correlations, read_results
 from lrviz.models.assets import assets_folder
 from lrviz.models.card import Card
-from lrviz.ui import explore, look, panel, resources, state, sweep_jobs
+from lrviz.ui import dialogs, look, panel, resources, state, sweep_jobs
+from lrviz.ui.compare_models import DEFAULT_CENTER, DEFAULT_HALF_WIDTH
+from lrviz.views.view import IMAGES, View
 
 _IMAGES = {
     "samples": "test images (shipped)",
@@ -40,20 +42,21 @@ _COMMAND = (
 def double_descent() -> None:
     """The whole page."""
     look.apply_look()
+    view = state.open_page("sweeps")
     with st.sidebar:
         look.brand("lrviz", "Nonlinearity and test error against width")
         choices = st.container()
         downloads = st.container()
         again = st.container()
         uploaded = _read_upload()
-    explore.show_notice()
+    state.show_notices()
     table, command = _measured_or_shipped() if uploaded is None else (uploaded, "")
     curves = {series: curve for series, curve in aggregate(table).groupby(list(SERIES))}
     if not curves:
         st.info("The table holds no finished path of a trained network. Measure some models first.")
         return
     with choices:
-        series = _choose_series(list(curves))
+        series = _choose_series(list(curves), view)
     curve = curves[series]
     st.markdown(f"**{describe(curve)}**")
     left, right = st.columns([1.75, 1], gap="large")
@@ -70,12 +73,12 @@ def double_descent() -> None:
             lambda suffix, paper: render_sweep(suffix, curve, paper=paper), f"double-descent-{series[0]}",
         )  # fmt: skip
     cards = _cards_of(curve)
-    if (
-        cards
-        and uploaded is None
-        and again.button("Measure again", icon=":material/refresh:", width="stretch", key="d-again")
-    ):
-        sweep_jobs.choose_plan(cards, _shipped())
+    if cards and uploaded is None:
+        with again:
+            dialogs.offer(
+                "d-again", "Measure again", lambda: sweep_jobs.choose_plan(cards, _shipped()),
+                icon=":material/refresh:", width="stretch",
+            )  # fmt: skip
 
 
 def _read_upload() -> pd.DataFrame | None:
@@ -113,34 +116,35 @@ def _shipped() -> pd.DataFrame:
     return read_results(assets_folder() / "measured.csv")
 
 
-def _choose_series(series: list[tuple]) -> tuple:
-    """Family, images, and whatever else sets curves of one table apart; they are in the link as well."""
+def _choose_series(series: list[tuple], view: View) -> tuple:
+    """Family, images, and whatever else sets curves of one table apart."""
     families = list(dict.fromkeys(key[0] for key in sorted(series, key=lambda key: (key[0] != "cnn5", key[0]))))
-    family = st.segmented_control(
-        "Family", families, key="d-family", default=_linked("family", families), required=True, width="stretch"
-    )
+    family = st.session_state["d-family"] = _one_of(view.family, families)
+    st.segmented_control(
+        "Family", families, key="d-family", required=True, width="stretch",
+        on_change=lambda: state.change(family=st.session_state["d-family"]),
+    )  # fmt: skip
     position = SERIES.index("image_kind")
     kinds = list(dict.fromkeys(key[position] for key in series if key[0] == family))
     kinds.sort(key=lambda kind: list(_IMAGES).index(kind) if kind in _IMAGES else len(_IMAGES))
-    kind = st.radio(
-        "Paths around",
-        kinds,
-        format_func=lambda kind: _IMAGES.get(kind, kind),
-        key="d-images",
-        index=kinds.index(_linked("images", kinds)),
-    )
+    kind = st.session_state["d-images"] = _one_of(view.image_kind, kinds)
+    st.radio(
+        "Paths around", kinds, format_func=lambda kind: _IMAGES.get(kind, kind), key="d-images",
+        on_change=lambda: state.change(image_kind=st.session_state["d-images"]),
+    )  # fmt: skip
     left = {_name_series(key): key for key in series if key[0] == family and key[position] == kind}
     names = list(left)
-    link = {"family": family, "images": kind}
+    name = st.session_state["d-series"] = _one_of(view.series, names)
     if len(names) > 1:
-        link["series"] = st.selectbox("Series", names, index=names.index(_linked("series", names)), key="d-series")
-    if st.query_params.to_dict() != link:
-        st.query_params.from_dict(link)
-    return left[link.get("series", names[0])]
+        st.selectbox(
+            "Series", names, key="d-series", on_change=lambda: state.change(series=st.session_state["d-series"])
+        )
+    state.change(family=family, image_kind=kind, series=name if len(names) > 1 else None)
+    state.write_link()
+    return left[name]
 
 
-def _linked(name: str, options: list[str]) -> str:
-    wanted = st.query_params.get(name)
+def _one_of(wanted: str | None, options: list[str]) -> str:
     return wanted if wanted in options else options[0]
 
 
@@ -200,13 +204,10 @@ def _show_links(curve: pd.DataFrame, chosen: int | None) -> None:
     if chosen not in names:
         st.caption(f"The networks of width {chosen} are not among the shipped models.")
         return
-    a, b, c = state.DEFAULT_IMAGES
-    triplet = {"a": a, "b": b, "c": c}
-    window = {"u": "34.909", "v": "18.057", "half_width": "0.2"}
-    look_inside = f"./?{urlencode({'model': names[chosen], **triplet, **window})}"
-    compare = f"./Compare_widths?{urlencode({'models': ','.join(neighbours), **triplet, **window})}"
+    inside = View(models=(names[chosen],), images=IMAGES, center=DEFAULT_CENTER, half_width=DEFAULT_HALF_WIDTH)
+    beside = replace(inside, page="compare", models=tuple(neighbours))
     st.markdown(
-        f"Width {chosen}: [open in Explore]({look_inside}) · [compare with its neighbours]({compare})",
+        f"Width {chosen}: [open in Explore](.{inside.to_link()}) · [compare with its neighbours](.{beside.to_link()})"
     )
 
 

@@ -4,78 +4,93 @@ import streamlit as st
 
 from lrviz.errors import LrvizError
 from lrviz.models.images import ImageRecord
-from lrviz.ui import look, maps, panel, resources, sidebar, state, triplet
+from lrviz.ui import fitting, following, look, maps, panel, resources, sidebar, state, triplet
+from lrviz.ui.following import Task
 from lrviz.ui.visit import load_image, resolve
+from lrviz.views.presets import PLACES, Aim
 from lrviz.views.scene import Scene
-from lrviz.views.view import ViewSpec
+from lrviz.views.view import View
+
+AIM = Aim(num_regions=maps.TARGET_REGIONS, fewest=100, most=30_000)
 
 
 def explore() -> None:
     """The whole page."""
     look.apply_look()
-    view = state.current()
+    view = state.open_page("explore", _first_view, _need_window)
     with st.sidebar:
         sidebar.sign()
         sidebar.choose_model()
-    show_notice()
+    state.show_notices()
     header = st.container()
     scene = open_scene(view, header)
-    if scene is None:
-        state.write_link()
+    if scene is None or not fitting.settle(state.current(), AIM):
         return
-    scene = state.settle(scene)
-    view = state.current()
+    if state.current() != view:
+        view = state.current()
+        scene = resolve(view)
+    state.write_link()
     with st.sidebar:
         sidebar.choose_colour(scene.model.classes)
         sidebar.choose_edges()
-        sidebar.choose_window(
-            scene, lambda preset: state.place(scene, preset), state.PRESETS, f"about {state.TARGET_REGIONS:,} regions"
-        )
+        sidebar.choose_window(scene, {name: name for name in PLACES}, f"about {AIM.num_regions:,} regions")
         device = sidebar.choose_limits()
         downloads = st.container()
     with header:
         predicted = [
-            resources.prediction_of(scene.program.digest, name, scene.model, scene.program) for name in view.images
+            resources.prediction_of(scene.program.digest, name, scene.model, scene.program) for name in view.triplet
         ]
         triplet.show_triplet(scene.images, tuple(scene.model.classes[k] for k in predicted))
     _show_views(view, scene, device, downloads)
-    state.write_link()
 
 
-def show_notice() -> None:
-    """Show what the session has to say until it is closed, since pages run again by themselves."""
-    if "notice" in st.session_state:
-        st.session_state.shown_notice = st.session_state.pop("notice")
-    if "shown_notice" in st.session_state:
-        text, close = st.columns([20, 1], vertical_alignment="center")
-        text.warning(st.session_state.shown_notice, icon=":material/info:")
-        close.button(
-            "", icon=":material/close:", key="close-notice", type="tertiary", help="Close this message",
-            on_click=lambda: st.session_state.pop("shown_notice", None),
-        )  # fmt: skip
+def _first_view() -> View:
+    return _need_window(state.default_view())
 
 
-def open_scene(view: ViewSpec, header: st.delta_generator.DeltaGenerator) -> Scene | None:
+def _need_window(view: View) -> View:
+    if view.center is None:
+        state.want_window("centroid")
+    return view
+
+
+def open_scene(view: View, header: st.delta_generator.DeltaGenerator) -> Scene | None:
     """What the view names; None while the network is traced, or if something cannot be loaded."""
     job = resources.model_job(view.model)
     if not job.wait(0.1):
         with header:
             triplet.show_triplet(load_images(view))
-        maps.show_progress(job, "Loading the model", can_cancel=False)
+        following.follow([Task("Loading the model", job, can_cancel=False)])
         return None
-    try:
-        if job.error:
-            raise LrvizError(job.error)
-        return resolve(view)
-    except LrvizError as error:
-        with header:
-            triplet.show_triplet(load_images(view))
-        st.error(str(error), icon=":material/error:")
-        resources.forget(job.key)
-        return None
+    error = job.error
+    if error is None:
+        view = _known_class(view, job.result[0].classes)
+        try:
+            return resolve(view)
+        except LrvizError as refusal:
+            error = str(refusal)
+    with header:
+        triplet.show_triplet(load_images(view))
+    st.error(error, icon=":material/error:")
+    resources.forget(job.key)
+    state.forget_wanted_window()
+    state.write_link()
+    return None
 
 
-def load_images(view: ViewSpec) -> tuple[ImageRecord | None, ...]:
+def _known_class(view: View, classes: tuple[str, ...]) -> View:
+    """The view, of all classes if it names one that the model does not have."""
+    if view.class_index is None or view.class_index < len(classes):
+        return view
+    state.change(class_index=None)
+    state.tell(
+        f"Some of the link could not be read and was left out. The model {view.model} has the classes 0 to "
+        f"{len(classes) - 1}; got {view.class_index}."
+    )
+    return state.current()
+
+
+def load_images(view: View) -> tuple[ImageRecord | None, ...]:
     """The triplet; None for what cannot be loaded."""
 
     def load(reference: str) -> ImageRecord | None:
@@ -84,10 +99,10 @@ def load_images(view: ViewSpec) -> tuple[ImageRecord | None, ...]:
         except LrvizError:
             return None
 
-    return tuple(load(reference) for reference in view.images)
+    return tuple(load(reference) for reference in view.triplet)
 
 
-def _show_views(view: ViewSpec, scene: Scene, device: str | None, downloads: st.delta_generator.DeltaGenerator) -> None:
+def _show_views(view: View, scene: Scene, device: str | None, downloads: st.delta_generator.DeltaGenerator) -> None:
     """The exact map first, since it is what one waits for; then the overview and what lies under both."""
     left, right = st.columns(2, gap="medium")
     numbers, below = st.container(), st.container()

@@ -11,6 +11,7 @@ from lrviz.errors import LrvizError
 from lrviz.figures.rasterise import data_uri
 from lrviz.models.images import DATA_VARIABLE, ImageRecord, decode_image, list_samples
 from lrviz.models.library import Library
+from lrviz.ui import dialogs, state
 from lrviz.ui.visit import load_image
 
 GALLERIES = {"CIFAR-10": "cifar10", "CIFAR-100": "cifar100"}
@@ -19,7 +20,7 @@ _COLUMNS = 7
 Use = Callable[[str], None]
 
 
-@st.dialog("Choose an image", width="large")
+@st.dialog("Choose an image", width="large", on_dismiss=dialogs.close)
 def choose_image(what: str, use: Use) -> None:
     """Let the user choose.
 
@@ -46,8 +47,13 @@ def _show_gallery(name: str, use: Use) -> None:
                 with column:
                     st.image(_enlarged(record), width=84)
                     if st.button(str(record.label), key=f"pick-{record.reference}", width=84, type="tertiary"):
-                        use(record.reference)
-                        st.rerun()
+                        _choose(record.reference, use)
+
+
+def _choose(reference: str, use: Use) -> None:
+    use(reference)
+    dialogs.close()
+    state.rerun()
 
 
 def _enlarged(record: ImageRecord) -> np.ndarray:
@@ -66,8 +72,7 @@ def _show_upload(use: Use) -> None:
         st.error(str(error), icon=":material/error:")
         return
     if reference is not None:
-        use(reference)
-        st.rerun()
+        _choose(reference, use)
 
 
 def _show_record(record: ImageRecord) -> None:
@@ -90,8 +95,7 @@ def _show_name(use: Use) -> None:
         return
     _show_record(record)
     if st.button("Use this image", type="primary", key="use-name"):
-        use(record.reference)
-        st.rerun()
+        _choose(record.reference, use)
 
 
 def _keep_upload(record: ImageRecord) -> str:

@@ -92,12 +92,16 @@ class Job:
         return self._future.result(timeout=0)
 
     @property
+    def failure(self) -> BaseException | None:
+        """What went wrong, if something did."""
+        return self._future.exception(timeout=0) if self.done else None
+
+    @property
     def error(self) -> str | None:
         """A sentence for the user if the work failed."""
-        error = self._future.exception(timeout=0) if self.done else None
-        if error is None:
+        if self.failure is None:
             return None
-        return str(error) if isinstance(error, LrvizError) else CALM
+        return str(self.failure) if isinstance(self.failure, LrvizError) else CALM
 
     @property
     def elapsed(self) -> float:

@@ -5,54 +5,35 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from lrviz.engine.requests import Outcome, request_key
+from lrviz.engine.requests import Outcome, fitting_half_width, request_key
+from lrviz.errors import BudgetExceeded
 from lrviz.figures.map import paint, region_map, window_bounds
 from lrviz.figures.overview import blank_overview, overview
 from lrviz.figures.rasterise import data_uri
 from lrviz.results.regions import Regions
 from lrviz.results.samples import Samples
 from lrviz.results.status import Status
-from lrviz.ui import look, resources, state
+from lrviz.ui import following, look, resources, state
+from lrviz.ui.following import Task
 from lrviz.ui.jobs import Job
 from lrviz.views.scene import Scene
-from lrviz.views.view import ViewSpec
+from lrviz.views.view import View
 
 HEIGHT = 540
 CONFIG = {"scrollZoom": True, "displaylogo": False, "doubleClick": "reset",
            "modeBarButtonsToRemove": ["toImage", "autoScale2d", "lasso2d"]}  # fmt: skip
+TARGET_REGIONS = 1500
+"""As many regions as a map shows well."""
+
 _POLL_SECONDS = 0.4
-_PATIENCE = 1.5
 
 
-def show_progress(job: Job, what: str, *, can_cancel: bool = True) -> None:
-    """A progress bar that follows a job, and runs the page again when it ends."""
-
-    @st.fragment(run_every=_POLL_SECONDS)
-    def follow() -> None:
-        if job.done:
-            st.rerun()
-        text = "waiting for other work" if job.waiting else job.text or "counting on a few lines"
-        st.progress(job.fraction, text=f"{what}: {text}{remaining(job)}")
-        if can_cancel and st.button("Cancel", key=f"cancel-{job.key}", icon=":material/stop_circle:"):
-            resources.cancel(job)
-
-    with st.container(border=True):
-        follow()
-
-
-def remaining(job: Job) -> str:
-    """How long a job will still take, in words; empty while that is not known."""
-    if job.fraction < 0.02 or job.elapsed < 1:
-        return ""
-    return f", about {look.duration(job.elapsed * (1 - job.fraction) / job.fraction)} left"
-
-
-def find_regions(view: ViewSpec, scene: Scene, device: str | None) -> Outcome | None:
+def find_regions(view: View, scene: Scene, device: str | None) -> Outcome | None:
     """The regions of the view, once they are there; until then a progress bar, or what went wrong."""
     job = resources.regions_job(view, scene, device)
-    if not job.wait(_PATIENCE):
+    if not job.wait(following.PATIENCE):
         look.heading("Exact regions", "exact", "")
-        show_progress(job, "Finding regions")
+        following.follow([Task("Finding regions", job)])
         return None
     if job.error:
         look.heading("Exact regions", "exact", "")
@@ -62,28 +43,34 @@ def find_regions(view: ViewSpec, scene: Scene, device: str | None) -> Outcome | 
     if len(outcome.result) == 0:
         look.heading("Exact regions", "exact", "")
         st.info("Cancelled before a region was found.", icon=":material/stop_circle:")
-        _offer_retry(job)
+        following.offer_again([job.key])
         return None
     return outcome
 
 
 def _show_failure(job: Job, scene: Scene) -> None:
-    st.error(job.error, icon=":material/error:")
+    failure = job.failure
+    if not isinstance(failure, BudgetExceeded):
+        st.error(job.error, icon=":material/error:")
+        following.offer_again([job.key])
+        return
+    u, v = (float(x) for x in scene.window.center)
+    half = float(f"{fitting_half_width(failure.pieces_per_length, TARGET_REGIONS):.3g}")
+    st.error(
+        f"{failure.reason} Choose a smaller window, such as one around ({u:.4g}, {v:.4g}) with half width {half:g}, or "
+        "raise the budget.",
+        icon=":material/error:",
+    )
     left, right, _ = st.columns([1.3, 1, 1])
-    center = tuple(float(x) for x in scene.window.center)
     left.button(
-        "Smaller window here", type="primary", width="stretch",
-        on_click=lambda: state.set_window(center, state.fitted_half_width(scene, center)),  # type: ignore[arg-type]
+        "Smaller window here", type="primary", width="stretch", on_click=state.set_window, args=((u, v), half),
+        help=f"Half width {half:g}, which should hold about {TARGET_REGIONS:,} regions",
     )  # fmt: skip
     with right:
-        _offer_retry(job)
+        following.offer_again([job.key])
 
 
-def _offer_retry(job: Job) -> None:
-    st.button("Try again", on_click=lambda: resources.forget(job.key), width="stretch")
-
-
-def show_draft(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
+def show_draft(view: View, scene: Scene, outcome: Outcome) -> None:
     """The exact map as a picture, which appears before the browser has loaded what draws figures."""
     regions: Regions = outcome.result
     key = request_key(resources.regions_request(view, scene))
@@ -94,7 +81,7 @@ def show_draft(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
     look.draft(data_uri(pixels), HEIGHT)
 
 
-def show_regions(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
+def show_regions(view: View, scene: Scene, outcome: Outcome) -> None:
     """The exact map, with its heading and what a drag on it does."""
     regions: Regions = outcome.result
     classes = scene.model.classes
@@ -128,7 +115,7 @@ def show_regions(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
     _warn_partial(regions, scene, view, key)
 
 
-def _warn_partial(regions: Regions, scene: Scene, view: ViewSpec, key: str) -> None:
+def _warn_partial(regions: Regions, scene: Scene, view: View, key: str) -> None:
     if regions.status == Status.COMPLETE:
         return
     share = regions.area.sum() / scene.window.area
@@ -142,24 +129,21 @@ def _warn_partial(regions: Regions, scene: Scene, view: ViewSpec, key: str) -> N
     st.warning(f"Cancelled: the map covers {share:.0%} of the window.", icon=":material/stop_circle:")
     job = resources.pool().find(key)
     if job is not None:
-        _offer_retry(job)
+        following.offer_again([key])
 
 
 def open_region(regions: Regions) -> int | None:
     """Index of the region that the user opened, if the window holds it."""
-    pattern = st.session_state.get("region")
-    if not pattern:
+    pattern = state.current().region
+    if pattern is None:
         return None
-    try:
-        found = np.flatnonzero(regions.pattern == np.uint64(int(pattern, 16)))
-    except (ValueError, OverflowError):
-        return None
+    found = np.flatnonzero(regions.pattern == np.uint64(int(pattern, 16)))
     return int(found[0]) if len(found) else None
 
 
 def open_by_index(regions: Regions, index: int) -> None:
     """Open a region."""
-    st.session_state.region = f"{regions.pattern[index]:016x}"
+    state.change(region=f"{regions.pattern[index]:016x}")
 
 
 def _map_selected(chart: str, regions: Regions) -> None:
@@ -184,7 +168,7 @@ def move_to_box(box: Any) -> None:
     state.set_window(center, half_width, None if similar else half_height)
 
 
-def show_overview(view: ViewSpec, scene: Scene, device: str | None, *, may_start: bool) -> None:
+def show_overview(view: View, scene: Scene, device: str | None, *, may_start: bool) -> None:
     """The sampled triangle, finer and finer; the exact map comes first, so that it appears sooner."""
     left, right = st.columns([1.25, 1], vertical_alignment="center")
     with right:
@@ -208,7 +192,7 @@ def show_overview(view: ViewSpec, scene: Scene, device: str | None, *, may_start
         else blank_overview(scene.plane.anchors, **shown)  # type: ignore[arg-type]
     )
     figure.update_layout(dragmode="select")
-    chart = f"overview-{scene.program.digest[:12]}-{view.images}-{quantity}-{state.generation()}"
+    chart = f"overview-{scene.program.digest[:12]}-{view.triplet}-{quantity}-{state.generation()}"
     st.plotly_chart(
         figure, key=chart, theme=None, config=CONFIG, on_select=lambda: _overview_selected(chart),
         selection_mode="box",
@@ -224,7 +208,7 @@ def await_overview() -> None:
     @st.fragment(run_every=0.5)
     def follow() -> None:
         if st.session_state.get("has_map"):
-            st.rerun()
+            state.rerun()
 
     follow()
 
@@ -232,7 +216,7 @@ def await_overview() -> None:
 @st.fragment(run_every=_POLL_SECONDS)
 def _wake_up(job: Job) -> None:
     if job.done:
-        st.rerun()
+        state.rerun()
 
 
 def _overview_selected(chart: str) -> None:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from lrviz.models.card import Card
 from lrviz.models.images import DATA_VARIABLE
-from lrviz.ui import look, resources
+from lrviz.ui import look, resources, state
 
 _PERCENT = st.column_config.NumberColumn(format="percent")
 
@@ -76,4 +76,4 @@ def _show_cache() -> None:
     )
     if st.button("Clear the cache", icon=":material/delete:"):
         store.clear()
-        st.rerun()
+        state.rerun()

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
@@ -17,14 +16,15 @@ from lrviz.figures.print_regions import render
 from lrviz.measures.region import neighbourhood
 from lrviz.measures.window import QUANTITIES, jump
 from lrviz.results.regions import Regions
-from lrviz.ui import look, maps, resources
+from lrviz.ui import look, maps, resources, state
+from lrviz.views.reproduce import command_line, python_lines
 from lrviz.views.scene import Scene
-from lrviz.views.view import ViewSpec
+from lrviz.views.view import View
 
 _KINDS = {".pdf": "PDF", ".svg": "SVG", ".png": "PNG", ".html": "HTML", ".npz": "data (npz)", ".csv": "table (CSV)"}
 
 
-def show_numbers(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
+def show_numbers(view: View, scene: Scene, outcome: Outcome) -> None:
     """The row of numbers of the window."""
     regions: Regions = outcome.result
     found = resources.summary_of(request_key(resources.regions_request(view, scene)), regions)
@@ -43,7 +43,7 @@ def show_numbers(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
     )
 
 
-def show_histogram(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
+def show_histogram(view: View, scene: Scene, outcome: Outcome) -> None:
     """The distribution of what the map shows."""
     regions: Regions = outcome.result
     key = request_key(resources.regions_request(view, scene))
@@ -54,7 +54,7 @@ def show_histogram(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
     )
 
 
-def show_region(view: ViewSpec, scene: Scene, outcome: Outcome) -> None:
+def show_region(view: View, scene: Scene, outcome: Outcome) -> None:
     """The open region: its numbers, its neighbours, and its slope as an image."""
     regions: Regions = outcome.result
     index = maps.open_region(regions)
@@ -102,7 +102,7 @@ def _show_neighbours(regions: Regions, index: int, scene: Scene, class_index: in
     rows = chosen.selection.rows
     if rows and rows[0] < len(near) - 1:
         maps.open_by_index(near, rows[0] + 1)
-        st.rerun()
+        state.rerun()
 
 
 def _show_slope(regions: Regions, index: int, scene: Scene, class_index: int | None) -> None:
@@ -121,21 +121,21 @@ def _show_slope(regions: Regions, index: int, scene: Scene, class_index: int | N
     )  # fmt: skip
 
 
-def show_downloads(view: ViewSpec, scene: Scene, outcome: Outcome | None) -> None:
+def show_downloads(view: View, scene: Scene, outcome: Outcome | None) -> None:
     """Figure and data as files, and the lines that make them again."""
     with st.popover("Export", icon=":material/download:", width="stretch", disabled=outcome is None):
         if outcome is not None:
             _show_files(view, scene, outcome.result)
     with st.popover("Reproduce and share", icon=":material/link:", width="stretch"):
         st.caption("Link to this view: add it to the address of this server.")
-        st.code(f"/?{urlencode(view.to_query())}", language=None, wrap_lines=True)
+        st.code(view.to_link(), language=None, wrap_lines=True)
         st.caption("Command line")
-        st.code(view.command_line(), language="bash", wrap_lines=True)
+        st.code(command_line(view), language="bash", wrap_lines=True)
         st.caption("Python")
-        st.code(view.python(), language="python")
+        st.code(python_lines(view), language="python")
 
 
-def _show_files(view: ViewSpec, scene: Scene, regions: Regions) -> None:
+def _show_files(view: View, scene: Scene, regions: Regions) -> None:
     offer_file(
         SUFFIXES,
         Paper(width_inches=5.5, height_inches=4.5),

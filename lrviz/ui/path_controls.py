@@ -9,10 +9,10 @@ from lrviz.errors import LrvizError
 from lrviz.measures.curve import Curve
 from lrviz.models.images import ImageRecord
 from lrviz.models.paths import FEW_ANCHORS, NUM_ANCHORS
-from lrviz.ui import look, path_state, resources, triplet
+from lrviz.ui import dialogs, look, path_state, resources, state, triplet
 from lrviz.ui.gallery import choose_image
 from lrviz.ui.visit import load_image
-from lrviz.views.path_view import ALL, MAX_ANCHORS, MAX_MODELS, NUM_IMAGES, PREDICTED, PathView
+from lrviz.views.view import ALL, MAX_ANCHORS, MAX_MODELS, NUM_IMAGES, PREDICTED, View
 
 _KINDS = {
     "closed": "closed: an image moved on a circle",
@@ -25,7 +25,7 @@ _BASELINES = {"zero": "f", "chord": "f − chord", "view": "f − view"}
 
 def choose_path() -> None:
     """The kind of path, its images, and how far an image is moved."""
-    view = path_state.current()
+    view = state.current()
     _put("p-kind", view.kind)
     st.selectbox(
         "Path", list(_KINDS), key="p-kind", format_func=lambda kind: _KINDS[kind],
@@ -36,19 +36,19 @@ def choose_path() -> None:
         _choose_translations(view)
 
 
-def _show_images(view: PathView) -> None:
+def _show_images(view: View) -> None:
     fewest, most = NUM_IMAGES[view.kind]
-    for index, reference in enumerate(view.images):
+    for index, reference in enumerate(view.path_images):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             _show_image(index, reference)
             _offer(f"p-change-{index}", "Change", index)
-            if len(view.images) > fewest:
+            if len(view.path_images) > fewest:
                 st.button(
                     "", icon=":material/close:", key=f"p-remove-{index}", help="Leave this image out",
                     on_click=path_state.remove_image, args=(index,),
                 )  # fmt: skip
-    if len(view.images) < most:
-        _offer("p-add", "Add an image", len(view.images))
+    if len(view.path_images) < most:
+        _offer("p-add", "Add an image", len(view.path_images))
 
 
 def _show_image(index: int, reference: str) -> None:
@@ -69,11 +69,11 @@ def readable(reference: str) -> ImageRecord | None:
 
 
 def _offer(key: str, label: str, index: int) -> None:
-    if st.button(label, key=key):
-        choose_image(f"image {index} of the path", lambda reference: path_state.set_image(index, reference))
+    what = f"image {index} of the path"
+    dialogs.offer(key, label, lambda: choose_image(what, lambda reference: path_state.set_image(index, reference)))
 
 
-def _choose_translations(view: PathView) -> None:
+def _choose_translations(view: View) -> None:
     left, right = st.columns(2, gap="small")
     _put("p-anchors", view.num_anchors)
     left.number_input(
@@ -91,12 +91,12 @@ def _choose_translations(view: PathView) -> None:
 
 def choose_models() -> None:
     """One or more models, and the one whose deviation and breakpoints are drawn."""
-    view = path_state.current()
+    view = state.current()
     names = [card.name for card in resources.cards()]
     _put("p-models", list(in_order(view.models)))
     st.multiselect(
         "Models", [*names, *(name for name in view.models if name not in names)], key="p-models",
-        max_selections=MAX_MODELS, on_change=_models_changed,
+        max_selections=MAX_MODELS["paths"], on_change=_models_changed,
     )  # fmt: skip
     if len(view.models) > 1:
         _put("p-focus", view.models[0])
@@ -107,17 +107,17 @@ def choose_models() -> None:
 
 
 def _models_changed() -> None:
-    chosen, view = st.session_state["p-models"], path_state.current()
+    chosen, view = st.session_state["p-models"], state.current()
     if not chosen:
-        st.session_state.notice = "A path needs at least one model, so the last one was kept."
+        state.tell("A path needs at least one model, so the last one was kept.")
         return
     kept = [name for name in view.models if name in chosen]
-    path_state.change(models=(*kept, *(name for name in chosen if name not in kept)))
+    state.change(models=(*kept, *(name for name in chosen if name not in kept)))
 
 
 def _focus(name: str) -> None:
-    models = path_state.current().models
-    path_state.change(models=(name, *(other for other in models if other != name)))
+    models = state.current().models
+    state.change(models=(name, *(other for other in models if other != name)))
 
 
 def in_order(models: Sequence[str]) -> tuple[str, ...]:
@@ -128,20 +128,20 @@ def in_order(models: Sequence[str]) -> tuple[str, ...]:
 
 def choose_output(classes: tuple[str, ...], predicted: int | None) -> None:
     """Which output is drawn, and what is subtracted from it."""
-    view = path_state.current()
+    view = state.current()
     names = {PREDICTED: "predicted class", ALL: "all classes"} | {str(k): name for k, name in enumerate(classes)}
     if predicted is not None:
         names[PREDICTED] += f" ({classes[predicted]})"
     _put("p-output", view.output if view.output in names else PREDICTED)
     st.selectbox(
         "Class", list(names), key="p-output", format_func=lambda key: names[key],
-        on_change=lambda: path_state.change(output=st.session_state["p-output"]),
+        on_change=lambda: state.change(output=st.session_state["p-output"]),
         help="The predicted class is that of the first image, by the first model. All classes are those of one model.",
     )  # fmt: skip
     _put("p-baseline", view.baseline)
     st.segmented_control(
         "Draw", list(_BASELINES), key="p-baseline", format_func=lambda key: _BASELINES[key], required=True,
-        on_change=lambda: path_state.change(baseline=st.session_state["p-baseline"]), width="stretch",
+        on_change=lambda: state.change(baseline=st.session_state["p-baseline"]), width="stretch",
         help="f itself; f minus its chord, whose area is the deviation; or f minus the line through its values at both "
         "ends of the view, which makes single pieces visible.",
     )  # fmt: skip
@@ -154,7 +154,7 @@ def choose_device() -> str:
 
 def choose_part(curve: Curve) -> None:
     """The part of the path that is drawn: a segment, numbers, and steps from there."""
-    view = path_state.current()
+    view = state.current()
     stretch = path_state.stretch_of(view, curve.length)
     columns = st.columns([1.5, 1.25, 1.25, 0.5, 0.5, 0.9, 1.25], gap="small", vertical_alignment="bottom")
     with columns[0]:

@@ -1,7 +1,6 @@
 """The downloads of the Paths page, and the lines that make its view again."""
 
 import time
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -10,7 +9,8 @@ from lrviz.figures.paper import PRINTED, Paper
 from lrviz.figures.path import PathDrawing
 from lrviz.figures.print_path import PATH_SUFFIXES, render_path
 from lrviz.ui.path_jobs import Track
-from lrviz.views.path_view import PathView
+from lrviz.views.reproduce import python_lines
+from lrviz.views.view import View
 
 _KINDS = {
     ".pdf": "PDF",
@@ -22,7 +22,7 @@ _KINDS = {
 }
 
 
-def show_downloads(view: PathView, drawing: PathDrawing | None, tracks: list[Track]) -> None:
+def show_downloads(view: View, drawing: PathDrawing | None, tracks: list[Track]) -> None:
     """Figure and data as files, and the lines that make them again."""
     ready = drawing is not None and bool(tracks) and tracks[0].pieces is not None
     with st.popover("Export", icon=":material/download:", width="stretch", disabled=not ready):
@@ -30,9 +30,9 @@ def show_downloads(view: PathView, drawing: PathDrawing | None, tracks: list[Tra
             _show_files(view, drawing, tracks)
     with st.popover("Reproduce and share", icon=":material/link:", width="stretch"):
         st.caption("Link to this view: add it to the address of this server.")
-        st.code(f"/Paths?{urlencode(view.to_query())}", language=None, wrap_lines=True)
+        st.code(view.to_link(), language=None, wrap_lines=True)
         st.caption("Python")
-        st.code(view.python(), language="python")
+        st.code(python_lines(view), language="python")
 
 
 def choose_paper(key: str, width: float, height: float) -> Paper:
@@ -45,7 +45,7 @@ def choose_paper(key: str, width: float, height: float) -> Paper:
     )
 
 
-def _show_files(view: PathView, drawing: PathDrawing, tracks: list[Track]) -> None:
+def _show_files(view: View, drawing: PathDrawing, tracks: list[Track]) -> None:
     suffix = st.selectbox("File", PATH_SUFFIXES, format_func=lambda kind: _KINDS[kind], key="p-suffix") or ".pdf"
     paper = choose_paper("p-paper", 7.0, 4.5) if suffix in PRINTED else None
     first = tracks[0]

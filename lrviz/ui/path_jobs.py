@@ -14,10 +14,10 @@ from lrviz.models.paths import Path
 from lrviz.network.program import Program
 from lrviz.results.pieces import PathMeasures, PathPieces
 from lrviz.results.status import Status
-from lrviz.ui import maps, resources
+from lrviz.ui import following, resources
+from lrviz.ui.following import Task
 from lrviz.ui.jobs import Job
 
-_POLL_SECONDS = 0.4
 _PATIENCE = 0.6
 
 
@@ -126,37 +126,18 @@ def measures_of(key: str, _pieces: PathPieces) -> PathMeasures:
 
 
 def show_progress(tracks: Sequence[Track]) -> None:
-    """A bar for every running job; the page runs again whenever one ends."""
-    running = [(track, track.job) for track in tracks if track.running]
-    without_look = [track for track in tracks if track.running and track.curve is None]
-
-    @st.fragment(run_every=_POLL_SECONDS)
-    def follow() -> None:
-        if any(job.done for _, job in running):
-            st.rerun()
-        if any(_look_is_there(track) for track in without_look):
-            st.rerun()
-        for track, job in running:
-            _show_bar(track, job)
-
-    if running:
-        with st.container(border=True):
-            follow()
+    """Follow the models; the page runs again when one has got further."""
+    running = [track for track in tracks if track.running]
+    without_look = [track for track in running if track.curve is None]
+    following.follow(
+        [Task(track.name, track.job, can_cancel=track.program is not None) for track in running],
+        is_news=lambda: any(map(_look_is_there, without_look)),
+    )
 
 
 def _look_is_there(track: Track) -> bool:
     look_job = resources.pool().find(f"first look {track.job.key}")
     return look_job is not None and look_job.done and not look_job.error
-
-
-def _show_bar(track: Track, job: Job) -> None:
-    bar, button = st.columns([6, 1], vertical_alignment="center")
-    text = "waiting for other work" if job.waiting else job.text or "starting"
-    bar.progress(job.fraction, text=f"{track.name}: {text}{maps.remaining(job)}")
-    if track.program is not None and button.button(
-        "Cancel", key=f"cancel-{track.name}", icon=":material/stop_circle:", width="stretch"
-    ):
-        resources.cancel(job)
 
 
 def show_failures(tracks: Sequence[Track]) -> None:
@@ -171,9 +152,4 @@ def show_failures(tracks: Sequence[Track]) -> None:
             )
     again = [track for track in tracks if track.failure or (track.pieces and track.pieces.status != Status.COMPLETE)]
     if again:
-        st.button("Try again", on_click=_forget, args=(again,))
-
-
-def _forget(tracks: Sequence[Track]) -> None:
-    for track in tracks:
-        resources.forget(track.job.key)
+        following.offer_again([track.job.key for track in again])

@@ -7,10 +7,11 @@ import streamlit as st
 from lrviz.errors import LrvizError
 from lrviz.figures.path import MODEL_COLOURS, Line, PathDrawing, Stretch, class_lines, path_figure
 from lrviz.models.paths import Path
-from lrviz.ui import explore, look, path_controls, path_files, path_jobs, path_state, path_tables, resources
+from lrviz.ui import look, path_controls, path_files, path_jobs, path_state, path_tables, resources, state
 from lrviz.ui.path_jobs import Track
 from lrviz.ui.visit import load_image
-from lrviz.views.path_view import ALL, PREDICTED, PathView
+from lrviz.views.scene import view_path
+from lrviz.views.view import ALL, PREDICTED, View
 
 _CONFIG = {"displaylogo": False, "doubleClick": False, "scrollZoom": False,
            "modeBarButtonsToRemove": ["toImage", "autoScale2d", "lasso2d", "zoom2d", "pan2d", "resetScale2d",
@@ -25,6 +26,7 @@ _TEXT = (
 def paths() -> None:
     """The whole page."""
     look.apply_look()
+    view = state.open_page("paths")
     with st.sidebar:
         look.brand("lrviz", "f along a path of images, piece by piece")
         path_controls.choose_path()
@@ -32,9 +34,8 @@ def paths() -> None:
         outputs = st.container()
         device = path_controls.choose_device()
         downloads = st.container()
-    explore.show_notice()
-    view = path_state.current()
-    path_state.write_link()
+    state.show_notices()
+    state.write_link()
     path = _make_path(view)
     if path is None:
         return
@@ -42,7 +43,7 @@ def paths() -> None:
     with outputs:
         _choose_output(tracks)
     drawn = [track for track in tracks if track.curve is not None]
-    drawing = _make_drawing(path_state.current(), path, drawn) if drawn else None
+    drawing = _make_drawing(state.current(), path, drawn) if drawn else None
     if drawing is not None:
         _show_path(drawing, drawn)
     path_jobs.show_progress(tracks)
@@ -50,12 +51,12 @@ def paths() -> None:
     st.caption(_TEXT)
     path_tables.show_tables(drawn)
     with downloads:
-        path_files.show_downloads(path_state.current(), drawing, drawn)
+        path_files.show_downloads(state.current(), drawing, drawn)
 
 
-def _make_path(view: PathView) -> Path | None:
+def _make_path(view: View) -> Path | None:
     try:
-        return view.make_path([load_image(reference).image for reference in view.images])
+        return view_path(view, [load_image(reference).image for reference in view.path_images])
     except LrvizError as error:
         st.error(str(error), icon=":material/error:")
         return None
@@ -71,7 +72,7 @@ def _predicted(tracks: Sequence[Track]) -> int | None:
     """The class of the first image, which a path of translations does not go through, by the first model there is."""
     for track in tracks:
         if track.model is not None and track.program is not None:
-            reference = path_state.current().images[0]
+            reference = state.current().images[0]
             return resources.prediction_of(track.program.digest, reference, track.model, track.program)
     return None
 
@@ -81,8 +82,8 @@ def _show_path(drawing: PathDrawing, tracks: list[Track]) -> None:
     path_tables.show_numbers(tracks[0])
     _show_heading(tracks[0], drawing.stretch)
     path_controls.choose_part(drawing.lines[0].curve)
-    view = path_state.current()
-    chart = f"path-{path_state.generation()}-{view.to_json()}-{[track.running for track in tracks]}"
+    view = state.current()
+    chart = f"path-{state.generation()}-{view.to_json()}-{[track.running for track in tracks]}"
     st.plotly_chart(
         path_figure(drawing), key=chart, theme=None, config=_CONFIG, selection_mode="box",
         on_select=lambda: _box_drawn(chart, drawing.lines[0].curve.length),
@@ -103,7 +104,7 @@ def _show_heading(track: Track, stretch: Stretch) -> None:
     )  # fmt: skip
 
 
-def _make_drawing(view: PathView, path: Path, tracks: list[Track]) -> PathDrawing:
+def _make_drawing(view: View, path: Path, tracks: list[Track]) -> PathDrawing:
     """What the figure of a view shows."""
     lines = _lines_of(view, tracks)
     return PathDrawing(
@@ -114,7 +115,7 @@ def _make_drawing(view: PathView, path: Path, tracks: list[Track]) -> PathDrawin
     )
 
 
-def _lines_of(view: PathView, tracks: list[Track]) -> tuple[Line, ...]:
+def _lines_of(view: View, tracks: list[Track]) -> tuple[Line, ...]:
     """What the figure of a view draws: one class of all models, or all classes of the first one."""
     first = tracks[0].model
     assert first is not None

@@ -18,7 +18,7 @@ from lrviz.results.regions import Regions
 from lrviz.ui.jobs import Job, JobPool, Work
 from lrviz.ui.visit import changed_at, load_image, load_program
 from lrviz.views.scene import Scene
-from lrviz.views.view import ViewSpec
+from lrviz.views.view import View
 
 OVERVIEW_RESOLUTIONS = (32, 64, 128)
 
@@ -33,6 +33,12 @@ def store() -> DiskStore:
 def pool() -> JobPool:
     """The background pool of this server."""
     return JobPool(max_running=2)
+
+
+@st.cache_resource(show_spinner=False)
+def quick_pool() -> JobPool:
+    """A pool of its own for work of a moment that a page waits for, so that it never waits for maps."""
+    return JobPool(max_running=1)
 
 
 @st.cache_resource(show_spinner=False)
@@ -60,7 +66,7 @@ def cancel(job: Job) -> None:
 def forget(key: str) -> None:
     """Let work that failed or was cancelled be started again."""
     st.session_state.cancelled = {*st.session_state.get("cancelled", ())} - {key}
-    for jobs in (pool(), survey_pool()):
+    for jobs in (pool(), quick_pool(), survey_pool()):
         jobs.drop(key)
 
 
@@ -93,12 +99,12 @@ def model_job(name: str) -> Job:
     return submit(f"model {name} {changed}" if changed else f"model {name}", work)
 
 
-def regions_request(view: ViewSpec, scene: Scene) -> RegionsRequest:
+def regions_request(view: View, scene: Scene) -> RegionsRequest:
     """What the exact map of a view needs."""
     return RegionsRequest(program=scene.program, plane=scene.plane, window=scene.window, max_regions=view.max_regions)
 
 
-def regions_job(view: ViewSpec, scene: Scene, device: str | None) -> Job:
+def regions_job(view: View, scene: Scene, device: str | None) -> Job:
     """Find the regions of a view in the background."""
     return request_job(regions_request(view, scene), device)
 

@@ -1,13 +1,13 @@
 """The controls of the Explore page."""
 
 import html
-from collections.abc import Callable
 
 import streamlit as st
 
 from lrviz.measures.window import QUANTITIES
 from lrviz.models.card import Card
 from lrviz.ui import look, resources, state
+from lrviz.views.presets import CHECK
 from lrviz.views.scene import Scene
 from lrviz.views.view import MAX_BUDGET
 
@@ -42,8 +42,9 @@ def _choose_epoch(card: Card) -> None:
 
 
 def _change_model(name: str) -> None:
-    state.change(model=name, class_index=None)
-    st.session_state.fit = "check"
+    others = tuple(other for other in state.current().models if other != name)
+    state.change(models=(name, *others) if name in state.current().models else (name,), class_index=None)
+    state.want_window(CHECK)
 
 
 def _show_card(card: Card) -> None:
@@ -91,13 +92,12 @@ def _colour_name(quantity: str) -> str:
     return {"region": "region (by id)", "density": "density (log)"}.get(quantity, QUANTITIES[quantity].label)
 
 
-def choose_window(scene: Scene, place: Callable[[str], None], presets: tuple[str, ...], size: str) -> None:
+def choose_window(scene: Scene, presets: dict[str, str], size: str) -> None:
     """Presets, centre and half width of the window.
 
     Args:
         scene: what is shown.
-        place: moves the window to a preset.
-        presets: where it can be moved.
+        presets: where the window can be put, by what is said of it.
         size: how large the presets make it, for the help text.
     """
     view = state.current()
@@ -105,9 +105,9 @@ def choose_window(scene: Scene, place: Callable[[str], None], presets: tuple[str
     half = view.half_width or scene.window.radius
     st.session_state["w-preset"] = None
     st.selectbox(
-        "Window", presets, key="w-preset", placeholder="go to ...", index=None,
+        "Window", list(presets), key="w-preset", placeholder="go to ...", index=None,
         format_func=lambda name: f"around {name}" if name.startswith("image ") else name,
-        on_change=lambda: place(st.session_state["w-preset"]),
+        on_change=lambda: state.want_window(presets[st.session_state["w-preset"]]),
         help=f"Sets the centre, and a size that holds {size}.",
     )  # fmt: skip
     st.session_state["w-u"], st.session_state["w-v"] = float(u), float(v)

@@ -1,44 +1,129 @@
-"""The view of a session: one ViewSpec, read from the link once and written back to it after every change."""
+"""What a session shows, for all pages: one frozen `View`, read from the link, changed, undone, and written back to it.
 
+A page begins with `view = state.open_page(name, first)`, which reads its link, takes over what the last page showed, or
+goes where the browser's Back and Forward went. Callbacks call `change(colour="jump")`; a page never sets the view
+otherwise. `want_window("centroid")` asks for a window that `lrviz.ui.fitting.settle` then chooses in the background.
+When nothing is pending any more, the page calls `write_link()`: all that was changed since is one entry of the history,
+in the browser as well as for `undo` and `redo`. `generation()` is part of the keys of widgets that must forget
+what was selected on them when the view becomes another. `tell` says something until the user closes it.
+Pages run again by `state.rerun()`, so that the address is not taken for one that the browser went to.
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 
-from lrviz.engine.requests import EstimateRequest, fitting_half_width, run
-from lrviz.errors import LrvizError
-from lrviz.geometry.plane import Window
-from lrviz.measures.locate import boundary_point
-from lrviz.results.estimate import Estimate
+from lrviz.errors import InvalidView
 from lrviz.ui import resources
-from lrviz.ui.visit import resolve
-from lrviz.views.scene import Scene
-from lrviz.views.view import ViewSpec
+from lrviz.views.history import History
+from lrviz.views.link import read_link
+from lrviz.views.presets import Wanted
+from lrviz.views.view import IMAGES, View
 
 DEFAULT_MODEL = "cnn5-w8-noise20"
-DEFAULT_IMAGES = ("samples:0", "samples:1", "samples:4")
-TARGET_REGIONS = 1500
-PRESETS = ("centroid", "image A", "image B", "image C", "decision boundary")
-NO_BOUNDARY = "The whole triangle has one predicted class, so it holds no decision boundary. Choose other images."
-_COMFORTABLE = (100, 30_000)
 
 
-def current() -> ViewSpec:
-    """The view of this session; on the first run it comes from the link, or is the default."""
-    if "view" not in st.session_state:
-        st.session_state.view = _first_view()
+def current() -> View:
+    """The view of this session."""
     return st.session_state.view
 
 
+def default_view() -> View:
+    """What is shown where nothing says otherwise."""
+    names = [card.name for card in resources.cards()]
+    return View(models=(DEFAULT_MODEL if DEFAULT_MODEL in names or not names else names[0],), images=IMAGES)
+
+
+def open_page(
+    page: str, first: Callable[[], View] = default_view, arrive: Callable[[View], View] = lambda view: view
+) -> View:
+    """The view of this session, on a page.
+
+    Args:
+        page: The name of the page, as in `lrviz.views.view.ADDRESSES`.
+        first: Makes the view of a session that begins here without a link.
+        arrive: Suits to this page what another one showed.
+    """
+    session, query = st.session_state, st.query_params.to_dict()
+    if "view" not in session or session.view.page != page:
+        session.pop("dialog", None)
+    if "view" not in session:
+        session.history = History()
+        session.view = first().on(page)
+        if query:
+            _read(query)
+    elif session.view.page != page:
+        if query:
+            _go_to(page, query)
+        else:
+            session.view = arrive(session.view.on(page))
+    elif query != session.address and not session.pop("is_own_run", False):
+        _go_to(page, query)
+    session.address = query
+    session.pop("is_own_run", None)
+    return session.view
+
+
+def _go_to(page: str, query: dict[str, str]) -> None:
+    """Show what an address says that the browser went to."""
+    session = st.session_state
+    found = session.history.find(page, query)
+    session.pop("wanted", None)
+    session.view = session.view.on(page)
+    if found is not None:
+        session.history = found
+        session.view = found.current
+    elif query:
+        _read(query)
+    else:
+        session.view = session.history.first_of(page) or session.view
+    forget_selections()
+
+
+def _read(query: dict[str, str]) -> None:
+    """Show what can be read of a link, and say what was left out."""
+    session = st.session_state
+    session.view, problems, window = read_link(query, session.view)
+    if window is not None:
+        session.wanted = window
+    elif not problems or session.view.center is not None:
+        session.pop("wanted", None)
+    if problems:
+        tell("Some of the link could not be read and was left out. " + " ".join(problems))
+
+
 def change(**values: Any) -> None:
-    """Change fields of the view."""
-    st.session_state.view = replace(current(), **values)
+    """Change fields of the view; what cannot be shown is told, and not done."""
+    try:
+        st.session_state.view = replace(current(), **values)
+    except InvalidView as error:
+        tell(str(error))
+    st.session_state.is_own_run = True
 
 
 def set_window(center: tuple[float, float], half_width: float, half_height: float | None = None) -> None:
     """Move the window, and forget the boxes that were drawn on the figures."""
     change(center=center, half_width=half_width, half_height=half_height)
-    st.session_state.generation = generation() + 1
+    st.session_state.pop("wanted", None)
+    forget_selections()
+
+
+def want_window(wanted: Wanted) -> None:
+    """Ask for a window; see `lrviz.views.presets`."""
+    st.session_state.wanted = wanted
+    st.session_state.is_own_run = True
+
+
+def wanted_window() -> Wanted | None:
+    """The window that was asked for and is not chosen yet."""
+    return st.session_state.get("wanted")
+
+
+def forget_wanted_window() -> None:
+    """The window is chosen, or cannot be."""
+    st.session_state.pop("wanted", None)
 
 
 def generation() -> int:
@@ -46,78 +131,58 @@ def generation() -> int:
     return st.session_state.get("generation", 0)
 
 
-def _first_view() -> ViewSpec:
-    if st.query_params.get("region"):
-        st.session_state.region = st.query_params["region"]
-    if st.query_params.get("model"):
-        try:
-            return ViewSpec.from_query(st.query_params.to_dict())
-        except LrvizError as error:
-            st.session_state.notice = f"The link could not be read, so this is the default view. {error}"
-    st.session_state.fit = "centroid"
-    return ViewSpec(model=_default_model(), images=DEFAULT_IMAGES)
-
-
-def _default_model() -> str:
-    names = [card.name for card in resources.cards()]
-    return DEFAULT_MODEL if DEFAULT_MODEL in names or not names else names[0]
+def forget_selections() -> None:
+    """Let figures forget what was selected on them, since they show something else."""
+    st.session_state.generation = generation() + 1
 
 
 def write_link() -> None:
-    """Put the view, and the open region, into the address of the page."""
-    query = current().to_query()
-    if st.session_state.get("region"):
-        query["region"] = st.session_state.region
-    if st.query_params.to_dict() != query:
-        st.query_params.from_dict(query)
-
-
-def settle(scene: Scene) -> Scene:
-    """Choose a window where one is due: at the first open, and where the model or the images changed too much."""
-    preset = st.session_state.pop("fit", None)
-    if preset is None:
-        return scene
-    if preset == "check" and _COMFORTABLE[0] <= estimate(scene, scene.window).num_regions <= _COMFORTABLE[1]:
-        return scene
-    place(scene, preset)
-    return resolve(current())
-
-
-def place(scene: Scene, preset: str) -> None:
-    """Put the window at a preset place, large enough for about `TARGET_REGIONS` regions."""
-    center = preset_center(scene, preset)
-    if center is None:
-        st.session_state.notice = NO_BOUNDARY
+    """Put the view into the address of the page, and into the history, unless a window is still to be chosen."""
+    if wanted_window() is not None:
         return
-    set_window(center, fitted_half_width(scene, center))
+    session, view = st.session_state, current()
+    session.history = session.history.visit(view)
+    session.address = view.to_query()
+    if st.query_params.to_dict() != session.address:
+        st.query_params.from_dict(session.address)
 
 
-def fitted_half_width(scene: Scene, center: tuple[float, float], num_regions: float = TARGET_REGIONS) -> float:
-    """Half the width of a window around a point that holds about this many regions, to three digits."""
-    half = scene.plane.triangle().radius / 100
-    for _ in range(2):
-        found = estimate(scene, Window.rectangle(center, half))
-        half = min(fitting_half_width(max(found.pieces_per_length, 1e-3), num_regions), 100 * half)
-    return float(f"{half:.3g}")
+def can_step(by: int) -> bool:
+    """Whether there is something to undo (-1) or to redo (1)."""
+    return "history" in st.session_state and st.session_state.history.step(by) is not None
 
 
-def estimate(scene: Scene, window: Window) -> Estimate:
-    """How many regions a window holds."""
-    request = EstimateRequest(program=scene.program, plane=scene.plane, window=window)
-    return run(request, resources.store()).result
+def step(by: int) -> None:
+    """Undo (-1) or redo (1) a change."""
+    session = st.session_state
+    session.history = session.history.move(by)
+    session.view = session.history.current
+    session.pop("wanted", None)
+    session.is_own_run = True
+    forget_selections()
 
 
-def preset_center(scene: Scene, preset: str) -> tuple[float, float] | None:
-    """Where a preset puts the middle of the window; None if the triangle holds no such place."""
-    anchors = scene.plane.anchors
-    if preset.startswith("image "):
-        return _point(anchors["ABC".index(preset[-1])])
-    if preset == "decision boundary":
-        found = boundary_point(scene.program, scene.plane)
-        return None if found is None else _point(found)
-    return _point((scene.window.corners if preset == "check" else anchors).mean(0))
+def rerun() -> NoReturn:
+    """Run the page again."""
+    st.session_state.is_own_run = True
+    st.rerun()
 
 
-def _point(values: Any) -> tuple[float, float]:
-    """Plane coordinates, rounded so that links stay readable."""
-    return float(round(values[0], 6)), float(round(values[1], 6))
+def tell(text: str) -> None:
+    """Say something until the user closes it."""
+    st.session_state.notices = (*(note for note in st.session_state.get("notices", ()) if note != text), text)
+
+
+def show_notices() -> None:
+    """Show what the session has to say."""
+    for index, note in enumerate(st.session_state.get("notices", ())):
+        text, close = st.columns([20, 1], vertical_alignment="center")
+        text.warning(note, icon=":material/info:")
+        close.button(
+            "", icon=":material/close:", key=f"close-notice-{index}", type="tertiary", help="Close this message",
+            on_click=_close, args=(note,),
+        )  # fmt: skip
+
+
+def _close(note: str) -> None:
+    st.session_state.notices = tuple(other for other in st.session_state.notices if other != note)

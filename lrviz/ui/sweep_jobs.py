@@ -9,7 +9,8 @@ import streamlit as st
 from lrviz.models.card import Card
 from lrviz.models.images import list_samples
 from lrviz.models.paths import FEW_ANCHORS, NUM_ANCHORS, RADIUS
-from lrviz.ui import look, maps, resources
+from lrviz.ui import dialogs, following, look, resources, state
+from lrviz.ui.following import Task
 from lrviz.ui.jobs import Job
 from lrviz.views.selection import PathsSpec
 from lrviz.views.survey import Survey, make_table
@@ -45,7 +46,7 @@ def forget() -> None:
     st.session_state.pop("d-plan", None)
 
 
-@st.dialog("Measure the networks of this family again")
+@st.dialog("Measure the networks of this family again", on_dismiss=dialogs.close)
 def choose_plan(cards: Sequence[Card], table: pd.DataFrame) -> None:
     """Widths, seeds and images to measure, with an estimate, and a button that starts it.
 
@@ -71,7 +72,8 @@ def choose_plan(cards: Sequence[Card], table: pd.DataFrame) -> None:
     if st.button("Measure", type="primary", width="stretch", disabled=not models, key="d-measure"):
         st.session_state["d-plan"] = wanted = Plan(models=models, spec=spec, device=device)
         resources.forget(_key(wanted))
-        st.rerun()
+        dialogs.close()
+        state.rerun()
 
 
 def estimate(models: Sequence[str], spec: PathsSpec, table: pd.DataFrame) -> str:
@@ -87,7 +89,7 @@ def follow(wanted: Plan) -> pd.DataFrame | None:
     """The table of a plan, as far as it got before it was cancelled; None, and a progress bar, until then."""
     job = _start(wanted)
     if not job.wait(0.2):
-        maps.show_progress(job, "Measuring")
+        following.follow([Task("Measuring", job)])
         return None
     if job.error:
         st.error(job.error, icon=":material/error:")
@@ -104,12 +106,13 @@ def follow(wanted: Plan) -> pd.DataFrame | None:
 def show_others() -> None:
     """How far measurements are that another tab began, or this one before it was opened again."""
     for job in resources.survey_pool().unfinished:
-        maps.show_progress(job, "Measuring, begun elsewhere")
+        following.follow([Task("Measuring, begun elsewhere", job)])
 
 
 def _offer_again(job: Job, *, leave: bool) -> None:
     left, right, _ = st.columns([1, 1.3, 3])
-    left.button("Go on", on_click=lambda: resources.forget(job.key), width="stretch", type="primary")
+    with left:
+        following.offer_again([job.key], "Go on")
     if leave:
         right.button("Shipped results", on_click=forget, width="stretch", key="d-give-up")
 

@@ -5,7 +5,7 @@ import random
 import streamlit as st
 
 from lrviz.models.images import ImageRecord, list_samples
-from lrviz.ui import look, state
+from lrviz.ui import dialogs, look, state
 from lrviz.ui.gallery import choose_image
 
 
@@ -29,8 +29,10 @@ def _show_one(index: int, letter: str, record: ImageRecord | None, predictions: 
         look.image_card(letter, record.image, record.label or origin(record.reference), guess)
         if record.notice:
             st.toast(record.notice)
-    if st.button("Change", key=f"change-{letter}", help=f"Choose image {letter} from the gallery, or upload one"):
-        choose_image(f"image {letter}", lambda reference: _set_image(index, reference))
+    dialogs.offer(
+        f"change-{letter}", "Change", lambda: choose_image(f"image {letter}", lambda name: _set_image(index, name)),
+        help=f"Choose image {letter} from the gallery, or upload one",
+    )  # fmt: skip
 
 
 def origin(reference: str) -> str:
@@ -42,7 +44,7 @@ def origin(reference: str) -> str:
 def _set_image(index: int, reference: str) -> None:
     images = list(state.current().images)
     images[index] = reference
-    _set_images(tuple(images))  # type: ignore[arg-type]
+    _set_images(tuple(images))
 
 
 def _shuffle() -> None:
@@ -52,11 +54,10 @@ def _shuffle() -> None:
     for record in list_samples(name):
         by_class.setdefault(str(record.label), []).append(record.reference)
     chosen = random.sample(sorted(by_class), 3)
-    _set_images(tuple(random.choice(by_class[label]) for label in chosen))  # type: ignore[arg-type]
+    _set_images(tuple(random.choice(by_class[label]) for label in chosen))
 
 
-def _set_images(images: tuple[str, str, str]) -> None:
+def _set_images(images: tuple[str, ...]) -> None:
     """New images span a new plane, so the window starts at its middle."""
-    state.change(images=images, center=None, half_width=None, half_height=None)
-    st.session_state.fit = "centroid"
-    st.session_state.pop("region", None)
+    state.change(images=images, center=None, half_width=None, half_height=None, region=None)
+    state.want_window("centroid")

@@ -8,7 +8,7 @@ from lrviz.models.images import ImageRecord
 from lrviz.network.program import Program
 from lrviz.views import scene
 from lrviz.views.scene import Scene
-from lrviz.views.view import ViewSpec
+from lrviz.views.view import View
 
 
 def load_image(reference: str) -> ImageRecord:
@@ -31,6 +31,6 @@ def load_program(name: str) -> tuple[Model, Program]:
     return scene.load_program(name, access=visitor())
 
 
-def resolve(view: ViewSpec) -> Scene:
+def resolve(view: View) -> Scene:
     """As `lrviz.views.scene.resolve`, for a visitor."""
     return scene.resolve(view, access=visitor())

@@ -1,80 +1,14 @@
-"""Several models on one window: what defines the comparison, and its measures side by side."""
+"""Several models on one window: their measures side by side."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from lrviz.errors import InvalidView
-from lrviz.files import shown
 from lrviz.measures.summary import Summary
 from lrviz.measures.tables import Columns
 from lrviz.results.status import Status
-from lrviz.views.view import ViewSpec
-
-SEPARATOR = ","
-"""Stands between the models of a link."""
-
-MAX_MODELS = 64
-"""Most models of a comparison."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompareSpec:
-    """Models, and the one view that all of them are shown in.
-
-    Attributes:
-        models: Names of shipped models, or their files, in the order in which they are shown.
-        view: Triplet, window, colour and budget; its model is the first of the models.
-
-    Raises:
-        InvalidView: No model is given, one is given twice, or a name holds a comma.
-    """
-
-    models: tuple[str, ...]
-    view: ViewSpec
-
-    def __post_init__(self) -> None:
-        if not self.models:
-            raise InvalidView("A comparison needs at least one model; got none. Choose a width.")
-        if len(self.models) > MAX_MODELS:
-            raise InvalidView(
-                f"A comparison shows up to {MAX_MODELS} models; got {len(self.models):,}. Leave out some."
-            )
-        if len(set(self.models)) < len(self.models):
-            raise InvalidView(f"A comparison shows every model once; got {shown(self.models)}. Leave out the twin.")
-        if any(SEPARATOR in name for name in self.models):
-            raise InvalidView(f"A comparison needs names without a comma; got {shown(self.models)}. Rename the file.")
-        object.__setattr__(self, "view", replace(self.view, model=self.models[0]))
-
-    @property
-    def views(self) -> tuple[ViewSpec, ...]:
-        """The view of each model."""
-        return tuple(replace(self.view, model=model) for model in self.models)
-
-    def to_query(self) -> dict[str, str]:
-        """The comparison as the parameters of a link."""
-        query = self.view.to_query()
-        del query["model"]
-        return {"models": SEPARATOR.join(self.models), **query}
-
-    @classmethod
-    def from_query(cls, query: Mapping[str, str]) -> "CompareSpec":
-        """Read a link's parameters; unknown ones are ignored.
-
-        Raises:
-            InvalidView: A parameter is missing, or its value is not usable.
-        """
-        models = tuple(name.strip() for name in query.get("models", "").split(SEPARATOR) if name.strip())
-        if not models:
-            raise InvalidView("A link to a comparison needs the parameter models, their names with commas between.")
-        return cls(models=models, view=ViewSpec.from_query({**query, "model": models[0]}))
-
-    def to_json(self) -> str:
-        """The link's parameters as one line of JSON."""
-        return json.dumps(self.to_query())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

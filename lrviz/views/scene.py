@@ -1,17 +1,20 @@
 """From the names in a view to the objects that the engine works on."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
+from lrviz.arrays import ArrayLike
 from lrviz.errors import InvalidView, InvalidWindow
 from lrviz.geometry.plane import Plane, Window
+from lrviz.models import paths
 from lrviz.models.access import USER, Access
 from lrviz.models.catalogue import Model, changed_at, load_model
 from lrviz.models.images import ImageRecord, load_image
 from lrviz.network.program import Program
-from lrviz.views.view import ViewSpec
+from lrviz.views.view import View
 
 FARTHEST = 100.0
 """A window may lie and reach this far from the triplet, in units of the triplet's own extent."""
@@ -35,7 +38,7 @@ class Scene(NamedTuple):
     images: tuple[ImageRecord, ImageRecord, ImageRecord]
 
 
-def resolve(view: ViewSpec, *, access: Access = USER) -> Scene:
+def resolve(view: View, *, access: Access = USER) -> Scene:
     """Load what a view names.
 
     Args:
@@ -56,14 +59,14 @@ def resolve(view: ViewSpec, *, access: Access = USER) -> Scene:
         raise InvalidView(
             f"The model {model.name} has the classes 0 to {len(model.classes) - 1}; got {view.class_index}."
         )
-    first, second, third = view.images
+    first, second, third = view.triplet
     a, b, c = images = (
         load_image(first, access=access),
         load_image(second, access=access),
         load_image(third, access=access),
     )
     normalise = model.normalise
-    plane = Plane.through(normalise(a), normalise(b), normalise(c), names=view.images)
+    plane = Plane.through(normalise(a), normalise(b), normalise(c), names=view.triplet)
     return Scene(model=model, program=program, plane=plane, window=view_window(view, plane), images=images)
 
 
@@ -83,7 +86,23 @@ def _load_program(name: str, changed: int, access: Access) -> tuple[Model, Progr
     return model, model.program()
 
 
-def view_window(view: ViewSpec, plane: Plane) -> Window:
+def view_path(view: View, images: Sequence[ArrayLike]) -> paths.Path:
+    """The path of a view.
+
+    Args:
+        view: What is shown.
+        images: The pixels of every image.
+
+    Raises:
+        InvalidPath: The images form no path.
+    """
+    if view.kind in ("closed", "open"):
+        make = paths.closed_path if view.kind == "closed" else paths.open_path
+        return make(images[0], view.num_anchors, view.radius)
+    return paths.triplet_path(*images) if view.kind == "triplet" else paths.image_path(images)
+
+
+def view_window(view: View, plane: Plane) -> Window:
     """The window of a view, checked against the triplet.
 
     Raises:

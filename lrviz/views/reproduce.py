@@ -1,0 +1,66 @@
+"""How to make again what a view shows: the command, and lines of Python."""
+
+import shlex
+
+from lrviz.views.view import View
+
+
+def command_line(view: View) -> str:
+    """The command that makes the figure of the first model's regions again; its file is figure.pdf."""
+    words = ["lrviz", "figure", "--model", view.model, "--images", *view.triplet]
+    if view.center is not None:
+        words += ["--window", *map(repr, view.center), repr(view.half_width)]
+    words += [] if view.half_height is None else ["--half-height", repr(view.half_height)]
+    words += ["--colour", view.colour]
+    words += [] if view.class_index is None else ["--class", str(view.class_index)]
+    words += ["--layer-edges"] if view.layer_edges else []
+    words += ["--boundary"] if view.boundary else []
+    return shlex.join([*words, "--max-regions", str(view.max_regions), "--out", "figure.pdf"])
+
+
+def python_lines(view: View) -> str:
+    """Lines of Python that find the same regions, as `regions`, or the same pieces, as `pieces`, and their measures."""
+    return _path_lines(view) if view.page == "paths" else _region_lines(view)
+
+
+def _region_lines(view: View) -> str:
+    window = "plane.triangle()"
+    if view.center is not None:
+        height = "" if view.half_height is None else f", half_height={view.half_height!r}"
+        window = f"lrviz.Window.rectangle(center={view.center!r}, half_width={view.half_width!r}{height})"
+    return "\n".join(
+        (
+            "import lrviz",
+            "",
+            f"model = lrviz.load_model({view.model!r})",
+            f"images = [model.normalise(lrviz.load_image(name)) for name in {list(view.triplet)!r}]",
+            "program = model.program()",
+            "plane = lrviz.Plane.through(*images)",
+            f"window = {window}",
+            f"regions = lrviz.find_regions(program, plane, window, max_regions={view.max_regions})",
+            "",
+        )
+    )
+
+
+def _path_lines(view: View) -> str:
+    translated = f"*images, num_anchors={view.num_anchors}, radius={view.radius!r}"
+    arguments = {"closed": translated, "open": translated, "triplet": "*images", "images": "images"}[view.kind]
+    name = "image" if view.kind == "images" else view.kind
+    return "\n".join(
+        (
+            "import lrviz",
+            "from lrviz.models import paths",
+            "",
+            f"images = [lrviz.load_image(name).image for name in {list(view.path_images)!r}]",
+            f"path = paths.{name}_path({arguments})",
+            f"for name in {list(view.models)!r}:",
+            "    model = lrviz.load_model(name)",
+            "    points = model.normalise(path.points)",
+            "    program = model.program()",
+            "    pieces = lrviz.find_path_pieces(program, points)",
+            "    measures = lrviz.measures.measure_path(pieces)",
+            "    print(name, measures.num_pieces.sum(), measures.deviation.mean(), measures.variation.mean())",
+            "",
+        )
+    )
