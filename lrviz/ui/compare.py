@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from lrviz.errors import LrvizError
 from lrviz.figures.comparison import Cell, comparison_map
 from lrviz.figures.print_comparison import COMPARISON_SUFFIXES, fitting_paper, render_comparison
 from lrviz.figures.widths import width_curves
@@ -21,6 +22,7 @@ from lrviz.ui import (
     fitting,
     look,
     maps,
+    missing,
     panel,
     resources,
     sidebar,
@@ -29,10 +31,10 @@ from lrviz.ui import (
 )
 from lrviz.ui.compare_jobs import Found, Slot
 from lrviz.ui.jobs import Job
+from lrviz.ui.look import Container
 from lrviz.ui.visit import resolve
 from lrviz.views.comparison import Member, compare
 from lrviz.views.presets import HERE
-from lrviz.views.reproduce import command_line
 from lrviz.views.view import View
 
 _SIDES = {1: 520, 2: 440, 3: 340, 4: 260, 5: 206, 6: 172}
@@ -62,7 +64,7 @@ def compare_widths() -> None:
         _show_nothing(view, header)
 
 
-def _show_nothing(view: View, header: st.delta_generator.DeltaGenerator) -> None:
+def _show_nothing(view: View, header: Container) -> None:
     with header:
         triplet.show_triplet(explore.load_images(view))
     st.info(
@@ -74,8 +76,13 @@ def _show_nothing(view: View, header: st.delta_generator.DeltaGenerator) -> None
     )
 
 
-def _show(view: View, header: st.delta_generator.DeltaGenerator) -> None:
-    named = compare_models.cards_of(view.models)
+def _show(view: View, header: Container) -> None:
+    try:
+        named = compare_models.cards_of(view.models)
+    except LrvizError as error:
+        st.error(str(error), icon=":material/error:")
+        missing.offer_others(view, compare_models.first_view)
+        return
     cards = tuple(named.values())
     device = st.session_state.get("w-device") or resources.devices()[0]
     resources.model_job(view.model)
@@ -84,7 +91,7 @@ def _show(view: View, header: st.delta_generator.DeltaGenerator) -> None:
     elif state.wanted_window() is None:
         # they start while the page still waits for the first network
         compare_jobs.fill_slots(replace(view, models=tuple(named)), cards, device)
-    scene = explore.open_scene(view, header)
+    scene = explore.open_scene(view, header, compare_models.first_view)
     if scene is None:
         return
     with header:
@@ -94,7 +101,6 @@ def _show(view: View, header: st.delta_generator.DeltaGenerator) -> None:
         return
     view = replace(state.current(), models=tuple(named))
     scene = resolve(view)
-    state.write_link()
     with st.sidebar:
         sidebar.choose_colour(scene.model.classes)
         sidebar.choose_window(scene, compare_jobs.PRESETS, _SIZE)
@@ -241,8 +247,3 @@ def _show_downloads(view: View, cells: Sequence[Cell], members: Sequence[Member]
                 lambda suffix, paper: render_comparison(suffix, view, cells, members, columns=columns, paper=paper),
                 "comparison",
             )
-    with st.popover("Share", icon=":material/link:", width="stretch"):
-        st.caption("Link to this comparison: add it to the address of this server.")
-        st.code(view.to_link(), language=None, wrap_lines=True)
-        st.caption("Command lines, one for each map")
-        st.code("\n".join(map(command_line, view.each)), language="bash", wrap_lines=True)

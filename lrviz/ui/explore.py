@@ -1,11 +1,14 @@
 """The Explore page: choose a model, three images and a window; see its regions."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from lrviz.errors import LrvizError
 from lrviz.models.images import ImageRecord
-from lrviz.ui import fitting, following, look, maps, panel, resources, sidebar, state, triplet
+from lrviz.ui import fitting, following, look, maps, missing, panel, resources, sidebar, state, triplet
 from lrviz.ui.following import Task
+from lrviz.ui.look import Container
 from lrviz.ui.visit import load_image, resolve
 from lrviz.views.presets import PLACES, Aim
 from lrviz.views.scene import Scene
@@ -23,13 +26,12 @@ def explore() -> None:
         sidebar.choose_model()
     state.show_notices()
     header = st.container()
-    scene = open_scene(view, header)
+    scene = open_scene(view, header, _first_view)
     if scene is None or not fitting.settle(state.current(), AIM):
         return
     if state.current() != view:
         view = state.current()
         scene = resolve(view)
-    state.write_link()
     with st.sidebar:
         sidebar.choose_colour(scene.model.classes)
         sidebar.choose_edges()
@@ -54,8 +56,14 @@ def _need_window(view: View) -> View:
     return view
 
 
-def open_scene(view: View, header: st.delta_generator.DeltaGenerator) -> Scene | None:
-    """What the view names; None while the network is traced, or if something cannot be loaded."""
+def open_scene(view: View, header: Container, first: Callable[[], View]) -> Scene | None:
+    """What the view names; None while the network is traced, or if something cannot be loaded.
+
+    Args:
+        view: What is shown.
+        header: Where the images are shown until then.
+        first: Makes the view that is offered instead of one that cannot be shown.
+    """
     job = resources.model_job(view.model)
     if not job.wait(0.1):
         with header:
@@ -72,6 +80,7 @@ def open_scene(view: View, header: st.delta_generator.DeltaGenerator) -> Scene |
     with header:
         triplet.show_triplet(load_images(view))
     st.error(error, icon=":material/error:")
+    missing.offer_others(view, first)
     resources.forget(job.key)
     state.forget_wanted_window()
     state.write_link()
@@ -87,6 +96,7 @@ def _known_class(view: View, classes: tuple[str, ...]) -> View:
         f"Some of the link could not be read and was left out. The model {view.model} has the classes 0 to "
         f"{len(classes) - 1}; got {view.class_index}."
     )
+    state.write_link()
     return state.current()
 
 
@@ -102,7 +112,7 @@ def load_images(view: View) -> tuple[ImageRecord | None, ...]:
     return tuple(load(reference) for reference in view.triplet)
 
 
-def _show_views(view: View, scene: Scene, device: str | None, downloads: st.delta_generator.DeltaGenerator) -> None:
+def _show_views(view: View, scene: Scene, device: str | None, downloads: Container) -> None:
     """The exact map first, since it is what one waits for; then the overview and what lies under both."""
     left, right = st.columns(2, gap="medium")
     numbers, below = st.container(), st.container()

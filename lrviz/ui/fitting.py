@@ -31,6 +31,7 @@ def settle(view: View, aim: Aim) -> bool:
         resources.forget(job.key)
     elif (found := job.result) != view:
         state.set_window(found.center, found.half_width, found.half_height)
+    state.write_link()
     return True
 
 

@@ -1,6 +1,7 @@
 """What Streamlit's theme cannot say: spacing, the row of numbers, thumbnails with sharp pixels."""
 
 import html
+from contextlib import AbstractContextManager
 
 import numpy as np
 import streamlit as st
@@ -8,6 +9,9 @@ from jaxtyping import UInt8
 
 from lrviz.figures.facts import Fact
 from lrviz.figures.rasterise import data_uri
+
+Container = AbstractContextManager[object]
+"""A place of a page, to be filled later: `with container: ...`."""
 
 _CSS = """
 <style>

@@ -2,39 +2,45 @@
 
 import logging
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import plotly.graph_objects as go
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 
 from lrviz.errors import LrvizError
 from lrviz.ui.jobs import CALM
 
 log = logging.getLogger("lrviz")
 
+_is_navigating: ContextVar[bool] = ContextVar("is_navigating", default=False)
+
 
 def navigate() -> None:
     """Run the page that the address names, under the bar that leads to all of them."""
     st.set_page_config(page_title="lrviz", page_icon="🔷", layout="wide")
     # The addresses are those of the files: Streamlit says 'not found' to the first visitor of any other.
-    st.navigation(
-        [
-            st.Page(_explore, title="Explore", icon=":material/hexagon:", default=True),
-            st.Page("pages/1_Compare_widths.py", title="Compare widths", icon=":material/compare:"),
-            st.Page("pages/2_Paths.py", title="Paths", icon=":material/timeline:"),
-            st.Page("pages/3_Double_descent.py", title="Double descent", icon=":material/show_chart:"),
-            st.Page("pages/4_Models.py", title="Models", icon=":material/table_rows:"),
-        ],
-        position="top",
-    ).run()
+    pages = {
+        "explore": st.Page(_explore, title="Explore", icon=":material/hexagon:", default=True),
+        "compare": st.Page("pages/1_Compare_widths.py", title="Compare widths", icon=":material/compare:"),
+        "paths": st.Page("pages/2_Paths.py", title="Paths", icon=":material/timeline:"),
+        "sweeps": st.Page("pages/3_Double_descent.py", title="Double descent", icon=":material/show_chart:"),
+        "models": st.Page("pages/4_Models.py", title="Models", icon=":material/table_rows:"),
+    }
+    st.session_state.pages = pages
+    token = _is_navigating.set(True)
+    try:
+        st.navigation(list(pages.values()), position="top").run()
+    finally:
+        _is_navigating.reset(token)
 
 
 def run_page(page: Callable[[], None]) -> None:
     """Run a page from its file; what goes wrong becomes a sentence, and what nobody expected is logged."""
-    if PagesManager.uses_pages_directory:
+    if st.context.url is not None and not _is_navigating.get():
         # Until app.py has run once, Streamlit runs the files of pages/ by themselves, with a bar of its own.
         navigate()
         return
+    top = st.container(key="toolbar")
     try:
         page()
     except LrvizError as error:
@@ -42,6 +48,11 @@ def run_page(page: Callable[[], None]) -> None:
     except Exception:
         log.exception("the page failed")
         st.error(CALM, icon=":material/error:")
+    if "view" in st.session_state:
+        from lrviz.ui.toolbar import show_toolbar  # noqa: PLC0415
+
+        with top:
+            show_toolbar()
 
 
 def _explore() -> None:

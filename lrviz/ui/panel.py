@@ -17,7 +17,6 @@ from lrviz.measures.region import neighbourhood
 from lrviz.measures.window import QUANTITIES, jump
 from lrviz.results.regions import Regions
 from lrviz.ui import look, maps, resources, state
-from lrviz.views.reproduce import command_line, python_lines
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
@@ -122,17 +121,10 @@ def _show_slope(regions: Regions, index: int, scene: Scene, class_index: int | N
 
 
 def show_downloads(view: View, scene: Scene, outcome: Outcome | None) -> None:
-    """Figure and data as files, and the lines that make them again."""
+    """Figure and data as files."""
     with st.popover("Export", icon=":material/download:", width="stretch", disabled=outcome is None):
         if outcome is not None:
             _show_files(view, scene, outcome.result)
-    with st.popover("Reproduce and share", icon=":material/link:", width="stretch"):
-        st.caption("Link to this view: add it to the address of this server.")
-        st.code(view.to_link(), language=None, wrap_lines=True)
-        st.caption("Command line")
-        st.code(command_line(view), language="bash", wrap_lines=True)
-        st.caption("Python")
-        st.code(python_lines(view), language="python")
 
 
 def _show_files(view: View, scene: Scene, regions: Regions) -> None:

@@ -1,4 +1,4 @@
-"""The downloads of the Paths page, and the lines that make its view again."""
+"""The downloads of the Paths page."""
 
 import time
 
@@ -9,7 +9,6 @@ from lrviz.figures.paper import PRINTED, Paper
 from lrviz.figures.path import PathDrawing
 from lrviz.figures.print_path import PATH_SUFFIXES, render_path
 from lrviz.ui.path_jobs import Track
-from lrviz.views.reproduce import python_lines
 from lrviz.views.view import View
 
 _KINDS = {
@@ -23,16 +22,11 @@ _KINDS = {
 
 
 def show_downloads(view: View, drawing: PathDrawing | None, tracks: list[Track]) -> None:
-    """Figure and data as files, and the lines that make them again."""
+    """Figure and data as files."""
     ready = drawing is not None and bool(tracks) and tracks[0].pieces is not None
     with st.popover("Export", icon=":material/download:", width="stretch", disabled=not ready):
         if ready and drawing is not None:
             _show_files(view, drawing, tracks)
-    with st.popover("Reproduce and share", icon=":material/link:", width="stretch"):
-        st.caption("Link to this view: add it to the address of this server.")
-        st.code(view.to_link(), language=None, wrap_lines=True)
-        st.caption("Python")
-        st.code(python_lines(view), language="python")
 
 
 def choose_paper(key: str, width: float, height: float) -> Paper:

@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 
 from lrviz.engine.requests import PathRequest, request_key
+from lrviz.errors import UnknownModel
 from lrviz.measures.curve import Curve, exact_curve, sample_curve
 from lrviz.measures.path import measure_path
 from lrviz.models.catalogue import Model
@@ -14,7 +15,7 @@ from lrviz.models.paths import Path
 from lrviz.network.program import Program
 from lrviz.results.pieces import PathMeasures, PathPieces
 from lrviz.results.status import Status
-from lrviz.ui import following, resources
+from lrviz.ui import following, missing, resources, state
 from lrviz.ui.following import Task
 from lrviz.ui.jobs import Job
 
@@ -153,3 +154,5 @@ def show_failures(tracks: Sequence[Track]) -> None:
     again = [track for track in tracks if track.failure or (track.pieces and track.pieces.status != Status.COMPLETE)]
     if again:
         following.offer_again([track.job.key for track in again])
+    if any(isinstance(track.job.failure, UnknownModel) for track in tracks):
+        missing.offer_others(state.current(), state.default_view)

@@ -35,7 +35,6 @@ def paths() -> None:
         device = path_controls.choose_device()
         downloads = st.container()
     state.show_notices()
-    state.write_link()
     path = _make_path(view)
     if path is None:
         return

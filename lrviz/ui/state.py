@@ -3,8 +3,8 @@
 A page begins with `view = state.open_page(name, first)`, which reads its link, takes over what the last page showed, or
 goes where the browser's Back and Forward went. Callbacks call `change(colour="jump")`; a page never sets the view
 otherwise. `want_window("centroid")` asks for a window that `lrviz.ui.fitting.settle` then chooses in the background.
-When nothing is pending any more, the page calls `write_link()`: all that was changed since is one entry of the history,
-in the browser as well as for `undo` and `redo`. `generation()` is part of the keys of widgets that must forget
+All that was changed between two runs of a page is one entry of the history, in the browser and for `step`; a page that
+changes the view while it runs calls `write_link()`. `generation()` is part of the keys of widgets that must forget
 what was selected on them when the view becomes another. `tell` says something until the user closes it.
 Pages run again by `state.rerun()`, so that the address is not taken for one that the browser went to.
 """
@@ -19,7 +19,7 @@ from lrviz.errors import InvalidView
 from lrviz.ui import resources
 from lrviz.views.history import History
 from lrviz.views.link import read_link
-from lrviz.views.presets import Wanted
+from lrviz.views.presets import CHECK, Wanted
 from lrviz.views.view import IMAGES, View
 
 DEFAULT_MODEL = "cnn5-w8-noise20"
@@ -48,6 +48,7 @@ def open_page(
     """
     session, query = st.session_state, st.query_params.to_dict()
     if "view" not in session or session.view.page != page:
+        session.is_open = False
         session.pop("dialog", None)
     if "view" not in session:
         session.history = History()
@@ -59,10 +60,10 @@ def open_page(
             _go_to(page, query)
         else:
             session.view = arrive(session.view.on(page))
-    elif query != session.address and not session.pop("is_own_run", False):
+    elif query != session.address and not session.get("is_own_run", False):
         _go_to(page, query)
     session.address = query
-    session.pop("is_own_run", None)
+    write_link()
     return session.view
 
 
@@ -70,6 +71,7 @@ def _go_to(page: str, query: dict[str, str]) -> None:
     """Show what an address says that the browser went to."""
     session = st.session_state
     found = session.history.find(page, query)
+    session.is_open = False
     session.pop("wanted", None)
     session.view = session.view.on(page)
     if found is not None:
@@ -137,12 +139,14 @@ def forget_selections() -> None:
 
 
 def write_link() -> None:
-    """Put the view into the address of the page, and into the history, unless a window is still to be chosen."""
-    if wanted_window() is not None:
-        return
+    """Put the view into the address of the page, and into the history; for the time being while a window is chosen."""
     session, view = st.session_state, current()
-    session.history = session.history.visit(view)
-    session.address = view.to_query()
+    session.pop("is_own_run", None)
+    is_open = wanted_window() is not None
+    if is_open and (view.center is None or wanted_window() != CHECK):
+        return
+    session.history = session.history.visit(view, instead=session.get("is_open", False))
+    session.is_open, session.address = is_open, view.to_query()
     if st.query_params.to_dict() != session.address:
         st.query_params.from_dict(session.address)
 
@@ -155,11 +159,25 @@ def can_step(by: int) -> bool:
 def step(by: int) -> None:
     """Undo (-1) or redo (1) a change."""
     session = st.session_state
-    session.history = session.history.move(by)
-    session.view = session.history.current
-    session.pop("wanted", None)
-    session.is_own_run = True
+    session.history, session.is_open = session.history.move(by), False
+    forget_wanted_window()
+    show(session.history.current)
+
+
+def show(view: View) -> None:
+    """Show a view of the page that is open, whole."""
+    st.session_state.view, st.session_state.is_own_run = view, True
     forget_selections()
+
+
+def go(view: View) -> NoReturn:
+    """Show a view, on its own page."""
+    is_here = view.page == current().page
+    show(view)
+    forget_wanted_window()
+    if is_here or "pages" not in st.session_state:
+        st.rerun()
+    st.switch_page(st.session_state.pages[view.page], query_params=view.to_query())
 
 
 def rerun() -> NoReturn:

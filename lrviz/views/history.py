@@ -25,9 +25,14 @@ class History:
         """The view that is shown."""
         return self.entries[self.position] if self.entries else None
 
-    def visit(self, view: View) -> "History":
-        """Show a view: a new entry after the current one, in place of those that were undone, unless it is that one."""
-        if self.current is not None and self.current.to_link() == view.to_link():
+    def visit(self, view: View, *, instead: bool = False) -> "History":
+        """Show a view: a new entry after the current one, in place of those that were undone, unless it is that one.
+
+        Args:
+            view: What is shown.
+            instead: Whether it takes the place of the current entry, which was shown for the time being.
+        """
+        if self.current is not None and (instead or self.current.to_link() == view.to_link()):
             changed = (*self.entries[: self.position], view, *self.entries[self.position + 1 :])
             return replace(self, entries=changed)
         entries = (*self.entries[: self.position + 1], view)[-MAX_ENTRIES:]

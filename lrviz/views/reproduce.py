@@ -23,6 +23,16 @@ def python_lines(view: View) -> str:
     return _path_lines(view) if view.page == "paths" else _region_lines(view)
 
 
+def recipes(view: View) -> dict[str, tuple[str, str]]:
+    """The ways to make again what is shown: by what they are called, the language and the text."""
+    python = {"Python": ("python", python_lines(view))}
+    if view.page == "explore":
+        return {"Command line": ("bash", command_line(view)), **python}
+    if view.page == "compare":
+        return {"Command lines, one for each map": ("bash", "\n".join(map(command_line, view.each)))}
+    return python if view.page == "paths" else {}
+
+
 def _region_lines(view: View) -> str:
     window = "plane.triangle()"
     if view.center is not None:

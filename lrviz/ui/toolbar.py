@@ -1,0 +1,69 @@
+"""The bar at the top of every page: undo and redo, bookmarks, and the address and the recipe of what is shown."""
+
+import streamlit as st
+
+from lrviz.errors import LrvizError
+from lrviz.ui import state
+from lrviz.views.bookmarks import MAX_TITLE, Bookmarks
+from lrviz.views.reproduce import recipes
+from lrviz.views.view import ADDRESSES, View
+
+
+def show_toolbar() -> None:
+    """The bar, of the view that the session shows."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for by, label, icon in ((-1, "Undo", ":material/undo:"), (1, "Redo", ":material/redo:")):
+            st.button(
+                label, icon=icon, key=f"step-{label}", on_click=state.step, args=(by,), disabled=not state.can_step(by),
+                help=f"{label} the last change of what is shown; the browser's Back and Forward do the same",
+            )  # fmt: skip
+        with st.popover("Bookmarks", icon=":material/bookmark:"):
+            _show_bookmarks(state.current())
+        with st.popover("Share", icon=":material/link:"):
+            _show_recipe(state.current())
+
+
+def _show_bookmarks(view: View) -> None:
+    bookmarks = Bookmarks.of_user()
+    try:
+        known = bookmarks.read()
+    except LrvizError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    with st.form("bookmark", clear_on_submit=True, border=False):
+        name = st.text_input("Name of this view", max_chars=MAX_TITLE, key="bookmark-name")
+        if st.form_submit_button("Keep", key="bookmark-keep", width="stretch"):
+            _keep(bookmarks, name, view)
+    for name, kept in known.items():
+        left, right = st.columns([5, 1], vertical_alignment="center")
+        if left.button(name, key=f"bookmark-open-{name}", help=kept.to_link()[:200], width="stretch"):
+            state.go(kept)
+        right.button(
+            "", icon=":material/delete:", key=f"bookmark-delete-{name}", help=f"Delete {name}",
+            on_click=bookmarks.delete, args=(name,),
+        )  # fmt: skip
+
+
+def _keep(bookmarks: Bookmarks, name: str, view: View) -> None:
+    try:
+        bookmarks.keep(name, view)
+    except LrvizError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    state.rerun()
+
+
+def _show_recipe(view: View) -> None:
+    st.caption("Link to this view")
+    st.code(full_address(view), language=None, wrap_lines=True)
+    for title, (language, text) in recipes(view).items():
+        st.caption(title)
+        st.code(text, language=language, wrap_lines=language == "bash")
+
+
+def full_address(view: View) -> str:
+    """The address of a view on this server, as the user reaches it."""
+    here = (st.context.url or "").rstrip("/")
+    for address in filter(None, ADDRESSES.values()):
+        here = here.removesuffix(f"/{address}")
+    return here + view.to_link()
