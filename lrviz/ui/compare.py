@@ -56,7 +56,6 @@ def compare_widths() -> None:
     with st.sidebar:
         look.brand("lrviz", "One window in networks of several widths")
         compare_models.choose_models()
-    state.show_notices()
     header = st.container()
     if compare_models.chosen():
         _show(view, header)

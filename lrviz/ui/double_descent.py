@@ -49,7 +49,6 @@ def double_descent() -> None:
         downloads = st.container()
         again = st.container()
         uploaded = _read_upload()
-    state.show_notices()
     table, command = _measured_or_shipped() if uploaded is None else (uploaded, "")
     curves = {series: curve for series, curve in aggregate(table).groupby(list(SERIES))}
     if not curves:

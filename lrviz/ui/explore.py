@@ -24,10 +24,16 @@ def explore() -> None:
     with st.sidebar:
         sidebar.sign()
         sidebar.choose_model()
-    state.show_notices()
     header = st.container()
     scene = open_scene(view, header, _first_view)
-    if scene is None or not fitting.settle(state.current(), AIM):
+    if scene is None:
+        return
+    with header:
+        classes = [
+            resources.prediction_of(scene.program.digest, name, scene.model, scene.program) for name in view.triplet
+        ]
+        triplet.show_triplet(scene.images, tuple(scene.model.classes[k] for k in classes))
+    if not fitting.settle(state.current(), AIM):
         return
     if state.current() != view:
         view = state.current()
@@ -38,11 +44,6 @@ def explore() -> None:
         sidebar.choose_window(scene, {name: name for name in PLACES}, f"about {AIM.num_regions:,} regions")
         device = sidebar.choose_limits()
         downloads = st.container()
-    with header:
-        predicted = [
-            resources.prediction_of(scene.program.digest, name, scene.model, scene.program) for name in view.triplet
-        ]
-        triplet.show_triplet(scene.images, tuple(scene.model.classes[k] for k in predicted))
     _show_views(view, scene, device, downloads)
 
 

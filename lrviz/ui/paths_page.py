@@ -34,7 +34,6 @@ def paths() -> None:
         outputs = st.container()
         device = path_controls.choose_device()
         downloads = st.container()
-    state.show_notices()
     path = _make_path(view)
     if path is None:
         return

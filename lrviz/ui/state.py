@@ -188,19 +188,14 @@ def rerun() -> NoReturn:
 
 def tell(text: str) -> None:
     """Say something until the user closes it."""
-    st.session_state.notices = (*(note for note in st.session_state.get("notices", ()) if note != text), text)
+    st.session_state.notices = (*(note for note in notices() if note != text), text)
 
 
-def show_notices() -> None:
-    """Show what the session has to say."""
-    for index, note in enumerate(st.session_state.get("notices", ())):
-        text, close = st.columns([20, 1], vertical_alignment="center")
-        text.warning(note, icon=":material/info:")
-        close.button(
-            "", icon=":material/close:", key=f"close-notice-{index}", type="tertiary", help="Close this message",
-            on_click=_close, args=(note,),
-        )  # fmt: skip
+def notices() -> tuple[str, ...]:
+    """What was told and is not closed yet."""
+    return st.session_state.get("notices", ())
 
 
-def _close(note: str) -> None:
-    st.session_state.notices = tuple(other for other in st.session_state.notices if other != note)
+def close_notice(text: str) -> None:
+    """The user has read it."""
+    st.session_state.notices = tuple(note for note in notices() if note != text)

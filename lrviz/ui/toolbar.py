@@ -23,6 +23,17 @@ def show_toolbar() -> None:
             _show_recipe(state.current())
 
 
+def show_notices() -> None:
+    """What the session has to say, until the user closes it."""
+    for index, note in enumerate(state.notices()):
+        text, close = st.columns([20, 1], vertical_alignment="center")
+        text.warning(note, icon=":material/info:")
+        close.button(
+            "", icon=":material/close:", key=f"close-notice-{index}", type="tertiary", help="Close this message",
+            on_click=state.close_notice, args=(note,),
+        )  # fmt: skip
+
+
 def _show_bookmarks(view: View) -> None:
     bookmarks = Bookmarks.of_user()
     try:
