@@ -208,6 +208,52 @@ def await_rest(page):
     )
 
 
+def back(page):
+    page.go_back()
+    page.wait_for_timeout(500)
+    await_rest(page)
+
+
+def test_back_and_forward_restore_view_and_address_together(browser, address):
+    page = open_tab(browser, f"{address}/?model=cnn5-w1-noise20&{TRIPLET}&u=35&v=18&half_width=0.05")
+    page.wait_for_selector("text=Distribution", timeout=LONG)
+    await_rest(page)
+    page.locator(".st-key-w-edges label").click()
+    page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
+    await_rest(page)
+    page.get_by_role("link", name="Paths").click()
+    page.wait_for_selector("text=breakpoints in view", timeout=LONG)
+    page.wait_for_function("location.search.includes('models=cnn5-w1-noise20')", timeout=LONG)
+    await_rest(page)
+    back(page)
+    edges = page.locator(".st-key-w-edges input")
+    assert "layer_edges" in query(page) and edges.is_checked()
+    back(page)
+    assert "layer_edges" not in query(page) and not edges.is_checked()
+    page.get_by_role("button", name="Redo").click()
+    page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
+    await_rest(page)
+    assert edges.is_checked()
+    page.context.close()
+
+
+def test_the_dialog_stays_open_while_the_overview_gets_finer(browser, address):
+    page = open_tab(browser, f"{address}/?model=cnn5-w3-noise20&{TRIPLET}&u=35&v=18&half_width=0.05")
+    page.wait_for_selector("text=Distribution", timeout=LONG)
+    page.get_by_role("button", name="Change").first.click()
+    page.get_by_role("dialog").wait_for(timeout=LONG)
+    page.wait_for_selector("text=128 ×", timeout=LONG)
+    await_rest(page)
+    assert page.get_by_role("dialog").count() == 1
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached", timeout=LONG)
+    page.locator(".st-key-w-edges label").click()
+    page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
+    await_rest(page)
+    assert page.get_by_role("dialog").count() == 0
+    page.context.close()
+
+
 def test_compare_shows_maps_curves_and_table_and_moves_the_window(browser, address):
     link = f"models=cnn5-w1-noise20,cnn5-w2-noise20&{TRIPLET}&u=35&v=18&half_width=0.1"
     page = open_tab(browser, f"{address}/Compare_widths?{link}")

@@ -1,5 +1,6 @@
 """The layers of the house: a room imports only from rooms below its own, as the contracts in pyproject.toml say."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,21 @@ def test_a_wrong_import_is_noticed(copy: Path, module: str, source: str) -> None
         file.write(f"\n{source}\n")
     kept, said = lint_imports(copy)
     assert not kept, said
+
+
+def test_nothing_that_streamlit_keeps_to_itself_is_imported() -> None:
+    files = [ROOT / "app.py", *ROOT.glob("pages/*.py"), *ROOT.glob("lrviz/**/*.py"), *ROOT.glob("tests/*.py")]
+    private = re.compile(
+        r"\b(?:from|import) streamlit\.(?!testing\.v1\b)|\bst\.(delta_generator|runtime|elements|proto|errors)\b"
+    )
+    found = [
+        f"{path.name}: {line}"
+        for path in files
+        if path != Path(__file__)
+        for line in path.read_text().splitlines()
+        if private.search(line)
+    ]
+    assert not found
 
 
 @pytest.mark.parametrize("path", [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))], ids=lambda path: path.name)

@@ -46,6 +46,8 @@ _CSS = """
 .lr-image .n {font-weight: 600; font-size: 0.92rem;} .lr-image .r {color: #5b6875; font-size: 0.75rem;}
 .lr-image .k {display: inline-block; width: 1.25rem; height: 1.25rem; border-radius: 50%; background: #1b2733;
   color: white; font-size: 0.75rem; text-align: center; line-height: 1.25rem; margin-right: 0.35rem;}
+.st-key-address {display: none;}
+[data-testid="stLayoutWrapper"]:has(> .st-key-toolbar) {position: sticky; top: 3.6rem; z-index: 90; background: white;}
 .st-key-preload {position: absolute; width: 10px; height: 10px; overflow: hidden; opacity: 0;}
 </style>
 """

@@ -49,11 +49,12 @@ def run_page(page: Callable[[], None]) -> None:
         log.exception("the page failed")
         st.error(CALM, icon=":material/error:")
     if "view" in st.session_state:
-        from lrviz.ui.toolbar import show_notices, show_toolbar  # noqa: PLC0415
+        from lrviz.ui.toolbar import replace_address, show_notices, show_toolbar  # noqa: PLC0415
 
         with top:
             show_toolbar()
             show_notices()
+            replace_address()
 
 
 def _explore() -> None:

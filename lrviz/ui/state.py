@@ -47,31 +47,37 @@ def open_page(
         arrive: Suits to this page what another one showed.
     """
     session, query = st.session_state, st.query_params.to_dict()
-    if "view" not in session or session.view.page != page:
-        session.is_open = False
-        session.pop("dialog", None)
     if "view" not in session:
-        session.history = History()
-        session.view = first().on(page)
+        session.view, session.history = first().on(page), History()
+        _begin(query)
         if query:
             _read(query)
     elif session.view.page != page:
+        _begin(query)
         if query:
             _go_to(page, query)
         else:
-            session.view = arrive(session.view.on(page))
-    elif query != session.address and not session.get("is_own_run", False):
+            session.view, session.is_arriving = arrive(session.view.on(page)), True
+    elif query not in (session.address, *session.earlier) and not session.get("is_own_run", False):
+        _begin(query)
         _go_to(page, query)
-    session.address = query
     write_link()
     return session.view
+
+
+def _begin(query: dict[str, str]) -> None:
+    """The address is another one, and nothing is open or pending any more."""
+    session = st.session_state
+    session.address, session.earlier = query, ()
+    session.is_open, session.is_arriving = False, False
+    for name in ("dialog", "replacement"):
+        session.pop(name, None)
 
 
 def _go_to(page: str, query: dict[str, str]) -> None:
     """Show what an address says that the browser went to."""
     session = st.session_state
-    found = session.history.find(page, query)
-    session.is_open = False
+    found = session.history.find(page, _plain(page, query))
     session.pop("wanted", None)
     session.view = session.view.on(page)
     if found is not None:
@@ -145,10 +151,30 @@ def write_link() -> None:
     is_open = wanted_window() is not None
     if is_open and (view.center is None or wanted_window() != CHECK):
         return
-    session.history = session.history.visit(view, instead=session.get("is_open", False))
-    session.is_open, session.address = is_open, view.to_query()
-    if st.query_params.to_dict() != session.address:
-        st.query_params.from_dict(session.address)
+    session.history = session.history.visit(view, instead=session.is_open)
+    query = view.to_query()
+    if _plain(view.page, session.address) != query:
+        if session.is_open or session.is_arriving:
+            session.earlier, session.replacement = (*session.earlier, session.address), query
+        else:
+            session.earlier, session.replacement = (), None
+            st.query_params.from_dict(query)
+        session.address = query
+    session.is_open = is_open
+    session.is_arriving = session.is_arriving and is_open
+
+
+def replacement() -> dict[str, str] | None:
+    """The address that takes the place of the present one, without an entry of its own in the browser's history."""
+    return st.session_state.pop("replacement", None)
+
+
+def _plain(page: str, query: dict[str, str]) -> dict[str, str]:
+    """A link as views write it, if it is a sound one."""
+    try:
+        return View.from_query(query, page).to_query()
+    except InvalidView:
+        return query
 
 
 def can_step(by: int) -> bool:
@@ -175,6 +201,7 @@ def go(view: View) -> NoReturn:
     is_here = view.page == current().page
     show(view)
     forget_wanted_window()
+    st.session_state.is_open = False
     if is_here or "pages" not in st.session_state:
         st.rerun()
     st.switch_page(st.session_state.pages[view.page], query_params=view.to_query())

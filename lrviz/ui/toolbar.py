@@ -1,5 +1,8 @@
 """The bar at the top of every page: undo and redo, bookmarks, and the address and the recipe of what is shown."""
 
+import json
+from urllib.parse import urlencode
+
 import streamlit as st
 
 from lrviz.errors import LrvizError
@@ -21,6 +24,18 @@ def show_toolbar() -> None:
             _show_bookmarks(state.current())
         with st.popover("Share", icon=":material/link:"):
             _show_recipe(state.current())
+
+
+def replace_address() -> None:
+    """Let the browser show another address without an entry in its history, which Streamlit cannot."""
+    query = state.replacement()
+    if query is not None:
+        address = json.dumps(f"?{urlencode(query)}")
+        with st.container(key="address"):
+            st.html(
+                f"<script>history.replaceState(history.state, '', location.pathname + {address})</script>",
+                unsafe_allow_javascript=True,
+            )
 
 
 def show_notices() -> None:
