@@ -64,3 +64,9 @@ def test_models_that_were_measured_on_other_images_have_a_command_of_their_own()
         f"lrviz measure --models d --paths closed:train:noisy:2-3 {end}",
     ]
     assert measure_commands(table([])) == []
+
+
+def test_names_that_anybody_may_have_written_stay_one_word():
+    (command,) = measure_commands(table([row(model="a; rm", path="closed", images="x; y", data="$(z)", num_anchors=8)]))
+    words = shlex.split(command)
+    assert {"a; rm", "closed:x; y", "$(z)"} <= set(words)

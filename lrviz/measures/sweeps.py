@@ -217,7 +217,7 @@ def aggregate(table: pd.DataFrame, against: str = "width") -> pd.DataFrame:
         model); for every measure also `<name>_paths_sd`, its standard deviation over the paths of a model, averaged
         over models.
     """
-    kept, series = _select(table, against), series_columns(against)
+    kept, series = select_paths(table, against), series_columns(against)
     by_model = kept.groupby([*series, against, "seed", "model"])
     means = by_model[[*ERRORS, *MEASURES]].mean()
     spread = by_model[list(MEASURES)].std().add_suffix("_paths_sd")
@@ -229,8 +229,8 @@ def aggregate(table: pd.DataFrame, against: str = "width") -> pd.DataFrame:
     return result.join(_intervals(kept, against)).reset_index().assign(against=against)
 
 
-def _select(table: pd.DataFrame, against: str) -> pd.DataFrame:
-    """The finished paths of the networks that series against something hold."""
+def select_paths(table: pd.DataFrame, against: str) -> pd.DataFrame:
+    """The finished paths of those networks that have a place in series against one of `AGAINST`."""
     finished = table[table["status"] == Status.COMPLETE]
     is_pruned = finished["family"].str.endswith(" pruned")
     if against == "sparsity":
@@ -281,7 +281,7 @@ def correlations(aggregated: pd.DataFrame, table: pd.DataFrame | None = None) ->
     """
     against = against_of(aggregated) if len(aggregated) else "width"
     names = series_columns(against)
-    resamples = {} if table is None else _resamples(_select(table, against), against)
+    resamples = {} if table is None else _resamples(select_paths(table, against), against)
     rows = [
         {
             **dict(zip(names, series, strict=True)),

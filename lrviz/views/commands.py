@@ -49,19 +49,21 @@ def measure_commands(table: pd.DataFrame) -> list[str]:
 
 
 def _join(kind: str, references: list[str]) -> tuple[str, ...]:
-    """The texts that name paths around some images; those of one source in one text."""
-    if kind in JOINED:
-        return tuple(f"{kind}:{reference}" for reference in references)
+    """The texts that name paths from some images; those from images of one source in one text."""
     indices: dict[str, list[int]] = defaultdict(list)
+    whole = []
     for reference in references:
         source, _, index = reference.rpartition(":")
-        indices[source].append(int(index))
-    return tuple(f"{kind}:{source}:{write_ranges(numbers)}" for source, numbers in indices.items())
+        if kind in JOINED or not (index.isascii() and index.isdigit()):
+            whole.append(f"{kind}:{reference}")
+        else:
+            indices[source].append(int(index))
+    return (*whole, *(f"{kind}:{source}:{write_ranges(numbers)}" for source, numbers in indices.items()))
 
 
 def _command(models: list[str], paths: tuple[str, ...], options: _Options) -> str:
     words = [f"--models {shlex.quote(model)}" for model in models]
-    words += [f"--paths {path}" for path in paths] + options.words()
+    words += [f"--paths {shlex.quote(path)}" for path in paths] + options.words()
     if not all(path.partition(":")[2].startswith(("samples", "random")) for path in paths):
-        words.append(f"--data '{options.data}'")
+        words.append(f"--data {shlex.quote(options.data)}")
     return " ".join(["lrviz measure", *words, "--out measured.csv"])
