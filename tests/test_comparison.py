@@ -8,7 +8,9 @@ import pytest
 from pictures import regions
 
 from lrviz.errors import InvalidView
+from lrviz.measures.boundary import class_areas, find_boundary
 from lrviz.measures.summary import summary
+from lrviz.results.status import Status
 from lrviz.views.comparison import ERRORS, MEASURES, Member, compare, spread_over_seeds
 from lrviz.views.view import View
 
@@ -22,8 +24,9 @@ VIEW = View(
 def member(width, seed=0, **values):
     found = replace(summary(regions()), **values)
     return Member(
-        model=f"w{width}-s{seed}", width=width, seed=seed, train_error=0.1 * seed, test_error=0.5, summary=found
-    )
+        model=f"w{width}-s{seed}", width=width, seed=seed, train_error=0.1 * seed, test_error=0.5, summary=found,
+        boundary=find_boundary(regions()),
+    )  # fmt: skip
 
 
 def test_a_link_is_read_as_it_was_written():
@@ -61,6 +64,20 @@ def test_the_table_has_a_row_for_every_model():
     assert table["num_regions"].tolist() == [len(regions())] * 2
     assert table["mean_slope"][0] == summary(regions()).mean_slope
     assert {*MEASURES, *ERRORS} <= table.keys()
+
+
+def test_the_agreement_is_that_with_the_first_model():
+    """A network that always predicts class 0 agrees where the other one does, and not at all with what is partial."""
+    found = regions()
+    first = np.arange(found.num_outputs) == 0
+    constant = replace(found, bias=np.where(first, 1.0, 0.0) * np.ones((len(found), 1)), slope=0 * found.slope)
+    other, partial = (
+        replace(member(8), boundary=find_boundary(each)) for each in (constant, replace(found, status=Status.CANCELLED))
+    )
+    share = class_areas(find_boundary(found))[0] / found.area.sum()
+    agreement = compare([member(2), member(4), other, partial])["agreement"]
+    np.testing.assert_allclose(agreement, [1, 1, share, np.nan], rtol=1e-9)
+    assert 0 < share < 1
 
 
 def test_a_spread_is_the_mean_and_standard_deviation_over_seeds():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from apptest import linked, open_file, settle
-from test_sweeps import curve, sweep
+from test_sweeps import curve, row, sweep, table, trainings
 
 from lrviz.errors import InvalidRequest
 from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
@@ -218,9 +218,55 @@ def test_a_file_that_is_no_table_is_refused_in_a_sentence():
 
 def test_a_click_offers_links():
     page = open_page(family="vgg11")
-    chart = "sweep-vgg11-samples"
+    chart = "sweep-width-vgg11-samples"
     page.session_state[chart] = {"selection": {"points": [{"customdata": 4}]}}
     page.run()
     links = " ".join(text.value for text in page.markdown)
     assert "model=vgg11-w4-noise20&" in links
     assert "vgg11-w3-noise20%2Cvgg11-w4-noise20%2Cvgg11-w6-noise20" in links
+
+
+def upload(page, data):
+    return page.file_uploader(key="d-file").upload("results.csv", data.to_csv(index=False).encode(), "text/csv").run()
+
+
+def test_a_table_of_trainings_and_pruned_networks_is_shown_against_epochs_and_sparsity():
+    pruned = [row(model=f"a-pruned{x}", family="one pruned", sparsity=x / 100, test_error=x / 100) for x in (0, 50, 90)]
+    data = table([*trainings("a-epoch1", "a-epoch4", "a", "b"), *pruned])
+    page = upload(open_page(family="one"), data)
+    assert page.button_group(key="d-against").options == ["width", "epochs", "sparsity"]
+    for against, positions, words in (
+        ("epochs", [1, 4, 20], "at epoch 1 to 0.500 at epoch 20"),
+        ("sparsity", [0, 0.5, 0.9], "at sparsity 0% to 0.900 at sparsity 90%"),
+        ("width", [3], "the only width, 3"),
+    ):
+        page.button_group(key="d-against").set_value(against).run()
+        assert not page.exception and not page.error
+        assert page.session_state["view"].against == against
+        assert pd.DataFrame(page.dataframe[0].value)[against].tolist() == positions
+        assert words in page.markdown[0].value
+
+
+def test_a_table_without_a_finished_path_says_so():
+    page = upload(open_page(), table([row(status="cancelled")]))
+    assert "holds no finished path" in page.info[0].value
+    assert not page.exception
+
+
+def test_the_distributions_are_those_of_the_position_that_was_clicked():
+    rows = [
+        row(
+            model=f"n{k}",
+            width=k,
+            image_kind=kind,
+            images=f"{kind}:{i}",
+            deviation=k + i + 10 * (kind == "train-noisy"),
+        )
+        for k in (1, 2)
+        for kind in ("train-clean", "train-noisy")
+        for i in range(4)
+    ]
+    page = upload(open_page(), table(rows))
+    compared = pd.DataFrame(page.dataframe[1].value)
+    assert compared[["model", "num_one", "num_other", "statistic"]].to_numpy().tolist() == [["n2", 4, 4, 1.0]]
+    assert page.expander[1].label == "Distributions over paths, at width 2"

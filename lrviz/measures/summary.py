@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrviz.errors import InvalidData
-from lrviz.measures.boundary import find_boundary, num_class_areas
+from lrviz.measures.boundary import Boundary, find_boundary, num_class_areas
 from lrviz.measures.interpolation import deviation
 from lrviz.measures.window import (
     density,
@@ -70,8 +70,12 @@ class Summary:
     status: Status
 
 
-def summary(regions: Regions) -> Summary:
+def summary(regions: Regions, boundary: Boundary | None = None) -> Summary:
     """All measures of a window at a glance.
+
+    Args:
+        regions: The regions of the window.
+        boundary: Their decision boundary, if it is known already.
 
     Raises:
         InvalidData: There is no region.
@@ -79,7 +83,7 @@ def summary(regions: Regions) -> Summary:
     if len(regions) == 0:
         raise InvalidData("Measures need at least one region; got none. Find regions without cancelling first.")
     area, jumps = float(regions.area.sum()), jump(regions)
-    boundary = find_boundary(regions)
+    boundary = find_boundary(regions) if boundary is None else boundary
     deviations = float(deviation(regions).sum(0).mean())
     return Summary(
         num_regions=len(regions),

@@ -14,6 +14,7 @@ from lrviz.figures.comparison import Cell, comparison_map
 from lrviz.figures.print_comparison import COMPARISON_SUFFIXES, fitting_paper, render_comparison
 from lrviz.figures.widths import width_curves
 from lrviz.measures.definitions import WINDOW_TERMS
+from lrviz.measures.tables import Columns
 from lrviz.models.card import Card
 from lrviz.ui import (
     compare_jobs,
@@ -112,7 +113,7 @@ def _show(view: View, header: Container) -> None:
     _show_maps(view, cells, bounds, num_columns(cards), lambda: compare_jobs.show_progress(slots, cards))
     _show_failures(cards, slots)
     if members:
-        _show_measures(members)
+        _show_measures(view, members)
     with downloads:
         _show_downloads(view, cells, members, num_columns(cards))
 
@@ -204,15 +205,19 @@ def _show_failures(cards: Sequence[Card], slots: Sequence[Slot]) -> None:
         again.button("Try again", on_click=compare_jobs.try_again, width="stretch")
 
 
-def _show_measures(members: Sequence[Member]) -> None:
+def _show_measures(view: View, members: Sequence[Member]) -> None:
     st.html('<div class="lr-head"><span class="t">Against width</span></div>')
     st.plotly_chart(width_curves(members), key="curves", theme=None, config={"displayModeBar": False})
     st.html('<div class="lr-head"><span class="t">Measures</span></div>')
-    _show_table(members)
+    _show_table(_table(repr((view.to_json(), [(member.model, member.summary.status) for member in members])), members))
 
 
-def _show_table(members: Sequence[Member]) -> None:
-    columns = compare(members)
+@st.cache_resource(show_spinner=False, max_entries=6)
+def _table(key: str, _members: Sequence[Member]) -> Columns:
+    return compare(_members)
+
+
+def _show_table(columns: Columns) -> None:
     shown = {name: columns[name] for name in _COLUMNS} | {"density": columns["density"].round().astype(int)}
     st.dataframe(shown, hide_index=True, column_config=_COLUMNS, key="measures")
 
@@ -232,6 +237,7 @@ _COLUMNS = {
     "deviation_per_area": _number("deviation", "%.3g", "mean absolute deviation from the interpolation, in logits"),
     "boundary_length": _number("boundary", "%.3g", WINDOW_TERMS["boundary_length"].help),
     "num_class_areas": _number("class areas", "%d", WINDOW_TERMS["num_class_areas"].help),
+    "agreement": _number("agreement", "%.3f", f"With the first network: {WINDOW_TERMS['agreement'].help}"),
     "train_error": _number("train error", "%.3f", "share of the training images, by the labels it was taught"),
     "test_error": _number("test error", "%.3f", "share of the test images that is classified wrongly"),
 }

@@ -8,6 +8,7 @@ import streamlit as st
 from lrviz.engine.requests import Outcome, run
 from lrviz.errors import BudgetExceeded
 from lrviz.figures.comparison import Panel, make_panel
+from lrviz.measures.boundary import find_boundary
 from lrviz.measures.summary import summary
 from lrviz.models.card import Card
 from lrviz.results.status import Status
@@ -98,6 +99,7 @@ def _start(key: str, view: View, card: Card, device: str) -> Job:
 def _describe(view: View, card: Card, outcome: Outcome, classes: tuple[str, ...]) -> Found | str:
     if len(outcome.result) == 0:
         return _NOTHING
+    boundary = find_boundary(outcome.result)
     return Found(
         panel=make_panel(outcome.result, view.colour, class_index=view.class_index, class_names=classes),
         member=Member(
@@ -106,7 +108,8 @@ def _describe(view: View, card: Card, outcome: Outcome, classes: tuple[str, ...]
             seed=card.seed,
             train_error=card.train_error,
             test_error=card.test_error,
-            summary=summary(outcome.result),
+            summary=summary(outcome.result, boundary),
+            boundary=boundary,
         ),
         seconds=outcome.result.seconds,
         stored=outcome.stored,

@@ -36,7 +36,8 @@ class Family(NamedTuple):
     @property
     def label(self) -> str:
         """The family in a few words."""
-        parts = [self.architecture, f"{self.num_train_images:,} images", f"{self.label_noise:.0%} label noise"]
+        parts = [self.architecture, f"{self.num_train_images:,} images of {self.data}"]
+        parts += [f"{self.label_noise:.0%} label noise"]
         parts += ["batch norm"] * self.batch_norm + ["augmented"] * self.augmentation
         return ", ".join(parts)
 

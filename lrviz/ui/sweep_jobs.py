@@ -30,11 +30,6 @@ class Plan:
     spec: PathsSpec
     device: str
 
-    def command_line(self) -> str:
-        """The command that measures the same."""
-        models = " ".join(f"--models {name}" for name in self.models)
-        return f"lrviz measure {models} --paths {self.spec.text} --anchors {self.spec.num_anchors} --out measured.csv"
-
 
 def plan() -> Plan | None:
     """What this session measures, or measured last."""

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lrviz.measures.boundary import Boundary
+from lrviz.measures.overlay import agreement
 from lrviz.measures.summary import Summary
 from lrviz.measures.tables import Columns
 from lrviz.results.status import Status
@@ -22,6 +24,7 @@ class Member:
         train_error: Fraction of training images that it classifies otherwise than it was taught.
         test_error: Fraction of test images that it classifies wrongly.
         summary: The measures of its regions.
+        boundary: Its decision boundary.
     """
 
     model: str
@@ -30,6 +33,7 @@ class Member:
     train_error: float
     test_error: float
     summary: Summary
+    boundary: Boundary
 
     @property
     def is_complete(self) -> bool:
@@ -47,12 +51,16 @@ ERRORS = ("train_error", "test_error")
 
 
 def compare(members: Sequence[Member]) -> Columns:
-    """The table of a comparison: a row for every model, units as in `lrviz.measures.summary.Summary`."""
+    """The table of a comparison: a row for every model, units as in `lrviz.measures.summary.Summary`.
+
+    Its `agreement` is that with the first model.
+    """
     return {
         "model": np.array([member.model for member in members]),
         "width": np.array([member.width for member in members]),
         "seed": np.array([member.seed for member in members]),
         **{name: np.array([value_of(member, name) for member in members]) for name in (*MEASURES, *ERRORS)},
+        "agreement": np.array([agreement(members[0].boundary, member.boundary) for member in members]),
         "num_regions": np.array([member.summary.num_regions for member in members]),
         "status": np.array([member.summary.status for member in members]),
     }

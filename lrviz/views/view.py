@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from lrviz.errors import InvalidView
 from lrviz.files import read_json, shown
+from lrviz.measures.findings import AGAINST
 from lrviz.measures.window import QUANTITIES
 from lrviz.models import paths
 from lrviz.views.texts import FIRST_NAME, FLAG, NAME, NAMES, SEPARATOR, Form, is_name, number, one_of, whole, word
@@ -108,7 +109,10 @@ class View:
         start: L2 distance along the path at which its figure begins; None for the whole path.
         end: Where it ends.
         family: The architecture whose widths are compared on the page of double descent.
-        image_kind: Around which images its paths were measured.
+        against: What its networks are drawn against, one of `lrviz.measures.findings.AGAINST`.
+        data: The data set that they were trained on.
+        path_kind: The kind of the paths that they were measured on.
+        image_kind: Around which images.
         series: Which of several such results.
 
     Raises:
@@ -135,6 +139,9 @@ class View:
     start: float | None = _of_path("start", _COORDINATE)
     end: float | None = _of_path("end", _COORDINATE)
     family: str | None = _of_sweeps("family")
+    against: str = _shown("sweeps", keys="against", form=one_of(tuple(AGAINST)), default="width")
+    data: str | None = _of_sweeps("data")
+    path_kind: str | None = _of_sweeps("paths")
     image_kind: str | None = _of_sweeps("images")
     series: str | None = _of_sweeps("series")
 

@@ -1,0 +1,108 @@
+"""Which series of a table of measured paths the Double descent page shows, and against what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from lrviz.measures.findings import AGAINST
+from lrviz.measures.sweeps import select_paths, series_columns
+from lrviz.ui import state
+from lrviz.views.view import View
+
+IMAGES = {
+    "samples": "test images (shipped), whole paths",
+    "samples-cifar100": "CIFAR-100 test images (shipped), whole paths",
+    "test": "test images",
+    "train-clean": "training images, clean labels",
+    "train-noisy": "training images, noisy labels",
+}
+"""What a user calls the kinds of images that paths start from, in this order."""
+
+_FIRST = ("cnn5", "test", "closed")
+"""What stands before all others in its list, and is shown first."""
+
+_FEW = 4
+"""Up to this many options stand side by side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    """One question of the sidebar: a column of the table, and the field of the view that holds the answer."""
+
+    column: str
+    field: str
+    label: str
+    show: Callable[[str], str] = str
+
+
+_CHOICES = (
+    _Choice(column="data", field="data", label="Trained on"),
+    _Choice(column="family", field="family", label="Family"),
+    _Choice(column="path", field="path_kind", label="Paths"),
+    _Choice(column="image_kind", field="image_kind", label="Paths around", show=lambda kind: IMAGES.get(kind, kind)),
+)
+
+
+def choose_series(table: pd.DataFrame, view: View) -> pd.DataFrame | None:
+    """Ask for a series, and put it into the view; its paths, or None where the table holds no finished path.
+
+    Args:
+        table: as from `lrviz.measures.sweeps.read_results`.
+        view: the view; what it names and the table does not hold is replaced by what comes first.
+    """
+    paths = {against: select_paths(table, against) for against in AGAINST}
+    known = [against for against, rows in paths.items() if len(rows)]
+    if not known:
+        return None
+    against = _ask("against", "Against", known, view.against, str)
+    rows, answers = paths[against], {"against": against}
+    for choice in _CHOICES:
+        options = sorted(rows[choice.column].unique(), key=_order)
+        answers[choice.field] = _ask(choice.field, choice.label, options, getattr(view, choice.field), choice.show)
+        rows = rows[rows[choice.column] == answers[choice.field]]
+    series = {_name_series(key, against): part for key, part in rows.groupby(series_columns(against))}
+    name = _one_of(view.series, list(series))
+    if len(series) > 1:
+        _ask("series", "Series", list(series), name, str)
+    state.change(**answers, series=name if len(series) > 1 else None)
+    state.write_link()
+    return series[name]
+
+
+def _ask(field: str, label: str, options: list[str], wanted: str | None, show: Callable[[str], str]) -> str:
+    """Let the user choose one of some options."""
+    key = "d-images" if field == "image_kind" else f"d-{field}"
+    answer = st.session_state[key] = _one_of(wanted, options)
+
+    def change() -> None:
+        state.change(**{field: st.session_state[key]})
+
+    if field == "image_kind":
+        st.radio(label, options, format_func=show, key=key, on_change=change)
+    elif len(options) > _FEW or field == "series":
+        st.selectbox(label, options, format_func=show, key=key, on_change=change)
+    else:
+        st.segmented_control(
+            label, options, format_func=show, key=key, on_change=change, required=True, width="stretch"
+        )
+    return answer
+
+
+def _one_of(wanted: str | None, options: list[str]) -> str:
+    return wanted if wanted in options else options[0]
+
+
+def _order(option: str) -> tuple[bool, int, str]:
+    """What is shown first, then kinds of images in their order, then by name."""
+    place = list(IMAGES).index(option) if option in IMAGES else len(IMAGES)
+    return option not in _FIRST, place, option
+
+
+def _name_series(series: tuple, against: str) -> str:
+    named = dict(zip(series_columns(against), series, strict=True))
+    parts = [f"width {named['width']}"] if "width" in named else []
+    parts += [f"{named['num_train_images']:,} images", f"{named['label_noise']:.0%} noise"]
+    parts += ["batch norm"] if named["batch_norm"] else []
+    return ", ".join([*parts, f"{named['num_anchors']} anchors", f"radius {named['radius']:g}"])
