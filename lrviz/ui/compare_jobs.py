@@ -37,14 +37,10 @@ class Found:
     Attributes:
         panel: its map.
         member: its measures.
-        seconds: time that finding the regions took.
-        stored: whether they came from the store.
     """
 
     panel: Panel
     member: Member
-    seconds: float
-    stored: bool
 
 
 Slot = Found | Job | str
@@ -111,8 +107,6 @@ def _describe(view: View, card: Card, outcome: Outcome, classes: tuple[str, ...]
             summary=summary(outcome.result, boundary),
             boundary=boundary,
         ),
-        seconds=outcome.result.seconds,
-        stored=outcome.stored,
     )
 
 

@@ -9,7 +9,7 @@ from lrviz.models.images import ImageRecord
 from lrviz.ui import fitting, following, look, maps, missing, panel, resources, sidebar, state, triplet
 from lrviz.ui.following import Task
 from lrviz.ui.look import Container
-from lrviz.ui.visit import load_image, resolve
+from lrviz.ui.visit import readable_image, resolve
 from lrviz.views.presets import PLACES, Aim
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
@@ -103,14 +103,7 @@ def _known_class(view: View, classes: tuple[str, ...]) -> View:
 
 def load_images(view: View) -> tuple[ImageRecord | None, ...]:
     """The triplet; None for what cannot be loaded."""
-
-    def load(reference: str) -> ImageRecord | None:
-        try:
-            return load_image(reference)
-        except LrvizError:
-            return None
-
-    return tuple(load(reference) for reference in view.triplet)
+    return tuple(map(readable_image, view.triplet))
 
 
 def _show_views(view: View, scene: Scene, device: str | None, downloads: Container) -> None:

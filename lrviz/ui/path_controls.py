@@ -5,13 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from lrviz.errors import LrvizError
 from lrviz.measures.curve import Curve
-from lrviz.models.images import ImageRecord
 from lrviz.models.paths import FEW_ANCHORS, NUM_ANCHORS
 from lrviz.ui import dialogs, look, path_state, resources, state, triplet
 from lrviz.ui.gallery import choose_image
-from lrviz.ui.visit import load_image
+from lrviz.ui.visit import readable_image
 from lrviz.views.view import ALL, MAX_ANCHORS, MAX_MODELS, NUM_IMAGES, PREDICTED, View
 
 _KINDS = {
@@ -52,20 +50,12 @@ def _show_images(view: View) -> None:
 
 
 def _show_image(index: int, reference: str) -> None:
-    record = readable(reference)
+    record = readable_image(reference)
     letter = str(index)
     if record is None:
         st.markdown(f"**{letter}** not readable")
     else:
         look.image_card(letter, record.image, record.label or triplet.origin(reference), reference[-24:])
-
-
-def readable(reference: str) -> ImageRecord | None:
-    """An image; None if it cannot be loaded."""
-    try:
-        return load_image(reference)
-    except LrvizError:
-        return None
 
 
 def _offer(key: str, label: str, index: int) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from lrviz.errors import LrvizError
+from lrviz.figures.paper import Paper
 from lrviz.figures.path import MODEL_COLOURS, Line, PathDrawing, Stretch, class_lines, path_figure
+from lrviz.figures.print_path import PATH_SUFFIXES, render_path
 from lrviz.models.paths import Path
-from lrviz.ui import look, path_controls, path_files, path_jobs, path_state, path_tables, resources, state
+from lrviz.ui import look, panel, path_controls, path_jobs, path_state, path_tables, resources, state
 from lrviz.ui.path_jobs import Track
 from lrviz.ui.visit import load_image
 from lrviz.views.scene import view_path
@@ -49,7 +51,7 @@ def paths() -> None:
     st.caption(_TEXT)
     path_tables.show_tables(drawn)
     with downloads:
-        path_files.show_downloads(state.current(), drawing, drawn)
+        _show_downloads(state.current(), drawing, drawn)
 
 
 def _make_path(view: View) -> Path | None:
@@ -134,6 +136,23 @@ def _line(track: Track, number: int, colour: str) -> Line:
         name=f"{track.name}, {model.classes[number]}", colour=colour, curve=curve, output=number,
         layer_names=tuple(layer.name for layer in program.layers), unit_name=program.unit_name,
     )  # fmt: skip
+
+
+def _show_downloads(view: View, drawing: PathDrawing | None, tracks: list[Track]) -> None:
+    """Figure and data as files."""
+    first = tracks[0] if tracks else None
+    with st.popover("Export", icon=":material/download:", width="stretch", disabled=first is None or not first.pieces):
+        if drawing is None or first is None or first.pieces is None or first.model is None:
+            return
+        pieces, classes = first.pieces, first.model.classes
+        measures = {track.name: track.measures for track in tracks if track.measures is not None}
+        panel.offer_file(
+            PATH_SUFFIXES, Paper(width_inches=7.0, height_inches=4.5),
+            lambda suffix, paper: render_path(
+                suffix, view, drawing, measures=measures, pieces=pieces, class_names=classes, paper=paper
+            ),
+            f"path-{first.name}",
+        )  # fmt: skip
 
 
 def _box_drawn(chart: str, length: float) -> None:

@@ -1,5 +1,6 @@
 """Texts of visitors become models and images: the only place where pages do that, with a visitor's access to files."""
 
+from lrviz.errors import LrvizError
 from lrviz.models import catalogue, images
 from lrviz.models.access import visitor
 from lrviz.models.card import Card
@@ -14,6 +15,14 @@ from lrviz.views.view import View
 def load_image(reference: str) -> ImageRecord:
     """As `lrviz.models.images.load_image`, for a visitor."""
     return images.load_image(reference, access=visitor())
+
+
+def readable_image(reference: str) -> ImageRecord | None:
+    """An image; None if it cannot be loaded."""
+    try:
+        return load_image(reference)
+    except LrvizError:
+        return None
 
 
 def find_card(name: str) -> Card:

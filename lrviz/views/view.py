@@ -180,8 +180,8 @@ class View:
 
     @property
     def each(self) -> tuple["View", ...]:
-        """The view of each model, as Explore shows it."""
-        return tuple(replace(self, page="explore", models=(model,)) for model in self.models)
+        """The view of each model, as Explore shows it, without an open region."""
+        return tuple(replace(self, page="explore", models=(model,), region=None) for model in self.models)
 
     def on(self, page: str) -> "View":
         """The same on another page, with images added and models left out as that page needs."""
