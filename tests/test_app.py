@@ -174,6 +174,30 @@ def test_a_view_is_kept_by_a_name_and_opened_again():
     assert not page.error and not page.exception
 
 
+def go_to(page, name):
+    """Another page by its link in the bar at the top."""
+    for key in list(page.query_params):
+        del page.query_params[key]
+    return page.switch_page(name).run()
+
+
+def test_pages_take_over_models_images_and_window():
+    triplet = {"a": "samples:2", "b": "samples:3", "c": "samples:5"}
+    page = open_page(model="cnn5-w1-noise20", **triplet, **WINDOW, colour="area")
+    page = go_to(page, "pages/2_Paths.py")
+    view = page.session_state["view"]
+    assert (view.page, view.models, view.path_images) == ("paths", ("cnn5-w1-noise20",), ("samples:2",))
+    page.selectbox(key="p-kind").set_value("triplet").run()
+    assert page.session_state["view"].path_images == tuple(triplet.values())
+    page = go_to(page, "pages/4_Models.py")
+    assert not page.exception
+    page = go_to(page, "app.py")
+    view = page.session_state["view"]
+    assert (view.page, view.colour, view.kind) == ("explore", "area", "triplet")
+    assert view.triplet == tuple(triplet.values()) and view.center == (35.0, 18.0)
+    assert not page.error and not page.warning
+
+
 def test_an_unknown_model_offers_close_ones_and_the_default_view():
     page = open_page(**{**LINK, **WINDOW, "model": "cnn5-w1-noise2"})
     assert "cnn5-w1-noise2" in page.error[0].value

@@ -40,6 +40,8 @@ def run_page(page: Callable[[], None]) -> None:
         # Until app.py has run once, Streamlit runs the files of pages/ by themselves, with a bar of its own.
         navigate()
         return
+    session = st.session_state
+    session.showed_view, session.shows_view = session.get("shows_view", False), False
     top = st.container(key="toolbar")
     try:
         page()
@@ -48,7 +50,7 @@ def run_page(page: Callable[[], None]) -> None:
     except Exception:
         log.exception("the page failed")
         st.error(CALM, icon=":material/error:")
-    if "view" in st.session_state:
+    if session.shows_view:
         from lrviz.ui.toolbar import replace_address, show_notices, show_toolbar  # noqa: PLC0415
 
         with top:

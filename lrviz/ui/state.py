@@ -47,12 +47,13 @@ def open_page(
         arrive: Suits to this page what another one showed.
     """
     session, query = st.session_state, st.query_params.to_dict()
+    session.shows_view = True
     if "view" not in session:
         session.view, session.history = first().on(page), History()
         _begin(query)
         if query:
             _read(query)
-    elif session.view.page != page:
+    elif session.view.page != page or not session.showed_view:
         _begin(query)
         if query:
             _go_to(page, query)
