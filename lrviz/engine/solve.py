@@ -57,7 +57,7 @@ def solve_tile(tile: Tile, window: Window, chunk: int, check: Callable[[], None]
 def _of_cells(cells: Any) -> Found:
     return Found(
         cells=Fragments(
-            count=cells.count,
+            count=cells.num_vertices,
             start=cells.start,
             unit=cells.unit,
             flip=cells.flip.view(np.uint64),

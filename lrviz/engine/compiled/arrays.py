@@ -56,7 +56,7 @@ class Stack(NamedTuple):
     Attributes:
         num_cells: (1,).
         layer: (S,) the layer whose lines come next.
-        count: (S,) number of vertices.
+        num_vertices: (S,).
         vertices: (S, 2, V).
         labels: (S, V) the row that drew the side behind each vertex; negative for sides of the tile.
         distance: (V,) room for the distances of a cell's vertices from a line.
@@ -66,7 +66,7 @@ class Stack(NamedTuple):
 
     num_cells: np.ndarray
     layer: np.ndarray
-    count: np.ndarray
+    num_vertices: np.ndarray
     vertices: np.ndarray
     labels: np.ndarray
     distance: np.ndarray
@@ -111,7 +111,7 @@ class Cells(NamedTuple):
 
     Attributes:
         number: (2,) how many cells and vertices there are.
-        count: (C,) number of vertices of each.
+        num_vertices: (C,).
         start: (M, 2) vertices, cell after cell.
         unit: (M,) unit that drew the side behind each vertex; negative for sides of the tile.
         flip: (M,) by how much the pattern id changes across the side, 0 where that is not known.
@@ -123,7 +123,7 @@ class Cells(NamedTuple):
     """
 
     number: np.ndarray
-    count: np.ndarray
+    num_vertices: np.ndarray
     start: np.ndarray
     unit: np.ndarray
     flip: np.ndarray

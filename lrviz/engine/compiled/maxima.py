@@ -59,9 +59,9 @@ def plus(one, two):
 def middle(stack, cell):
     """The mean of a cell's vertices."""
     x = y = 0.0
-    for i in range(stack.count[cell]):
+    for i in range(stack.num_vertices[cell]):
         x, y = x + stack.vertices[cell, 0, i], y + stack.vertices[cell, 1, i]
-    return x / stack.count[cell], y / stack.count[cell]
+    return x / stack.num_vertices[cell], y / stack.num_vertices[cell]
 
 
 @inner
@@ -100,7 +100,7 @@ def sole_winner(net, stack, levels, cell, group):
 def bound_difference(maps, row, best, gradient, stack, cell):
     """The least and the largest difference of two rows at the vertices of a cell, in units of `gradient`."""
     low, high = np.inf, -np.inf
-    for i in range(stack.count[cell]):
+    for i in range(stack.num_vertices[cell]):
         value = difference(maps, row, best, gradient, stack.vertices[cell, 0, i], stack.vertices[cell, 1, i])
         low, high = min(low, value), max(high, value)
     return low, high
@@ -137,7 +137,7 @@ def choose_maximum(net, stack, levels, cell):
     if chosen < 0:
         return -1
     gradient, slack = scale(net, maps, chosen, against)
-    for i in range(stack.count[cell]):
+    for i in range(stack.num_vertices[cell]):
         x, y = stack.vertices[cell, 0, i], stack.vertices[cell, 1, i]
         value = difference(maps, chosen, against, gradient, x, y)
         stack.distance[i] = 0.0 if abs(value) <= slack else value

@@ -36,7 +36,7 @@ def split(stack, cell, label):
         cell: The place of the newest cell.
         label: What to call the new sides.
     """
-    distance, count, vertices, labels = stack.distance, stack.count[cell], stack.vertices[cell], stack.labels[cell]
+    distance, count, vertices, labels = stack.distance, stack.num_vertices[cell], stack.vertices[cell], stack.labels[cell]
     first, num_positive = positive_run(distance, count)
     end = (first + num_positive) % count
     before_end, before_first = (end + count - 1) % count, (first + count - 1) % count
@@ -54,10 +54,10 @@ def split(stack, cell, label):
     put_run(other, other_labels, 0, stack, cell, first, num_positive)
     put(other, other_labels, num_positive, leaving[0], leaving[1], label)
     put(other, other_labels, num_positive + 1, entering[0], entering[1], labels[before_first])
-    stack.count[cell + 1] = num_positive + 2
-    stack.count[cell + 2] = number
+    stack.num_vertices[cell + 1] = num_positive + 2
+    stack.num_vertices[cell + 2] = number
     put_run(vertices, labels, 0, stack, cell + 2, 0, number)
-    stack.count[cell] = number
+    stack.num_vertices[cell] = number
 
 
 @inner
@@ -103,5 +103,5 @@ def put_run(vertices, labels, place, stack, cell, first, number):
     for i in range(place, place + number):
         vertices[0, i], vertices[1, i] = stack.vertices[cell, 0, source], stack.vertices[cell, 1, source]
         labels[i] = stack.labels[cell, source]
-        source = source + 1 if source + 1 < stack.count[cell] else 0
+        source = source + 1 if source + 1 < stack.num_vertices[cell] else 0
     return place + number

@@ -55,7 +55,7 @@ def choose_relu(stack, levels, cell):
 
     The distances of the cell's vertices from the line are left in `stack.distance`.
     """
-    line, lines, vertices, count = levels.line, stack.lines[cell], stack.vertices[cell], stack.count[cell]
+    line, lines, vertices, count = levels.line, stack.lines[cell], stack.vertices[cell], stack.num_vertices[cell]
     kept, best, widest = 0, -1, 0.0
     for i in range(stack.num_lines[cell]):
         row = lines[i]

@@ -51,7 +51,7 @@ def at(maps, row, x, y):
 def bound_rows(maps, first, after, stack, cell, low, high):
     """The least and the largest value of some successive rows at the vertices of a cell."""
     offset, x_slope, y_slope = maps[0, first:after], maps[1, first:after], maps[2, first:after]
-    for i in range(stack.count[cell]):
+    for i in range(stack.num_vertices[cell]):
         x, y = stack.vertices[cell, 0, i], stack.vertices[cell, 1, i]
         if i == 0:
             for j in range(len(offset)):

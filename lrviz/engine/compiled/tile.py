@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from lrviz.engine.compiled.arrays import NEW, Cells, Levels, Network, Stack
 from lrviz.engine.compiled.jit import SOURCES
+from lrviz.engine.compiled.rebase import rebase
 from lrviz.engine.compiled.walk import CELLS_FULL, FINISHED, walk
 from lrviz.engine.restrict import Restriction
 from lrviz.engine.twins import flips, group_twins
@@ -49,14 +50,14 @@ def find_cells(
 
 
 def network_of(restriction: Restriction) -> Network:
-    """A restriction as the arrays that the compiled core works on."""
+    """A restriction as the arrays that the compiled core works on, with shares 0 and 1."""
     twin, terms, stages = group_twins(restriction), restriction.terms, restriction.stages
     zero = restriction.zero + TOLERANCE.rounding * terms
     number, index = restriction.num_units, torch.arange(restriction.num_units, device="cpu")
     first = torch.cat([restriction.affine, restriction.output_affine]).T
     weight = torch.cat([restriction.coupling, restriction.output_coupling]).T
     groups = torch.searchsorted(restriction.owner, torch.arange(len(restriction.reach) + 1, device="cpu"))
-    return Network(
+    net = Network(
         rows=np.array([0, *(stage.rows.stop for stage in stages)]),
         remainders=np.array([0, *(stage.remainders.stop for stage in stages)]),
         is_maximum=np.array([stage.is_maximum for stage in stages], dtype=bool),
@@ -72,6 +73,9 @@ def network_of(restriction: Restriction) -> Network:
         unit=restriction.unit.numpy(),
         flip=flips(restriction, twin).numpy(),
     )
+    first, weight, mix = np.empty_like(net.first), np.zeros_like(net.weight), np.empty_like(net.mix)
+    rebase(net, first, weight, mix)
+    return net._replace(first=first, weight=weight, mix=mix)
 
 
 def _levels(net: Network, restriction: Restriction) -> Levels:
@@ -79,7 +83,7 @@ def _levels(net: Network, restriction: Restriction) -> Levels:
     maps = np.empty((num_layers + 1, *net.first.shape))
     maps[0] = net.first
     terms = np.empty((num_layers + 1, 2, num_outputs))
-    terms[0] = np.abs(restriction.output_affine[:, 1:].numpy()).T
+    terms[0] = np.abs(net.first[1:, num_rows:])
     pattern = np.empty(num_layers + 1, dtype=np.int64)
     pattern[0] = restriction.base.item()
     return Levels(
@@ -99,7 +103,7 @@ def _levels(net: Network, restriction: Restriction) -> Levels:
 
 def _stack(net: Network, corners: np.ndarray, labels: np.ndarray) -> Stack:
     stack = _empty_stack(len(net.owner) + 4, max(_NUM_VERTICES, 2 * len(corners)), len(net.owner))
-    stack.num_cells[0], stack.layer[0], stack.count[0], stack.num_lines[0] = 1, 0, len(corners), NEW
+    stack.num_cells[0], stack.layer[0], stack.num_vertices[0], stack.num_lines[0] = 1, 0, len(corners), NEW
     stack.vertices[0, :, : len(corners)], stack.labels[0, : len(corners)] = corners.T, labels
     return stack
 
@@ -108,7 +112,7 @@ def _empty_stack(num_places: int, num_vertices: int, num_rows: int) -> Stack:
     return Stack(
         num_cells=np.zeros(1, dtype=np.int64),
         layer=np.empty(num_places, dtype=np.int64),
-        count=np.empty(num_places, dtype=np.int64),
+        num_vertices=np.empty(num_places, dtype=np.int64),
         vertices=np.empty((num_places, 2, num_vertices)),
         labels=np.empty((num_places, num_vertices), dtype=np.int64),
         distance=np.empty(num_vertices),
@@ -130,7 +134,7 @@ def _cells(num_outputs: int) -> Cells:
     size = 8 * _NUM_CELLS
     return Cells(
         number=np.zeros(2, dtype=np.int64),
-        count=np.empty(_NUM_CELLS, dtype=np.int64),
+        num_vertices=np.empty(_NUM_CELLS, dtype=np.int64),
         start=np.empty((size, 2)),
         unit=np.empty(size, dtype=np.int64),
         flip=np.empty(size, dtype=np.int64),

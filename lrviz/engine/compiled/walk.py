@@ -6,7 +6,7 @@ All functions work in place on the arrays that `arrays` describes.
 from typing import no_type_check
 
 from lrviz.engine.compiled.arrays import NEW
-from lrviz.engine.compiled.jit import SOURCES, entry, inner
+from lrviz.engine.compiled.jit import SOURCES, borrowed, entry, inner
 from lrviz.engine.compiled.maxima import choose_maximum, close_maxima, open_maxima
 from lrviz.engine.compiled.polygon import measure, split
 from lrviz.engine.compiled.relus import choose_relu, close_relus, open_relus
@@ -48,7 +48,7 @@ def choose_line(net, stack, levels, cell):
 def close_layer(net, stack, levels, cell):
     """Decide what is still open in a cell that no line of its layer crosses, and go on to the next layer."""
     layer = stack.layer[cell]
-    _, x, y = measure(stack.vertices[cell], stack.count[cell])
+    _, x, y = measure(stack.vertices[cell], stack.num_vertices[cell])
     copy_columns(levels.common[layer], levels.maps[layer + 1], net.rows[layer + 1])
     copy_columns(levels.common_terms[layer], levels.terms[layer + 1], 0)
     levels.pattern[layer + 1] = levels.common_pattern[layer]
@@ -85,14 +85,14 @@ def split_cell(stack, levels, cell, row):
 @no_type_check
 def has_room(stack, cells, cell):
     """Whether another finished cell fits."""
-    return cells.number[0] < len(cells.count) and cells.number[1] + stack.count[cell] <= len(cells.unit)
+    return cells.number[0] < len(cells.num_vertices) and cells.number[1] + stack.num_vertices[cell] <= len(cells.unit)
 
 
 @inner
 @no_type_check
 def write(net, stack, levels, cells, cell, frame):
     """Write down a finished cell, in the window's local coordinates, and its outputs over plane coordinates."""
-    place, vertex, count = cells.number[0], cells.number[1], stack.count[cell]
+    place, vertex, count = cells.number[0], cells.number[1], stack.num_vertices[cell]
     x, y, radius = frame[0], frame[1], frame[2]
     vertices, labels = stack.vertices[cell], stack.labels[cell]
     for i in range(count):
@@ -102,7 +102,7 @@ def write(net, stack, levels, cells, cell, frame):
         cells.unit[vertex + i] = net.unit[labels[i]] if drawn else labels[i]
         cells.flip[vertex + i] = net.flip[labels[i]] if drawn else 0
     area, center_x, center_y = measure(vertices, count)
-    cells.count[place], cells.pattern[place] = count, levels.pattern[len(net.is_maximum)]
+    cells.num_vertices[place], cells.pattern[place] = count, levels.pattern[len(net.is_maximum)]
     cells.area[place] = area * radius * radius
     cells.centroid[place, 0], cells.centroid[place, 1] = x + radius * center_x, y + radius * center_y
     write_outputs(net, levels, cells.bias[place], cells.slope[place], frame)
@@ -137,6 +137,7 @@ def _enclosing(sources):
                 plane coordinates, and the window's radius.
         """
         sources  # noqa: B018
+        net, stack, levels, cells = borrowed(net), borrowed(stack), borrowed(levels), borrowed(cells)
         while stack.num_cells[0] > 0:
             cell = stack.num_cells[0] - 1
             layer = stack.layer[cell]
@@ -146,7 +147,7 @@ def _enclosing(sources):
                 write(net, stack, levels, cells, cell, frame)
                 stack.num_cells[0] -= 1
                 continue
-            if cell + 2 >= len(stack.count) or stack.count[cell] + 2 > stack.labels.shape[1]:
+            if cell + 2 >= len(stack.num_vertices) or stack.num_vertices[cell] + 2 > stack.labels.shape[1]:
                 return STACK_FULL
             if stack.num_lines[cell] == NEW:
                 open_layer(net, stack, levels, cell)
