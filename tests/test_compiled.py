@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lrviz.engine.compiled.ready import ready_core, wait_until_ready
+from lrviz.engine.compiled.rebase import rebase
+from lrviz.engine.compiled.shrink import shrink, shrink_relus
 from lrviz.engine.compiled.tile import find_cells
 from lrviz.engine.compiled.walk import walk
 from lrviz.engine.find_regions import find_regions
@@ -51,6 +54,17 @@ def assert_same(case: Case | tuple[Program, Plane, Window]) -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_both_find_the_same_regions(name: str) -> None:
     assert_same(CASE[name])
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES if not case.has_maxima])
+def test_both_restrict_alike_to_a_smaller_window(name: str) -> None:
+    restriction, _ = restriction_of(name)
+    frame = torch.tensor([[1, 0, 0], [0.3, 0.5, 0], [-0.2, 0, 0.5]], dtype=torch.float64, device="cpu")
+    one, two = restriction.shrink(frame, corners()), shrink(restriction, frame, corners())
+    assert two.stages == one.stages
+    for item in fields(one):
+        if item.name != "stages":
+            torch.testing.assert_close(getattr(two, item.name), getattr(one, item.name), rtol=1e-10, atol=1e-12)
 
 
 class Mixed(nn.Module):
@@ -113,7 +127,7 @@ def test_it_stops_when_asked() -> None:
 
 def test_it_is_compiled_once_for_all_networks() -> None:
     assert wait_until_ready()
-    assert len(walk.signatures) == 1
+    assert [len(function.signatures) for function in (walk, rebase, shrink_relus)] == [1, 1, 1]
 
 
 def test_without_numba_pytorch_serves() -> None:

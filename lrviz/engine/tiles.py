@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 
 from lrviz.devices import THREADS
+from lrviz.engine.compiled.ready import ready_core
 from lrviz.engine.restrict import Restriction, TooManyUnits, restrict
 from lrviz.geometry.cells import Cells, split_cells
 from lrviz.network.program import Program
@@ -52,7 +53,8 @@ class Limits:
         units = max(128, min(1024, 2**25 // largest))
         if program.device.type == "cuda":
             return cls(tile_units=384, program_units=4 * units, chunk=2**16, workers=1)
-        return cls(tile_units=224, program_units=units, chunk=4096, workers=THREADS)
+        small = 224 if ready_core() is None else 96
+        return cls(tile_units=small, program_units=units, chunk=4096, workers=THREADS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,5 +189,13 @@ def _restrict_part(
         frame = torch.eye(ones.shape[1], dtype=torch.float64, device=corners.device)
         frame[1:] *= radius / part.parent.radius
         frame[1:, 0] = (center - part.parent.center) / part.parent.radius
-        restriction = part.parent.restriction.shrink(frame, ones)
+        restriction = _shrink(part.parent.restriction, frame, ones)
     return Tile(corners=corners, labels=part.labels, center=center, radius=radius, restriction=restriction)
+
+
+def _shrink(restriction: Restriction, frame: torch.Tensor, corners: torch.Tensor) -> Restriction:
+    """Restrict again, by the compiled core where it is ready and there are only ReLUs."""
+    core = ready_core() if frame.device.type == "cpu" else None
+    if core is None or any(stage.is_maximum for stage in restriction.stages):
+        return restriction.shrink(frame, corners)
+    return core.shrink(restriction, frame, corners)

@@ -36,7 +36,12 @@ def split(stack, cell, label):
         cell: The place of the newest cell.
         label: What to call the new sides.
     """
-    distance, count, vertices, labels = stack.distance, stack.num_vertices[cell], stack.vertices[cell], stack.labels[cell]
+    distance, count, vertices, labels = (
+        stack.distance,
+        stack.num_vertices[cell],
+        stack.vertices[cell],
+        stack.labels[cell],
+    )
     first, num_positive = positive_run(distance, count)
     end = (first + num_positive) % count
     before_end, before_first = (end + count - 1) % count, (first + count - 1) % count

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from lrviz.engine.compiled.arrays import NEW, Cells, Levels, Network, Stack
 from lrviz.engine.compiled.jit import SOURCES
 from lrviz.engine.compiled.rebase import rebase
+from lrviz.engine.compiled.shrink import shrink
 from lrviz.engine.compiled.walk import CELLS_FULL, FINISHED, walk
 from lrviz.engine.restrict import Restriction
 from lrviz.engine.twins import flips, group_twins
@@ -159,7 +160,7 @@ def stamp() -> Path:
 
 
 def warm_up() -> None:
-    """Load the machine code, or compile it, by finding the one cell of a network without units."""
+    """Load the machine code, or compile it, by working on a network without units."""
     none, ids = torch.zeros(0, dtype=torch.float64, device="cpu"), torch.zeros(0, dtype=torch.int64, device="cpu")
     restriction = Restriction(
         affine=none.view(0, 3),
@@ -175,6 +176,9 @@ def warm_up() -> None:
         output_coupling=none.view(1, 0),
         base=torch.zeros((), dtype=torch.int64, device="cpu"),
     )
+    frame = torch.eye(3, dtype=torch.float64, device="cpu")
     triangle = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], dtype=torch.float64, device="cpu")
-    for _ in find_cells(restriction, triangle, torch.tensor([-1, -2, -3], device="cpu"), np.ones(6)):
+    for _ in find_cells(
+        shrink(restriction, frame, frame), triangle, torch.tensor([-1, -2, -3], device="cpu"), np.ones(6)
+    ):
         pass
