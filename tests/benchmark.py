@@ -1,19 +1,26 @@
-"""How fast the engine is on this machine: `python -m tests.benchmark`."""
+"""How fast the engine is on this machine: `python -m tests.benchmark`, and beside other tools: with `--peers`."""
 
 import resource
+import sys
 import time
 
 import torch
 
 import lrviz
+from lrviz.engine.compiled.ready import wait_until_ready
 from lrviz.models.architectures import build
 from lrviz.models.images import list_samples
 from lrviz.models.paths import closed_path
+from tests.peers import print_peers
 
 HALF_WIDTHS = (0.07, 0.21, 0.66)
 
 
 def main() -> None:
+    if "--peers" in sys.argv[1:]:
+        print_peers()
+        return
+    wait_until_ready()
     model = lrviz.load_model("vgg8")
     program = lrviz.Program.from_module(model.module, torch.zeros(1, *model.input_shape, device="cpu"))
     fresh = lrviz.Program.from_module(build("vgg8", 1, 10, seed=0), torch.zeros(1, *model.input_shape, device="cpu"))

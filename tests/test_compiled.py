@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from lrviz.engine.compiled.partners import find_partners
 from lrviz.engine.compiled.ready import ready_core, wait_until_ready
 from lrviz.engine.compiled.rebase import rebase
 from lrviz.engine.compiled.shrink import shrink, shrink_relus
@@ -127,7 +128,7 @@ def test_it_stops_when_asked() -> None:
 
 def test_it_is_compiled_once_for_all_networks() -> None:
     assert wait_until_ready()
-    assert [len(function.signatures) for function in (walk, rebase, shrink_relus)] == [1, 1, 1]
+    assert [len(function.signatures) for function in (walk, rebase, shrink_relus, find_partners)] == [1] * 4
 
 
 def test_without_numba_pytorch_serves() -> None:

@@ -58,3 +58,15 @@ def test_gradients_are_left_to_pytorch() -> None:
     quarter = torch.full((2, 3, 6, 6), 0.25, dtype=x.dtype, device="cpu")
     expected = torch.nn.functional.conv_transpose2d(quarter, weight, padding=1)
     assert torch.allclose(received, expected)
+
+
+@pytest.mark.parametrize("stride", [[1, 1], [2, 1]])
+@pytest.mark.parametrize("bias", [True, False])
+def test_images_that_are_mostly_zero_are_convolved_where_they_are_not(stride: list[int], bias: bool) -> None:
+    x, weight = torch.zeros(6, 2, 12, 11, dtype=torch.float64, device="cpu"), images(4, 2, 3, 2)
+    x[0], x[2, :, 3:5, 4], x[3, 1, 0, 0], x[4, 0, 11, 10] = 1.0, 2.0, 3.0, 4.0
+    shift = images(4) if bias else None
+    expected = aten.conv2d.default(x, weight, shift, stride, [1, 2])
+    assert torch.allclose(convolve(x, weight, shift, stride, [1, 2]), expected, rtol=0, atol=1e-13)
+    nothing = torch.zeros_like(x)
+    assert torch.allclose(convolve(nothing, weight, shift, stride), aten.conv2d.default(nothing, weight, shift, stride))

@@ -19,7 +19,7 @@ from lrviz.engine.knots import Knots, TooManyKnots, find_knots
 from lrviz.engine.tiles import CUT, work_off
 from lrviz.errors import InvalidPlane
 from lrviz.geometry.plane import Segment
-from lrviz.network.maxima import find_winners
+from lrviz.network.maxima import DEAD, find_winners
 from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
 from lrviz.results.pieces import PathPieces, Pieces
@@ -221,7 +221,7 @@ def _plan(
     position = torch.arange(_PROBES * (len(points) - 1) + 1, dtype=torch.float64, device=points.device) / _PROBES
     changes = torch.cat(
         [
-            _count_changes(program, _inputs_at(points, position[start : start + max_knots + 1]), zeros, check)
+            count_changes(program, _inputs_at(points, position[start : start + max_knots + 1]), zeros, check)
             for start in range(0, len(position) - 1, max_knots)
         ]
     )
@@ -238,17 +238,31 @@ def _inputs_at(points: torch.Tensor, position: torch.Tensor) -> Float[torch.Tens
     return torch.lerp(points[segment], points[segment + 1], share)
 
 
-def _count_changes(
+def count_changes(
     program: Program, inputs: torch.Tensor, zeros: list[torch.Tensor], check: Callable[[], None]
 ) -> torch.Tensor:
-    """How many ReLUs and maxima differ between successive inputs (n, *input_shape), as (n - 1,)."""
+    """How many ReLUs and maxima differ between successive inputs (n, *input_shape), as (n - 1,).
+
+    Where a maximum of zeros gets a winner, something before it changes as well; that counts once.
+
+    Args:
+        program: The network.
+        inputs: (n, *input_shape).
+        zeros: For every layer, the values up to which its features are rounding errors, see `Program.zeros`.
+        check: Called at every layer; raises to stop.
+    """
     total = torch.zeros(len(inputs) - 1, dtype=torch.int64, device=inputs.device)
 
     def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
         check()
         entries = program.entries(layer)
-        value, state = (z.clamp(min=0), z > 0) if entries is None else find_winners(z, entries, zeros[layer])
-        total.add_((state[1:] != state[:-1]).sum(1))
+        if entries is None:
+            value, state = z.clamp(min=0), z > zeros[layer]
+            changed = state[1:] != state[:-1]
+        else:
+            value, state = find_winners(z, entries, zeros[layer])
+            changed = (state[1:] != state[:-1]) & (state[1:] != DEAD) & (state[:-1] != DEAD)
+        total.add_(changed.sum(1))
         return value
 
     program.propagate(inputs, None, on_layer)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt64
 from scipy.spatial import KDTree
 
+from lrviz.engine.compiled.ready import ready_core
 from lrviz.engine.tiles import CUT
 from lrviz.geometry.polygons import cross, next_vertex, polygon_of, previous_vertex, sides, signed_areas
 from lrviz.tolerance import TOLERANCE
@@ -111,23 +112,19 @@ def merge_fragments(fragments: Fragments) -> tuple[Fragments, Int[np.ndarray, "R
     Returns:
         One cell per pattern, sorted by pattern, and (R,) the index of the largest of its fragments.
     """
-    order = np.lexsort((-fragments.area, fragments.pattern))
-    is_first = np.ones(len(order), dtype=bool)
-    is_first[1:] = np.diff(fragments.pattern[order]) != 0
-    starts = np.flatnonzero(is_first)
-    largest, sizes = order[starts], np.diff(np.append(starts, len(order)))
-    chosen = fragments.take(largest)
-    several = np.flatnonzero(sizes > 1)
+    order = np.argsort(fragments.pattern, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(fragments.pattern[order]) != 0)) if len(order) else order
+    sizes = np.diff(np.append(starts, len(order)))
+    largest, several = order[starts], np.flatnonzero(sizes > 1)
     if not len(several):
-        return chosen, largest
-    group = np.full(len(order), -1)
-    group[order] = np.repeat(np.where(sizes > 1, np.cumsum(sizes > 1) - 1, -1), sizes)
-    parts = np.flatnonzero(group >= 0)
-    hulls, fits = _join_groups(fragments.take(parts), group[parts], chosen.pattern[several])
-    kept = np.ones(len(largest), dtype=bool)
-    kept[several[fits]] = False
-    both = Fragments.join([chosen.take(np.flatnonzero(kept)), hulls.take(np.flatnonzero(fits))])
-    return both.take(np.argsort(both.pattern)), largest
+        return fragments.take(largest), largest
+    parts, group = order[_ranges(starts[several], sizes[several])], np.repeat(np.arange(len(several)), sizes[several])
+    ranked = np.lexsort((fragments.area[parts], group))
+    largest[several] = parts[ranked[np.cumsum(sizes[several]) - 1]]
+    hulls, fits = _join_groups(fragments.take(parts), group, fragments.pattern[largest[several]])
+    chosen = largest.copy()
+    chosen[several[fits]] = len(order) + np.arange(fits.sum())
+    return Fragments.join([fragments, hulls.take(np.flatnonzero(fits))]).take(chosen), largest
 
 
 def _join_groups(
@@ -234,10 +231,10 @@ class _Sides:
     def ends(self) -> Float[np.ndarray, "n 2 2"]:
         return np.stack([self.start, self.end], 1)
 
-    def paired_with(self, other: "_Sides", ends: Float[np.ndarray, "n 2 2"]) -> Edges:
-        """Edges between sides that lie on each other, from one end to the other."""
-        unit = np.where(self.unit >= 0, self.unit, np.maximum(other.unit, -1))
-        return Edges(regions=np.stack([self.owner, other.owner], 1), unit=unit, ends=ends)
+    def paired(self, one: np.ndarray, two: np.ndarray, ends: Float[np.ndarray, "n 2 2"]) -> Edges:
+        """Edges between pairs of sides that lie on each other, from one end to the other."""
+        unit = np.where(self.unit[one] >= 0, self.unit[one], np.maximum(self.unit[two], -1))
+        return Edges(regions=np.stack([self.owner[one], self.owner[two]], 1), unit=unit, ends=ends)
 
     def as_border(self, ends: Float[np.ndarray, "n 2 2"]) -> Edges:
         """Edges with nothing behind them, from one end to the other."""
@@ -261,8 +258,9 @@ def find_edges(cells: Fragments) -> Edges:
     one = one[directed.owner[one] < directed.owner[partner[one]]]
     border = np.ones(len(directed), dtype=bool)
     border[inner] = False
-    here, outer = directed[one], directed[np.flatnonzero(border)]
-    parts = [here.paired_with(directed[partner[one]], here.ends), outer.as_border(outer.ends)]
+    ends = np.stack([directed.start[one], directed.end[one]], 1)
+    outer = directed[np.flatnonzero(border)]
+    parts = [directed.paired(one, partner[one], ends), outer.as_border(outer.ends)]
     lost = inner[partner[inner] < 0]
     if len(lost):
         parts += _match_parts(directed[lost])
@@ -274,6 +272,10 @@ _EDGE_NAMES = ("regions", "unit", "ends")
 
 def _partners_by_pattern(cells: Fragments, directed: _Sides, inner: np.ndarray) -> Int[np.ndarray, "n"]:
     """For every side the side that lies on it, found by the pattern that its unit's key predicts; -1 if not found."""
+    core = ready_core()
+    if core is not None:
+        is_known = (cells.unit >= 0) & (cells.flip != 0)
+        return core.find_partners(cells.pattern, cells.offsets, cells.start, cells.flip, is_known, TOLERANCE.touching)
     partner, number = np.full(len(directed), -1), len(cells.count)
     known = inner[(cells.unit[inner] >= 0) & (cells.flip[inner] != 0)]
     if not len(known):
@@ -340,7 +342,7 @@ def _match_parts(directed: _Sides) -> list[Edges]:
     fits = (off <= 4 * TOLERANCE.straight) & (high - low > np.minimum(4 * TOLERANCE.straight, length[two] / 8))
     one, two, low, high = one[fits], two[fits], low[fits], high[fits]
     ends = directed.start[one][:, None] + direction[one][:, None] * np.stack([low, high], 1)[..., None]
-    shared = directed[one].paired_with(directed[two], ends)
+    shared = directed.paired(one, two, ends)
     covered = [*zip(one, ends[:, 0], ends[:, 1], strict=True), *zip(two, ends[:, 1], ends[:, 0], strict=True)]
     return [shared, _uncovered(directed, direction, length, covered)]
 

@@ -274,16 +274,17 @@ def restrict(
         unit = torch.arange(span.start, span.stop, device=z.device)
         if entries is None:
             mix, kept = builder.add_relus(Rows(z, unit, unit, keys[span], zeros[layer]))
-            result = z * mix
+            whole = z.new_empty(len(z) + len(kept), z.shape[1])
+            torch.mul(z, mix, out=whole[: len(z)])
         else:
             result, kept = _take_maxima(builder, z, entries, (unit, keys[span], zeros[layer]))
+            whole = torch.cat([result, result.new_empty(len(kept), result.shape[1])])
         if max_units is not None and builder.num_rows > max_units:
             raise TooManyUnits
-        if not len(kept):
-            return result
-        new = z.new_zeros(len(kept), result.shape[1])
-        new[torch.arange(len(kept), device=z.device), kept] = builder.stretch_last()
-        return torch.cat([result, new])
+        if len(kept):
+            new = whole[len(z) :].zero_()
+            new[torch.arange(len(kept), device=z.device), kept] = builder.stretch_last()
+        return whole
 
     output = program.propagate(rows, 1, on_layer)
     return builder.finish(output, torch.zeros((), dtype=torch.int64, device=rows.device))

@@ -53,7 +53,7 @@ class Limits:
         units = max(128, min(1024, 2**25 // largest))
         if program.device.type == "cuda":
             return cls(tile_units=384, program_units=4 * units, chunk=2**16, workers=1)
-        small = 224 if ready_core() is None else 96
+        small = 224 if ready_core() is None else 160
         return cls(tile_units=small, program_units=units, chunk=4096, workers=THREADS)
 
 

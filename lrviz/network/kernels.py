@@ -26,26 +26,50 @@ def convolve(
     """The convolution `aten.conv2d`, as matrix products of patches that stay in the cache."""
     if not _is_slow(images) or groups != 1 or any(step != 1 for step in dilation):
         return aten.conv2d.default(images, weight, bias, stride, padding, dilation, groups)
-    border = (padding[-1], padding[-1], padding[0], padding[0])
     shape = [
         (size + 2 * padding[side % len(padding)] - length) // stride[side % len(stride)] + 1
         for side, (size, length) in enumerate(zip(images.shape[2:], weight.shape[2:], strict=True))
     ]
+    border, steps = (padding[-1], padding[-1], padding[0], padding[0]), (stride[0], stride[-1])
+    if len(images) and 2 * int((images[-1] != 0).any(0).sum()) < prod(images.shape[2:]):  # as the newest directions are
+        return _convolve_occupied(images, weight, bias, border, steps)
     result = images.new_empty(len(images), len(weight), *shape)
     rows = max(1, _BUFFER_BYTES // (8 * weight[0].numel() * prod(shape)))
+    matrix = weight.flatten(1)
     for part, target in zip(images.split(rows), result.split(rows), strict=True):
         padded = F.pad(part, border).transpose(0, 1)
-        columns = _patches(padded, weight.shape[2:], stride).reshape(weight[0].numel(), -1)
-        matrix = weight.flatten(1)
+        columns = _windows(padded, weight.shape[2:], steps).permute(0, 4, 5, 1, 2, 3).reshape(matrix.shape[1], -1)
         product = matrix @ columns if bias is None else torch.addmm(bias[:, None], matrix, columns)
         target.copy_(product.unflatten(1, (len(part), *shape)).transpose(0, 1))
     return result
 
 
-def _patches(padded: torch.Tensor, size: torch.Size, stride: Sequence[int]) -> torch.Tensor:
-    """View (channels, n, h, w) images as (channels, *size, n, height, width) patches."""
-    windows = padded.unfold(2, size[0], stride[0]).unfold(3, size[1], stride[-1])
-    return windows.permute(0, 4, 5, 1, 2, 3)
+def _convolve_occupied(
+    images: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    border: tuple[int, int, int, int],
+    steps: tuple[int, int],
+) -> Float[torch.Tensor, "..."]:
+    """The same for images that are mostly zero, without multiplying the zeros, given padding and stride."""
+    occupied = (images != 0).any(1)
+    pixels = images.permute(0, 2, 3, 1)[occupied]
+    zero = len(pixels)
+    place = torch.full(occupied.shape, zero, device=images.device)
+    place[occupied] = torch.arange(zero, device=images.device)
+    seen = _windows(F.pad(place, border, value=zero), weight.shape[2:], steps)
+    needed = _windows(F.pad(occupied, border), weight.shape[2:], steps).flatten(3).any(3)
+    pixels = torch.cat([pixels, pixels.new_zeros(1, pixels.shape[1])])
+    matrix = weight.permute(2, 3, 1, 0).flatten(0, 2)
+    parts = seen[needed].flatten(1).split(max(1, _BUFFER_BYTES // (8 * len(matrix))))
+    result = pixels.new_zeros(len(needed), len(weight), *needed.shape[1:])
+    result.permute(0, 2, 3, 1)[needed] = torch.cat([pixels[part].flatten(1) @ matrix for part in parts])
+    return result if bias is None else result.add_(bias[:, None, None])
+
+
+def _windows(images: torch.Tensor, size: torch.Size, steps: tuple[int, int]) -> torch.Tensor:
+    """View (..., h, w) images as (..., height, width, *size) windows."""
+    return images.unfold(-2, size[0], steps[0]).unfold(-2, size[1], steps[1])
 
 
 def pool_average(

@@ -412,5 +412,8 @@ def _with_zeros(tensor: torch.Tensor, num_rows: int) -> torch.Tensor:
 
 def _subtract(value: Any, offset: Any, num_points: int) -> Any:
     if isinstance(value, torch.Tensor):
+        if value._base is None and not value.requires_grad:
+            value[num_points:] -= offset
+            return value
         return torch.cat([value[:num_points], value[num_points:] - offset])
     return tuple(_subtract(v, o, num_points) for v, o in zip(value, offset, strict=True))

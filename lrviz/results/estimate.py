@@ -10,7 +10,7 @@ class Estimate(Archive):
     """What finding the regions of a window would give and cost.
 
     Attributes:
-        num_regions: Expected number of regions, from the pieces on a few exact lines.
+        num_regions: Expected number of regions, from what changes along a few lines.
         seconds: Expected time to find them.
         pieces_per_length: Pieces per unit of L2 distance on those lines.
     """

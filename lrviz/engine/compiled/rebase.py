@@ -32,7 +32,7 @@ def expand(net, column, before, remainders, value):
 @inner
 @no_type_check
 def choose_share(net, remainder, is_maximum, mix):
-    """The new share of each row of a remainder: all of the row that had most of it, or of a ReLU that had half of it."""
+    """The new share of each row of a remainder: all of the row that had most of it, or half of a ReLU; else nothing."""
     first, after = net.groups[remainder], net.groups[remainder + 1]
     best = first
     for row in range(first, after):
@@ -42,10 +42,10 @@ def choose_share(net, remainder, is_maximum, mix):
     mix[best] = 1.0 if is_maximum or net.mix[best] >= 0.5 else 0.0
 
 
-def _enclosing(sources):  # noqa: ANN001, ANN202
+def _enclosing(sources):
     @entry
     @no_type_check
-    def rebase(net, first, weight, mix):
+    def rebase(net, first, weight, mix, remainders):
         """Write down the network with shares 0 and 1.
 
         Args:
@@ -53,10 +53,10 @@ def _enclosing(sources):  # noqa: ANN001, ANN202
             first: (3, R + K) its new maps, and likewise
             weight: (U, R + K), zeros so far, and
             mix: (R,).
+            remainders: (U, 3 + U) zeros so far; the old remainders over (1, x, y) and the new ones.
         """
         sources  # noqa: B018
         num_rows, num_remainders = len(net.owner), len(net.groups) - 1
-        remainders = np.zeros((num_remainders, 3 + num_remainders))
         value = np.empty(3 + num_remainders)
         for layer in range(len(net.is_maximum) + 1):
             last = layer == len(net.is_maximum)

@@ -1,4 +1,4 @@
-"""Restrict a restricted network of ReLUs again, to a smaller window; see `Restriction.shrink`, whose steps these are."""
+"""Restrict a restricted network of ReLUs again, to a smaller window, by the steps of `Restriction.shrink`."""
 
 from itertools import pairwise
 from typing import no_type_check
@@ -58,7 +58,7 @@ def decide(low, high, zero):
     return OPEN, min(max(high / (high - low), 0.0), 1.0)
 
 
-def _enclosing(sources):  # noqa: ANN001, ANN202
+def _enclosing(sources):
     @entry
     @no_type_check
     def shrink_relus(layers, affine, coupling, mix, zero, frame, corners, rows, shares, states, reach):

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from lrviz.engine.compiled.arrays import NEW, Cells, Levels, Network, Stack
 from lrviz.engine.compiled.jit import SOURCES
+from lrviz.engine.compiled.partners import find_partners
 from lrviz.engine.compiled.rebase import rebase
 from lrviz.engine.compiled.shrink import shrink
 from lrviz.engine.compiled.walk import CELLS_FULL, FINISHED, walk
@@ -36,8 +37,8 @@ def find_cells(
         frame: (6,) where the tile is, see `walk`.
         check: Called often; raises to stop.
     """
-    net = network_of(restriction)
-    levels = _levels(net, restriction)
+    net, terms = network_of(restriction)
+    levels = _levels(net, terms, restriction.base.item())
     stack = _stack(net, corners.numpy(), labels.numpy())
     state = CELLS_FULL
     while state != FINISHED:
@@ -50,8 +51,11 @@ def find_cells(
             stack = _larger(stack)
 
 
-def network_of(restriction: Restriction) -> Network:
-    """A restriction as the arrays that the compiled core works on, with shares 0 and 1."""
+def network_of(restriction: Restriction) -> tuple[Network, Float[np.ndarray, "2 K"]]:
+    """A restriction as the arrays that the compiled core works on, with shares 0 and 1.
+
+    Also returns (2, K) how large the terms are that the slopes of the outputs in `first` were summed from.
+    """
     twin, terms, stages = group_twins(restriction), restriction.terms, restriction.stages
     zero = restriction.zero + TOLERANCE.rounding * terms
     number, index = restriction.num_units, torch.arange(restriction.num_units, device="cpu")
@@ -75,18 +79,20 @@ def network_of(restriction: Restriction) -> Network:
         flip=flips(restriction, twin).numpy(),
     )
     first, weight, mix = np.empty_like(net.first), np.zeros_like(net.weight), np.empty_like(net.mix)
-    rebase(net, first, weight, mix)
-    return net._replace(first=first, weight=weight, mix=mix)
+    remainders = np.zeros((len(restriction.reach), 3 + len(restriction.reach)))
+    rebase(net, first, weight, mix, remainders)
+    terms = np.abs(net.first[1:, number:]) + np.abs(remainders[:, 1:3].T) @ np.abs(net.weight[:, number:])
+    return net._replace(first=first, weight=weight, mix=mix), terms
 
 
-def _levels(net: Network, restriction: Restriction) -> Levels:
-    num_layers, num_rows, num_outputs = len(net.is_maximum), len(net.owner), len(restriction.output_affine)
+def _levels(net: Network, terms_before: Float[np.ndarray, "2 K"], base: int) -> Levels:
+    num_layers, num_rows = len(net.is_maximum), len(net.owner)
     maps = np.empty((num_layers + 1, *net.first.shape))
     maps[0] = net.first
-    terms = np.empty((num_layers + 1, 2, num_outputs))
-    terms[0] = np.abs(net.first[1:, num_rows:])
+    terms = np.empty((num_layers + 1, *terms_before.shape))
+    terms[0] = terms_before
     pattern = np.empty(num_layers + 1, dtype=np.int64)
-    pattern[0] = restriction.base.item()
+    pattern[0] = base
     return Levels(
         maps=maps,
         common=np.empty_like(maps[1:]),
@@ -177,8 +183,7 @@ def warm_up() -> None:
         base=torch.zeros((), dtype=torch.int64, device="cpu"),
     )
     frame = torch.eye(3, dtype=torch.float64, device="cpu")
-    triangle = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], dtype=torch.float64, device="cpu")
-    for _ in find_cells(
-        shrink(restriction, frame, frame), triangle, torch.tensor([-1, -2, -3], device="cpu"), np.ones(6)
-    ):
-        pass
+    corners, labels = frame[:, 1:].contiguous(), -1 - torch.arange(3, device="cpu")
+    for cells in find_cells(shrink(restriction, frame, frame), corners, labels, np.ones(6)):
+        pattern, flip = cells.pattern.view(np.uint64), cells.flip.view(np.uint64)
+        find_partners(pattern, np.array([0, 3]), cells.start, flip, cells.unit >= 0, 0.0)
