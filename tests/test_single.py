@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from pictures import NAMES, network, plane
-from test_comparison import SPEC, member
+from test_comparison import VIEW, member
 from torch import nn
 
 from lrviz.engine.find_pieces import find_path_pieces
@@ -117,7 +117,7 @@ def test_comparisons_of_one_model(case, quantity):
     assert comparison_map([cell], window_bounds(regions), columns=1).data
     suffixes = COMPARISON_SUFFIXES if (case, quantity) == ("one region", "similarity") else [".png"]
     for suffix in suffixes:
-        assert render_comparison(suffix, SPEC, [cell], [found], columns=1, paper=Paper(dpi=40, height_inches=6.0))
+        assert render_comparison(suffix, VIEW, [cell], [found], columns=1, paper=Paper(dpi=40, height_inches=6.0))
 
 
 @pytest.mark.parametrize("quantity", OVERVIEW_QUANTITIES)

@@ -5,7 +5,7 @@ import warnings
 
 import typer
 
-from lrviz.cli import caching, finding, measuring, serving, training
+from lrviz.cli import caching, finding, mapping, measuring, serving, training
 from lrviz.errors import LrvizError
 
 app = typer.Typer(help="The exact linear regions of trained ReLU networks.", no_args_is_help=True, add_completion=False)
@@ -17,6 +17,7 @@ app.command("estimate")(finding.estimate)
 app.command("regions")(finding.regions)
 app.command("pieces")(finding.pieces)
 app.command("figure")(finding.figure)
+app.command("map")(mapping.map_command)
 app.command("measure")(measuring.measure)
 app.add_typer(caching.app, name="cache")
 

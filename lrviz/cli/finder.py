@@ -59,7 +59,7 @@ def make_view(
 
 def print_estimate(view: View, how: Run) -> None:
     """Print how many regions to expect, and the time that finding them would take."""
-    scene = _open_scene(view)
+    scene = open_scene(view)
     outcome = how.answer(EstimateRequest(program=scene.program, plane=scene.plane, window=scene.window))
     found = outcome.result
     number = min(found.num_regions, float(view.max_regions))
@@ -121,7 +121,8 @@ def draw_figure(view: View, how: Run, out: Path, size: tuple[float, float], dpi:
     _report(outcome, scene, view, out)
 
 
-def _open_scene(view: View) -> Scene:
+def open_scene(view: View) -> Scene:
+    """The objects that a view names; what was done to its images is told."""
     scene = resolve(view)
     _tell_notices(*scene.images)
     return scene
@@ -140,7 +141,7 @@ def _tell_notices(*images: ImageRecord) -> None:
 
 
 def _find_regions(view: View, how: Run) -> tuple[Scene, Outcome]:
-    scene = _open_scene(view)
+    scene = open_scene(view)
     request = RegionsRequest(
         program=scene.program, plane=scene.plane, window=scene.window, max_regions=view.max_regions
     )

@@ -24,6 +24,7 @@ from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.results.archive import SCHEMA_VERSION
 from lrviz.results.estimate import Estimate
 from lrviz.results.pieces import PathMeasures, PathPieces, Pieces
+from lrviz.results.plane_map import MapTile
 from lrviz.results.regions import Regions
 from lrviz.results.samples import Samples
 from lrviz.results.status import Status
@@ -43,8 +44,8 @@ BYTES_PER_OUTPUT = 100
 MAX_RESOLUTION = 2048
 
 Device = torch.device | str | None
-AnyResult = Regions | Pieces | PathPieces | PathMeasures | Samples | Estimate
-Result = TypeVar("Result", Regions, Pieces, PathPieces, PathMeasures, Samples, Estimate)
+AnyResult = Regions | Pieces | PathPieces | PathMeasures | Samples | Estimate | MapTile
+Result = TypeVar("Result", Regions, Pieces, PathPieces, PathMeasures, Samples, Estimate, MapTile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,15 +303,15 @@ def run(
         BudgetExceeded: A window holds far more regions than the budget or the memory allows.
     """
     began, key, cancelled = time.perf_counter(), request_key(request), cancelled or never
-    result = _look_up(request, key, store)
+    result = look_up(request, key, store)
     if result is not None:
         return Outcome(result=result, stored=True, seconds=time.perf_counter() - began)
     with store.lock(key, cancelled):
-        result = _look_up(request, key, store)
+        result = look_up(request, key, store)
         stored = result is not None
         if result is None:
             result = request.compute(store, device, progress or ignore, cancelled)
-            _keep(result, key, store)
+            keep(result, key, store)
     return Outcome(result=result, stored=stored, seconds=time.perf_counter() - began)
 
 
@@ -329,7 +330,8 @@ def fitting_half_width(pieces_per_length: float, num_regions: float) -> float:
     return (math.sqrt(4 + math.pi * max(num_regions - 1, 0)) - 2) / (math.pi * pieces_per_length)
 
 
-def _look_up(request: Request, key: str, store: Store) -> AnyResult | None:
+def look_up(request: Request, key: str, store: Store) -> AnyResult | None:
+    """The stored answer to a request, given its key; None if there is none, or if it is damaged."""
     value = store.get(key)
     if value is None:
         return None
@@ -340,7 +342,8 @@ def _look_up(request: Request, key: str, store: Store) -> AnyResult | None:
         return None
 
 
-def _keep(result: AnyResult, key: str, store: Store) -> None:
+def keep(result: AnyResult, key: str, store: Store) -> None:
+    """Store an answer, unless it was cancelled."""
     if getattr(result, "status", Status.COMPLETE) == Status.CANCELLED:
         return
     buffer = io.BytesIO()

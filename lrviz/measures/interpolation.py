@@ -47,10 +47,14 @@ def interpolation(regions: Regions) -> Interpolation:
 
     For a triangle it takes these values; for any other window it is the least-squares plane through them.
     """
-    center = regions.window.mean(0)
-    size = np.ptp(regions.window, axis=0).max()
-    values = corner_values(regions)
-    system = np.column_stack([np.ones(len(values)), (regions.window - center) / size])
+    return interpolate(regions.window, corner_values(regions))
+
+
+def interpolate(corners: Float[np.ndarray, "corners 2"], values: Float[np.ndarray, "corners outputs"]) -> Interpolation:
+    """The affine map through values (C, K) at the corners (C, 2) of a window: the least-squares plane for C > 3."""
+    center = corners.mean(0)
+    size = np.ptp(corners, axis=0).max()
+    system = np.column_stack([np.ones(len(values)), (corners - center) / size])
     solution = np.linalg.pinv(system) @ values
     return Interpolation(center=center, value=solution[0], slope=solution[1:].T / size)
 
