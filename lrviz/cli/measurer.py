@@ -2,10 +2,12 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
+from lrviz.engine.workers import Workers
 from lrviz.measures.sweeps import SUFFIXES, write_results
 from lrviz.results.diskstore import DiskStore
 from lrviz.results.store import MemoryStore
@@ -26,6 +28,7 @@ def measure_all(
     data: Path | None,
     device: str | None,
     cache: bool,
+    workers: Workers,
 ) -> None:
     """Measure every model on every path, write the table, and print a summary; Ctrl-C ends it with what is complete."""
     began = time.perf_counter()
@@ -34,7 +37,9 @@ def measure_all(
         survey = Survey.plan(find_models(models, snapshots=snapshots), specs, data, gradients=gradients)
         store = DiskStore() if cache else MemoryStore()
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
-            rows = list(survey.rows(store, device=device, progress=progress, cancelled=cancelled))
+            how: Any = {"device": device, "progress": progress, "cancelled": cancelled}
+            somewhere = bool(workers.number or workers.scheduler)
+            rows = survey.rows_of_workers(store, workers, **how) if somewhere else list(survey.rows(store, **how))
         if not rows:
             tell("cancelled before a path was finished; nothing was written.")
             raise typer.Exit(INTERRUPTED)

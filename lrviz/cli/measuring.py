@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lrviz.cli.finding import Cache, Device
+from lrviz.cli.mapping import Scheduler, WorkersOption
 
 
 def measure(
@@ -40,11 +41,14 @@ def measure(
         Path | None, typer.Option(help="Folder or .npz of the data set, for test and train images.")
     ] = None,
     gradients: Annotated[bool, typer.Option(help="Compare gradients by the input as well: much slower.")] = False,
+    workers: WorkersOption = 0,
+    scheduler: Scheduler = "",
     device: Device = None,
     cache: Cache = True,
 ) -> None:
     """Measure models on paths of images: density, deviation, similarity ...; a stopped run goes on where it was."""
     from lrviz.cli import measurer  # noqa: PLC0415
+    from lrviz.engine.workers import Workers  # noqa: PLC0415
 
     measurer.measure_all(
         models,
@@ -58,4 +62,5 @@ def measure(
         data=data,
         device=device,
         cache=cache,
+        workers=Workers(number=workers, scheduler=scheduler),
     )

@@ -11,6 +11,7 @@ import torch
 
 from lrviz import __version__
 from lrviz.engine.requests import ENGINE_VERSION, Device, run
+from lrviz.engine.workers import Workers, answer_all
 from lrviz.measures.requests import MeasureRequest
 from lrviz.measures.sweeps import COLUMNS, ERRORS, summarise_path
 from lrviz.models.attack import Attack
@@ -97,17 +98,54 @@ class Survey:
             show(0.0, "")
             if cancelled():
                 return
-            model, program = load_program(name)
-            whole = path.path.on(model, program) if isinstance(path.path, Attack) else path.path
-            points = model.normalise(whole.points)
+            points, requests = self._requests(name, path)
             parts = []
-            for number, part in enumerate(_parts(points, path.segments)):
-                request = MeasureRequest(program=program, points=part, gradients=self.gradients)
+            for number, request in enumerate(requests):
                 report = _shifted(show, number, _num_segments(path)) if path.segments else show
                 parts.append(run(request, store, device=device, progress=report, cancelled=cancelled).result)
                 if parts[-1].status != Status.COMPLETE:
                     return
-            yield _row(card, path, points, PathMeasures.join(parts), program.digest)
+            yield _row(card, path, points, PathMeasures.join(parts), requests[0].program.digest)
+
+    def rows_of_workers(
+        self,
+        store: Store,
+        workers: Workers,
+        *,
+        device: Device = None,
+        progress: Callable[[float, str], None],
+        cancelled: Callable[[], bool],
+    ) -> list[dict[str, Any]]:
+        """Measure on workers; arguments as in `rows`. The rows of the finished paths, in order."""
+        planned = [self._requests(name, path) for name, _, path in self.tasks]
+        owner = [index for index, (_, requests) in enumerate(planned) for _ in requests]
+        answers: list[list[tuple[int, PathMeasures]]] = [[] for _ in planned]
+        everything = [request for _, requests in planned for request in requests]
+        found = answer_all(
+            everything, store, workers=workers, device=device, progress=progress, cancelled=cancelled
+        )  # fmt: skip
+        for number, measures in found:
+            answers[owner[number]].append((number, measures))
+        return [
+            _row(card, path, points, PathMeasures.join([part for _, part in sorted(parts, key=_first)]),
+                 requests[0].program.digest)
+            for (_, card, path), (points, requests), parts in zip(self.tasks, planned, answers, strict=True)
+            if len(parts) == len(requests)
+        ]  # fmt: skip
+
+    def _requests(self, name: str, path: NamedPath) -> tuple[torch.Tensor, list[MeasureRequest]]:
+        """The points of a path in a model's inputs, and what is asked of the model along it."""
+        model, program = load_program(name)
+        whole = path.path.on(model, program) if isinstance(path.path, Attack) else path.path
+        points = model.normalise(whole.points)
+        return points, [
+            MeasureRequest(program=program, points=part, gradients=self.gradients)
+            for part in _parts(points, path.segments)
+        ]
+
+
+def _first(pair: tuple[int, PathMeasures]) -> int:
+    return pair[0]
 
 
 def _num_segments(path: NamedPath) -> int:
