@@ -57,10 +57,10 @@ def test_a_second_run_finds_every_tile_in_the_cache(folder, monkeypatch):
 def test_a_stopped_map_goes_on_where_it_was(folder, monkeypatch):
     answers = mapper.answer_all
 
-    def stop_early(requests, *words, **options):
-        asked = []
-        options["cancelled"] = lambda: asked.append(1) or len(asked) > len(requests) + 4
-        return answers(requests, *words, **options)
+    def stop_early(*words, **options):
+        done = []
+        how = {"progress": lambda share, text: done.append(share), "cancelled": lambda: len(done) > 1}
+        return answers(*words, **(options | how))
 
     with monkeypatch.context() as patch:
         patch.setattr(mapper, "answer_all", stop_early)

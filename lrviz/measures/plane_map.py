@@ -187,7 +187,7 @@ def measure_tile(tile: MapTileRequest, regions: Regions, reference: Interpolatio
         row=tile.row, column=tile.column, rasters=rasters, predicted=predicted, num_parts=len(regions),
         side=side[:, 0], side_pattern=regions.pattern[side[:, 1]],
         corner=corner[:, 0], corner_pattern=regions.pattern[corner[:, 1]],
-        class_area=np.bincount(regions.predicted, regions.area, regions.num_outputs),
+        class_area=np.bincount(regions.predicted, regions.area, regions.num_outputs).astype(float),
         slope=float(slope @ regions.area), edge_length=float(length.sum()), jump=float(length @ jumps),
         similarity=float(length @ alike), deviation=float(deviations.sum()), status=regions.status,
         seconds=time.perf_counter() - began,
