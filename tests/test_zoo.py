@@ -83,9 +83,11 @@ def _edited(**changes):
 
 def test_card_from_before_its_newest_fields():
     values = json.loads(CARD.to_json())
-    for name in ("image_size", "sparsity", "pruned_from", "teacher"):
+    for name in ("input_shape", "sparsity", "pruned_from", "teacher"):
         del values[name]
     assert Card.from_json(json.dumps(values), "card.json") == CARD
+    large = Card.from_json(json.dumps(values | {"image_size": 64}), "card.json")
+    assert (large.input_shape, large.image_size) == ((3, 64, 64), 64)
 
 
 @pytest.mark.parametrize(
@@ -138,9 +140,18 @@ def test_damaged_checkpoints(checkpoint, tmp_path):
     card.write_text(dataclasses.replace(CARD, architecture="lenet").to_json())
     with pytest.raises(InvalidCheckpoint, match="lenet"):
         load_model(checkpoint)
-    card.unlink()
+    card.write_bytes(b"\xff")
     with pytest.raises(InvalidCheckpoint, match=r"mine\.json"):
         load_model(checkpoint)
+
+
+def test_a_checkpoint_without_its_card_is_recognised_by_its_shapes(checkpoint):
+    checkpoint.with_suffix(".json").unlink()
+    model = load_model(checkpoint)
+    assert (model.card.architecture, model.card.width, len(model.classes)) == ("cnn5", 2, 10)
+    assert model.assumed[0] == "the architecture cnn5(width=2, num_classes=10)"
+    assert not model.card.is_own
+    assert np.isnan(model.card.test_error)
 
 
 def safetensors_file(header, num_bytes=0):

@@ -5,7 +5,7 @@ import warnings
 
 import typer
 
-from lrviz.cli import caching, finding, mapping, measuring, serving, training
+from lrviz.cli import caching, finding, inspecting, mapping, measuring, serving, training
 from lrviz.errors import LrvizError
 
 app = typer.Typer(help="The exact linear regions of trained ReLU networks.", no_args_is_help=True, add_completion=False)
@@ -13,6 +13,7 @@ app.command("app")(serving.open_app)
 app.command("models")(training.models)
 app.command("train")(training.train_command)
 app.command("prune")(training.prune_command)
+app.command("inspect")(inspecting.inspect)
 app.command("estimate")(finding.estimate)
 app.command("regions")(finding.regions)
 app.command("pieces")(finding.pieces)

@@ -7,12 +7,14 @@ from typing import Any
 
 import typer
 
+from lrviz.cli.describer import tell_assumed
 from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
 from lrviz.engine.requests import EstimateRequest, Outcome, PiecesRequest, RegionsRequest, Request, run
 from lrviz.errors import InvalidRequest
 from lrviz.figures.paper import Paper
 from lrviz.figures.print_regions import save_figure
 from lrviz.geometry.plane import Segment
+from lrviz.models.access import USER, Access
 from lrviz.models.images import ImageRecord, load_image
 from lrviz.results.diskstore import DiskStore
 from lrviz.results.pieces import Pieces
@@ -33,10 +35,12 @@ class Run:
     Attributes:
         device: Where to compute; None for the GPU if there is one.
         cache: Whether to use the store on disk.
+        access: Which files may be opened.
     """
 
     device: str | None
     cache: bool
+    access: Access = USER
 
     def answer(self, request: Request) -> Outcome:
         """Answer with a progress bar; Ctrl-C ends it with what was found so far."""
@@ -59,7 +63,7 @@ def make_view(
 
 def print_estimate(view: View, how: Run) -> None:
     """Print how many regions to expect, and the time that finding them would take."""
-    scene = open_scene(view)
+    scene = open_scene(view, how)
     outcome = how.answer(EstimateRequest(program=scene.program, plane=scene.plane, window=scene.window))
     found = outcome.result
     number = min(found.num_regions, float(view.max_regions))
@@ -85,8 +89,9 @@ def write_regions(view: View, how: Run, out: Path, csv: Path | None) -> None:
 def write_pieces(model: str, start: str, end: str, how: Run, out: Path) -> None:
     """Find the pieces between two images, write them, and print a summary."""
     with written_whole(out, (".npz",)) as target:
-        loaded, program = load_program(model)
-        ends = [loaded.normalise(_load(name).image) for name in (start, end)]
+        loaded, program = load_program(model, access=how.access)
+        tell_assumed(loaded)
+        ends = [loaded.normalise(_load(name, loaded.input_shape)) for name in (start, end)]
         segment = Segment.between(*ends)
         outcome = how.answer(PiecesRequest(program=program, start=ends[0], end=ends[1]))
         found = outcome.result
@@ -121,15 +126,16 @@ def draw_figure(view: View, how: Run, out: Path, size: tuple[float, float], dpi:
     _report(outcome, scene, view, out)
 
 
-def open_scene(view: View) -> Scene:
-    """The objects that a view names; what was done to its images is told."""
-    scene = resolve(view)
+def open_scene(view: View, how: Run) -> Scene:
+    """The objects that a view names; what was done to its images is told, and what is assumed of its network."""
+    scene = resolve(view, access=how.access)
+    tell_assumed(scene.model)
     _tell_notices(*scene.images)
     return scene
 
 
-def _load(name: str) -> ImageRecord:
-    record = load_image(name)
+def _load(name: str, shape: tuple[int, ...]) -> ImageRecord:
+    record = load_image(name, shape=shape)
     _tell_notices(record)
     return record
 
@@ -141,7 +147,7 @@ def _tell_notices(*images: ImageRecord) -> None:
 
 
 def _find_regions(view: View, how: Run) -> tuple[Scene, Outcome]:
-    scene = open_scene(view)
+    scene = open_scene(view, how)
     request = RegionsRequest(
         program=scene.program, plane=scene.plane, window=scene.window, max_regions=view.max_regions
     )

@@ -5,7 +5,12 @@ from typing import Annotated
 
 import typer
 
-Model = Annotated[str, typer.Option(help="Name of a shipped model (lrviz models), or a .safetensors file.")]
+from lrviz.cli.describing import describes
+from lrviz.models.access import Access
+
+Model = Annotated[
+    str, typer.Option(help="Name of a shipped model (lrviz models), or a file: .onnx, .safetensors, .pth ...")
+]
 Images = Annotated[
     tuple[str, str, str],
     typer.Option(metavar="A B C", help="The triplet: samples:3, cifar10:test:17, or PNG or JPEG files."),
@@ -20,6 +25,7 @@ Device = Annotated[str | None, typer.Option(help="cpu or cuda; cuda if there is 
 Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Use the stored results, and store new ones.")]
 
 
+@describes("model")
 def estimate(
     *,
     model: Model,
@@ -29,14 +35,16 @@ def estimate(
     max_regions: Budget = 200_000,
     device: Device = None,
     cache: Cache = True,
+    access: Access,
 ) -> None:
     """Estimate how many regions a window holds and how long finding them takes."""
     from lrviz.cli import finder  # noqa: PLC0415
 
     view = finder.make_view(model, images, window, half_height=half_height, max_regions=max_regions)
-    finder.print_estimate(view, finder.Run(device=device, cache=cache))
+    finder.print_estimate(view, finder.Run(device=device, cache=cache, access=access))
 
 
+@describes("model")
 def regions(
     *,
     model: Model,
@@ -48,14 +56,16 @@ def regions(
     csv: Annotated[Path | None, typer.Option(help="Also write the measures of every region to this file.")] = None,
     device: Device = None,
     cache: Cache = True,
+    access: Access,
 ) -> None:
     """Find the regions of a window, exactly."""
     from lrviz.cli import finder  # noqa: PLC0415
 
     view = finder.make_view(model, images, window, half_height=half_height, max_regions=max_regions)
-    finder.write_regions(view, finder.Run(device=device, cache=cache), out, csv)
+    finder.write_regions(view, finder.Run(device=device, cache=cache, access=access), out, csv)
 
 
+@describes("model")
 def pieces(
     *,
     model: Model,
@@ -64,13 +74,15 @@ def pieces(
     out: Annotated[Path, typer.Option(help="The .npz file to write.")],
     device: Device = None,
     cache: Cache = True,
+    access: Access,
 ) -> None:
     """Find the pieces of the straight line between two images, exactly."""
     from lrviz.cli import finder  # noqa: PLC0415
 
-    finder.write_pieces(model, start, end, finder.Run(device=device, cache=cache), out)
+    finder.write_pieces(model, start, end, finder.Run(device=device, cache=cache, access=access), out)
 
 
+@describes("model")
 def figure(
     *,
     model: Model,
@@ -89,6 +101,7 @@ def figure(
     max_regions: Budget = 200_000,
     device: Device = None,
     cache: Cache = True,
+    access: Access,
 ) -> None:
     """Draw the regions of a window."""
     from lrviz.cli import finder  # noqa: PLC0415
@@ -104,4 +117,4 @@ def figure(
         layer_edges=layer_edges,
         boundary=boundary,
     )
-    finder.draw_figure(view, finder.Run(device=device, cache=cache), out, size, dpi)
+    finder.draw_figure(view, finder.Run(device=device, cache=cache, access=access), out, size, dpi)

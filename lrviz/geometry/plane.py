@@ -148,6 +148,8 @@ class Plane(Comparable):
     ) -> "Plane":
         """The plane through three inputs: the first at (0, 0), the second on the positive u axis, the third at v > 0.
 
+        Inputs of two numbers have one plane only, and these numbers are its coordinates.
+
         Args:
             x0: An input of the network, already normalised.
             x1: Another of the same shape.
@@ -173,6 +175,8 @@ class Plane(Comparable):
                 f"Three images that are not on one line are needed; {first}, {second} and {third} span a triangle of "
                 f"area {area:.3g} with sides {sides[0]:.3g}, {sides[1]:.3g} and {sides[2]:.3g}. Replace one of them."
             )
+        if a.size == 2:
+            return cls(origin=np.zeros(2), basis=np.eye(2), input_shape=shapes[0], anchors=np.stack([a, b, c]))
         signs = np.sign(np.diag(triangle))
         anchors = (signs[:, None] * triangle).T
         return cls(origin=a, basis=(basis * signs).T, input_shape=shapes[0], anchors=np.vstack([np.zeros(2), anchors]))
@@ -249,7 +253,8 @@ class Plane(Comparable):
 
     def triangle(self) -> Window:
         """The window with the triplet at its corners."""
-        return Window(corners=self.anchors)
+        (u, v), (u1, v1) = self.anchors[1:] - self.anchors[0]
+        return Window(corners=self.anchors if u * v1 > v * u1 else self.anchors[::-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,6 +14,9 @@ from lrviz.results.diskstore import cache_folder
 FOLDERS_VARIABLE = "LRVIZ_DATA_DIRS"
 """Environment variable with the folders whose files visitors of the app may name, separated as those of `PATH` are."""
 
+TRUST_VARIABLE = "LRVIZ_TRUST_UPLOADS"
+"""Environment variable; 1 if files that run code when they are opened may be opened for visitors of the app."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
@@ -21,9 +24,11 @@ class Access:
 
     Attributes:
         folders: Files below these, links followed, may be named; None for every file of the user's.
+        trust: Whether files may be opened that run code when they are: exported programs, TorchScript.
     """
 
     folders: tuple[Path, ...] | None = None
+    trust: bool = False
 
     @property
     def is_visitor(self) -> bool:
@@ -66,4 +71,5 @@ def visitor() -> Access:
     """The access of the app: what ships, uploads, and what lies below the folders of `LRVIZ_DATA_DIRS`."""
     named = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
     earlier_uploads = cache_folder() / "uploads"
-    return Access(folders=(assets_folder(), earlier_uploads, *(Path(name).expanduser() for name in named if name)))
+    folders = assets_folder(), earlier_uploads, *(Path(name).expanduser() for name in named if name)
+    return Access(folders=folders, trust=os.environ.get(TRUST_VARIABLE) == "1")

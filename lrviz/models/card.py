@@ -1,4 +1,4 @@
-"""What is known about a trained model, as it is kept beside its file."""
+"""What is known about a network, as it is kept beside its file."""
 
 import json
 import math
@@ -8,13 +8,13 @@ from typing import Any, get_args, get_origin
 
 from lrviz.errors import InvalidCheckpoint
 from lrviz.files import read_json, shown
-from lrviz.models.architectures import IMAGE_SHAPE, IMAGE_SIZE
+from lrviz.models.architectures import FAMILIES, IMAGE_SHAPE
 
 MAX_CARD_BYTES = 4 * 2**20
 """Largest card that is read."""
 
 _RANGES: dict[str, tuple[float, float]] = {
-    "width": (1, 1e6),
+    "width": (0, 1e6),
     "num_train_images": (0, 1e12),
     "label_noise": (0, 1),
     "seed": (0, 2**64),
@@ -24,38 +24,42 @@ _RANGES: dict[str, tuple[float, float]] = {
     "mean": (-1e6, 1e6),
     "std": (1e-6, 1e6),
     "num_parameters": (0, 1e12),
-    "image_size": (1, 4096),
+    "input_shape": (1, 1e7),
     "sparsity": (0, 1),
 }
 """Least and largest number that a field can have."""
 
+_MOST_AXES = 5
+"""Most axes of an input: channels and up to four more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """What is known about a trained model.
+    """What is known about a network; of one that lrviz did not train, how to feed it, and little else.
 
     Attributes:
-        name: the model's name, and the stem of its files.
-        architecture: its family, one of `lrviz.models.architectures.FAMILIES`.
-        width: base width k of the family.
-        batch_norm: whether every convolution is followed by a batch normalisation.
-        data: the data set that it was trained on.
-        num_train_images: images in its training set.
-        label_noise: fraction of the training labels that were moved to a random other class.
-        augmentation: whether training images were cropped and flipped at random.
-        seed: seed of the initial weights, the subset, the label noise and the order of the images.
-        epochs: passes over the training set.
-        train_error: fraction of training images that differ from the (noisy) labels it was trained on.
-        test_error: fraction of test images that are classified wrongly.
+        name: the network's name; of those that lrviz trained, the stem of their files.
+        architecture: one of `lrviz.models.architectures.FAMILIES`, or another one as text, such as
+            "torchvision:resnet18(num_classes=10)"; "onnx", "pt2" or "torchscript" for files that hold it themselves.
         mean: mean of each input channel that normalisation subtracts, on the scale 0 to 1.
         std: standard deviation of each input channel that normalisation divides by.
         classes: names of the classes, one per output.
+        input_shape: channels, height and width of its images, or the shape of another input.
+        width: base width k of one of our families; 0 for others.
+        batch_norm: whether every convolution of one of our families is followed by a batch normalisation.
+        data: the data set that it was trained on; empty if unknown.
+        num_train_images: images in its training set; 0 if unknown.
+        label_noise: fraction of the training labels that were moved to a random other class.
+        augmentation: whether training images were cropped and flipped at random.
+        seed: seed of the initial weights, the subset, the label noise and the order of the images.
+        epochs: passes over the training set; 0 if unknown.
+        train_error: fraction of training images that differ from the (noisy) labels it was trained on; NaN if unknown.
+        test_error: fraction of test images that are classified wrongly; NaN if unknown.
         num_parameters: number of trained numbers.
         recipe: the training recipe in words.
         reproduce: the command that trains it again.
         date: day on which training ended, as YYYY-MM-DD.
-        lrviz_version: version of lrviz that trained it.
-        image_size: pixels a side of its images.
+        lrviz_version: version of lrviz that trained it; empty for a network from elsewhere.
         sparsity: fraction of the weights that were pruned, and are zero.
         pruned_from: name of the model that it was pruned from; empty if it is not pruned.
         teacher: name of the model whose outputs it was trained to give; empty if it had none.
@@ -63,28 +67,38 @@ class Card:
 
     name: str
     architecture: str
-    width: int
-    batch_norm: bool
-    data: str
-    num_train_images: int
-    label_noise: float
-    augmentation: bool
-    seed: int
-    epochs: int
-    train_error: float
-    test_error: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
     classes: tuple[str, ...]
-    num_parameters: int
-    recipe: str
-    reproduce: str
-    date: str
-    lrviz_version: str
-    image_size: int = IMAGE_SIZE
+    input_shape: tuple[int, ...] = IMAGE_SHAPE
+    width: int = 0
+    batch_norm: bool = False
+    data: str = ""
+    num_train_images: int = 0
+    label_noise: float = 0.0
+    augmentation: bool = False
+    seed: int = 0
+    epochs: int = 0
+    train_error: float = math.nan
+    test_error: float = math.nan
+    num_parameters: int = 0
+    recipe: str = ""
+    reproduce: str = ""
+    date: str = ""
+    lrviz_version: str = ""
     sparsity: float = 0.0
     pruned_from: str = ""
     teacher: str = ""
+
+    @property
+    def image_size(self) -> int:
+        """Pixels a side of square images."""
+        return self.input_shape[-1]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether lrviz trained it, so that its training is known."""
+        return bool(self.lrviz_version)
 
     @property
     def is_snapshot(self) -> bool:
@@ -108,8 +122,9 @@ class Card:
         return bool(self.pruned_from or self.teacher)
 
     def to_json(self) -> str:
-        """Return the card as the text of its file."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        """Return the card as the text of its file, without what is unknown."""
+        known = {name: value for name, value in asdict(self).items() if not (value != value)}  # noqa: PLR0124  NaN
+        return json.dumps(known, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str, source: str) -> "Card":
@@ -130,7 +145,9 @@ class Card:
             ) from error
         names = {field.name for field in fields(cls)}
         if isinstance(values, dict):
-            # A card written before a field was added has none of it.
+            # A card written before a field was added has none of it, and images were square and had three channels.
+            size = values.pop("image_size", None)
+            values |= {} if size is None else {"input_shape": [IMAGE_SHAPE[0], size, size]}
             values = {field.name: field.default for field in fields(cls) if field.default is not MISSING} | values
         if not isinstance(values, dict) or values.keys() != names:
             different = sorted(names ^ values.keys()) if isinstance(values, dict) else ["no object"]
@@ -138,23 +155,39 @@ class Card:
                 f"Expected a card with this lrviz's fields in {source}, got one in which these are missing or unknown: "
                 f"{shorten(', '.join(different), 200)}; use the lrviz version that wrote it, or train the model again."
             )
-        return cls(**{field.name: _read_field(field, values[field.name], source) for field in fields(cls)})
+        card = cls(**{field.name: _read_field(field, values[field.name], source) for field in fields(cls)})
+        _check_numbers(card, source)
+        return card
 
 
 def _read_field(field: Field[Any], value: Any, source: str) -> Any:
+    if value is field.default:
+        return value
     try:
         result = _read_value(value, field.type)
-        if field.name in {"mean", "std"} and len(result) != IMAGE_SHAPE[0]:
-            raise ValueError("one number per channel")
-        if field.name == "std" and min(result) <= 0:
+        if field.name == "std" and min(result, default=0) <= 0:
             raise ValueError("positive numbers")
         _check_range(field.name, result)
     except ValueError as error:
-        raise InvalidCheckpoint(
-            f"Expected {error} for the field {field.name!r} in {source}, got {shown(value)}: "
-            "correct the card or fetch it again."
-        ) from error
+        raise _wrong(field.name, str(error), value, source) from error
     return result
+
+
+def _check_numbers(card: Card, source: str) -> None:
+    """Check what has to fit together."""
+    if card.architecture in FAMILIES and card.width < 1:
+        raise _wrong("width", f"the width of a {card.architecture}", card.width, source)
+    if not 1 <= len(card.input_shape) <= _MOST_AXES:
+        raise _wrong("input_shape", f"one to {_MOST_AXES} numbers", card.input_shape, source)
+    for name, values in (("mean", card.mean), ("std", card.std)):
+        if len(values) != card.input_shape[0]:
+            raise _wrong(name, "one number per channel", values, source)
+
+
+def _wrong(name: str, expected: str, value: Any, source: str) -> InvalidCheckpoint:
+    return InvalidCheckpoint(
+        f"Expected {expected} for the field {name!r} in {source}, got {shown(value)}: correct the card or fetch it again."
+    )
 
 
 def _read_value(value: Any, expected: Any) -> Any:

@@ -1,10 +1,11 @@
-"""Trained models: their cards, loading them by name or file, and writing them."""
+"""Networks by name or file: their cards, loading them, and writing them."""
 
 import difflib
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -12,18 +13,19 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
-from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 
-from lrviz.errors import InvalidCheckpoint, UnknownModel, UnreadableFile
+from lrviz.errors import InvalidCheckpoint, InvalidRequest, UnknownModel, UnreadableFile
 from lrviz.files import shown
 from lrviz.models.access import USER, Access
-from lrviz.models.architectures import FAMILIES, IMAGE_SHAPE, build
+from lrviz.models.architectures import FAMILIES
 from lrviz.models.assets import assets_folder
 from lrviz.models.card import MAX_CARD_BYTES, Card
-from lrviz.models.images import ImageRecord
+from lrviz.models.description import Description
+from lrviz.models.images import ImageRecord, fit_image
+from lrviz.models.library import Library, is_upload
+from lrviz.models.opening import SUFFIXES, family_blueprint, open_network
 from lrviz.network.program import Program
 
 SUFFIX = ".safetensors"
@@ -38,21 +40,24 @@ class Model:
 
     Attributes:
         name: its name.
-        module: the network: float32, on the CPU, in evaluation mode; from normalised images to logits.
-        input_shape: channels, height, width.
+        module: the network: on the CPU, in evaluation mode, in float32 unless its file is in float64; from normalised
+            images to logits.
+        input_shape: channels, height, width; or the shape of another input, such as (2,) for points of a plane.
         mean: mean per channel, on the scale 0 to 1.
         std: standard deviation per channel, on the scale 0 to 1.
         classes: names of the outputs.
         card: where it comes from.
+        assumed: what nobody said and is taken to be so, in words such as "the input shape 3,32,32".
     """
 
     name: str
     module: nn.Module
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     classes: tuple[str, ...]
     card: Card
+    assumed: tuple[str, ...] = ()
 
     def program(self) -> Program:
         """Trace the network, every time anew.
@@ -63,25 +68,24 @@ class Model:
         return Program.from_module(self.module, torch.zeros(1, *self.input_shape, device="cpu"))
 
     def normalise(
-        self, images: ImageRecord | Shaped[Tensor, "*batch c h w"] | Shaped[np.ndarray, "*batch c h w"]
-    ) -> Float[Tensor, "*batch c h w"]:
+        self, images: ImageRecord | Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."]
+    ) -> Float[Tensor, "..."]:
         """Turn images into the network's inputs.
 
         Args:
-            images: uint8 from 0 to 255, or floating point from 0 to 1; or what `load_image` gives.
+            images: (*batch, *input_shape) uint8 from 0 to 255, or floating point from 0 to 1; or what `load_image` gives.
 
         Returns:
-            (image - mean) / std per channel; float32 for uint8 images, otherwise of their own type.
+            (image - mean) / std per channel, of the same shape; float32 for uint8 images, otherwise of their own type.
         """
-        values = images.image if isinstance(images, ImageRecord) else images
+        values = fit_image(images, self.input_shape).image if isinstance(images, ImageRecord) else images
         pixels = torch.as_tensor(np.array(values)) if isinstance(values, np.ndarray) else values
         if not pixels.is_floating_point():
             pixels = pixels.to(torch.float32) / 255
         return (pixels - self._column(self.mean, pixels)) / self._column(self.std, pixels)
 
-    @staticmethod
-    def _column(values: tuple[float, ...], like: Tensor) -> Float[Tensor, "c 1 1"]:
-        return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None]
+    def _column(self, values: tuple[float, ...], like: Tensor) -> Float[Tensor, "c ..."]:
+        return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, *[1] * (len(self.input_shape) - 1))
 
 
 def models_folder() -> Path:
@@ -95,47 +99,120 @@ def list_models(folder: Path | None = None) -> tuple[Card, ...]:
     Raises:
         InvalidCheckpoint: a card is damaged.
     """
-    paths = (folder or models_folder()).glob("*.json")
-    return tuple(sorted((_read_card(path) for path in paths), key=_sort_key))
+    return tuple(list_checkpoints(folder).values())
+
+
+def list_checkpoints(folder: Path | None = None) -> dict[Path, Card]:
+    """Return the files of the models in a folder that have cards, with their cards, in the order of `list_models`."""
+    found: dict[Path, Card] = {}
+    for path in sorted((folder or models_folder()).glob("*.json"), key=lambda path: path.stem.endswith(SUFFIXES)):
+        file = path.with_suffix("")
+        found[file if file.suffix in SUFFIXES else path.with_suffix(SUFFIX)] = _read_card(path)
+    return dict(sorted(found.items(), key=lambda item: _sort_key(item[1])))
 
 
 def find_card(name_or_path: str | Path, *, access: Access = USER) -> Card:
-    """Return the card of a model, without loading it; arguments and errors as in `load_model`."""
-    return _read_card(_find_checkpoint(name_or_path, access).with_suffix(".json"), access)
+    """Return the card of a model, without loading it if it has one; arguments and errors as in `load_model`."""
+    path = _find_checkpoint(name_or_path, access)
+    card = _find_card(path, access)
+    return load_model(name_or_path, access=access).card if card is None else card
 
 
-def load_model(name_or_path: str | Path, *, access: Access = USER) -> Model:
-    """Load a trained model.
+def load_model(
+    name_or_path: str | Path,
+    *,
+    architecture: str | None = None,
+    input_shape: Sequence[int] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    classes: Sequence[str] | None = None,
+    dataset: str | None = None,
+    trust: bool = False,
+    access: Access = USER,
+) -> Model:
+    """Load a network; what is not said here or by the card beside its file is assumed: see `Model.assumed`.
 
     Args:
-        name_or_path: the name of a shipped model (`list_models`), or a .safetensors file written by
-            `lrviz train`, with its .json card beside it.
+        name_or_path: the name of a shipped model (`list_models`); a file of `lrviz train`; an .onnx file; a state
+            dict in a .safetensors file or one of `torch.save` (.pt, .pth, .th, .ckpt ...).
+        architecture: what a state dict is of: one of ours such as "cnn5(width=8)", "mlp",
+            "torchvision:resnet18(num_classes=10)", or with `trust` a function in a Python file, "mynet.py:build".
+        input_shape: of one input, such as (3, 32, 32) or (2,).
+        mean: what normalisation subtracts, per channel, on the scale 0 to 1.
+        std: what normalisation divides by, per channel, on the scale 0 to 1.
+        classes: names of the outputs.
+        dataset: what it was trained on, one of `lrviz.models.description.PRESETS`: it tells mean, std and classes.
+        trust: whether files that run code when they are opened may be opened: .pt2 files, Python files.
         access: which files may be named.
 
     Raises:
-        UnknownModel: there is no such name or file.
-        InvalidCheckpoint: the checkpoint or its card is damaged, or they do not fit together.
+        UnknownModel: there is no such name, file or architecture.
+        InvalidCheckpoint: the checkpoint or its card is damaged, they do not fit together, or code would be run.
+        UnsupportedOperation: an ONNX file holds operators that are not converted.
+
+    >>> load_model("cnn5-w1-noise20").input_shape
+    (3, 32, 32)
     """
-    path = _find_checkpoint(name_or_path, access)
-    card = _read_card(path.with_suffix(".json"), access)
-    module = _load_module(path, card)
-    return Model(
-        name=card.name,
-        module=module,
-        input_shape=(IMAGE_SHAPE[0], card.image_size, card.image_size),
-        mean=card.mean,
-        std=card.std,
-        classes=card.classes,
-        card=card,
+    said = Description(
+        architecture=architecture,
+        input_shape=input_shape if input_shape is None else tuple(input_shape),
+        mean=mean if mean is None else tuple(mean),
+        std=std if std is None else tuple(std),
+        classes=classes if classes is None else tuple(classes),
+        dataset=dataset,
     )
+    access = replace(access, trust=access.trust or trust)
+    path = _find_checkpoint(name_or_path, access)
+    card = _find_card(path, access)
+    if card is not None and card.is_own and said.is_empty:
+        return _model(_load_module(path, card), card)
+    with access.open(name_or_path if is_upload(str(name_or_path)) else path, MAX_CHECKPOINT_BYTES) as file:
+        opened = open_network(file, path.stem, said, card, access)
+    return _model(opened.module, opened.card, opened.assumed)
+
+
+def _model(module: nn.Module, card: Card, assumed: tuple[str, ...] = ()) -> Model:
+    return Model(
+        name=card.name, module=module, input_shape=card.input_shape, mean=card.mean, std=card.std, classes=card.classes,
+        card=card, assumed=assumed,
+    )  # fmt: skip
+
+
+def remember(name_or_path: str | Path, card: Card, *, access: Access = USER) -> Path:
+    """Keep a card beside a network's file, so that nothing of it has to be said again.
+
+    Args:
+        name_or_path: the file, as in `load_model`.
+        card: what is said of the network.
+        access: which files may be named.
+
+    Returns:
+        Where the card is.
+
+    Raises:
+        InvalidRequest: it cannot be written there.
+    """
+    path = _remembered(_find_checkpoint(name_or_path, access))
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        part.write_text(card.to_json(), encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise InvalidRequest(
+            f"Expected to keep what was said of the network in {path}, but it cannot be written ({error.strerror}): copy "
+            "the file to a folder of your own."
+        ) from error
+    return path
 
 
 def changed_at(name_or_path: str | Path, *, access: Access = USER) -> int:
-    """When a model's file was written, in nanoseconds; 0 for shipped models, and where there is no such file."""
-    if Path(name_or_path).suffix != SUFFIX:
+    """When a model's file or its card was written, in nanoseconds; 0 for shipped models, and if there is no such file."""
+    if Path(name_or_path).suffix.lower() not in SUFFIXES:
         return 0
     try:
-        return access.locate(name_or_path, MAX_CHECKPOINT_BYTES).stat().st_mtime_ns
+        path = access.locate(name_or_path, MAX_CHECKPOINT_BYTES)
+        cards = [card for card in (_remembered(path), path.with_suffix(".json")) if card.is_file()]
+        return max(file.stat().st_mtime_ns for file in (path, *cards))
     except (UnreadableFile, OSError):
         return 0
 
@@ -165,7 +242,7 @@ def _find_checkpoint(name_or_path: str | Path, access: Access) -> Path:
     shipped = {file.stem: file for file in models_folder().glob(f"*{SUFFIX}")}
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
-    if Path(name_or_path).suffix != SUFFIX:
+    if Path(name_or_path).suffix.lower() not in SUFFIXES:
         raise UnknownModel(_describe_unknown(str(name_or_path), shipped, access))
     try:
         return access.locate(name_or_path, MAX_CHECKPOINT_BYTES)
@@ -184,9 +261,24 @@ def _describe_unknown(name: str, known: Iterable[str], access: Access) -> str:
     if access.is_visitor:
         return f"Expected a model that this server has, got {shown(name)}: {asked or 'choose one of the list.'}"
     return (
-        f"Expected the name of a shipped model or a {SUFFIX} file, got {shown(name)}: "
+        f"Expected the name of a shipped model or a file ({', '.join(SUFFIXES)}), got {shown(name)}: "
         f"{asked or 'list the names with lrviz models?'}"
     )
+
+
+def _remembered(path: Path) -> Path:
+    """Where what was said of a network is kept."""
+    return path.with_name(f"{path.name}.json")
+
+
+def _find_card(path: Path, access: Access) -> Card | None:
+    """The card beside a file: what was said of it, or what `lrviz train` wrote; None if there is none."""
+    trained = [path.with_suffix(".json")] if path.suffix == SUFFIX else []
+    found = next((place for place in (_remembered(path), *trained) if os.path.lexists(place)), None)
+    if found is None:
+        return None
+    # The cards of uploads are not uploads themselves.
+    return _read_card(found, USER if path.parent == Library.of_user().folder else access)
 
 
 def _read_card(path: Path, access: Access = USER) -> Card:
@@ -194,38 +286,18 @@ def _read_card(path: Path, access: Access = USER) -> Card:
         with access.open(path, MAX_CARD_BYTES) as file:
             text = file.read(MAX_CARD_BYTES).decode("utf-8")
     except (UnreadableFile, OSError, UnicodeDecodeError) as error:
-        remedy = "choose another model" if access.is_visitor else "put the .json file of lrviz train beside it"
+        remedy = "choose another model" if access.is_visitor else "fetch it again, or remove it"
         raise InvalidCheckpoint(
-            f"Expected a readable card {path.name} beside the checkpoint, got none: {remedy}."
+            f"Expected a readable card {path.name} beside the checkpoint, got another: {remedy}."
         ) from error
     return Card.from_json(text, path.name)
 
 
 def _load_module(path: Path, card: Card) -> nn.Module:
     try:
-        module = _build(card) if _read_shapes(path) == _expected_shapes(card) else None
-        if module is not None:
-            module.load_state_dict(load_file(path, device="cpu"))
+        return family_blueprint(card).load(load_file(path, device="cpu"))
     except Exception as error:  # PyTorch and safetensors raise many kinds for a damaged file
         raise _misfit(path, card) from error
-    if module is None:
-        raise _misfit(path, card)
-    return module.eval()
-
-
-def _build(card: Card) -> nn.Module:
-    return build(card.architecture, card.width, len(card.classes), card.batch_norm, image_size=card.image_size)
-
-
-def _read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    with safe_open(path, "pt", device="cpu") as file:
-        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-
-
-def _expected_shapes(card: Card) -> dict[str, tuple[int, ...]]:
-    """Shapes of the weights of the network that a card describes, which may be larger than any memory."""
-    with FakeTensorMode():
-        return {name: tuple(value.shape) for name, value in _build(card).state_dict().items()}
 
 
 def _misfit(path: Path, card: Card) -> InvalidCheckpoint:

@@ -1,14 +1,15 @@
-"""Single images by reference: shipped samples, images of a data set, and files."""
+"""Single inputs by reference: shipped samples, images of a data set, image files, and points given by numbers."""
 
 import io
+import math
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -22,10 +23,17 @@ from lrviz.models.datasets import CIFAR_NAMES, SPLITS, load_dataset
 DATA_VARIABLE = "LRVIZ_DATA_DIR"
 """Environment variable that names the folder (or npz file) of the data sets."""
 
-SIDE = 32
+SHAPE = (3, 32, 32)
+"""Channels, height and width of images, if nothing else is asked for."""
 
 MAX_IMAGE_BYTES = 20 * 2**20
 """Largest image file that is read."""
+
+POINT = "point:"
+"""What a reference begins with that gives the numbers of an input."""
+
+_LEAST_SIDE = 8
+"""Fewer numbers in a row are not taken for the pixels of an image."""
 
 _DETAIL = 16
 """Pixels of an upload for one of the image; more would cost memory and show nothing."""
@@ -40,17 +48,17 @@ _VISITOR_HELP = "choose one from the gallery, or upload it there"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageRecord:
-    """An image and where it comes from.
+    """An image, or another input of a network, and where it comes from.
 
     Attributes:
         reference: the text that finds it again.
-        image: (3, 32, 32), 0 to 255.
+        image: the shape that was asked for, by default (3, 32, 32): 0 to 255 if it is an image, else any numbers.
         label: name of its class, if known.
         notice: what the user should know, such as that it was resized; None when nothing happened.
     """
 
     reference: str
-    image: UInt8[np.ndarray, "3 32 32"]
+    image: UInt8[np.ndarray, "..."] | Float64[np.ndarray, "..."]
     label: str | None = None
     notice: str | None = None
 
@@ -81,28 +89,39 @@ def _read_sample(path: Path, reference: str) -> ImageRecord:
     return ImageRecord(reference=reference, image=image, label=path.stem.split("_", 2)[2])
 
 
-def load_image(reference: str | Path, *, data_path: Path | str | None = None, access: Access = USER) -> ImageRecord:
+def load_image(
+    reference: str | Path,
+    *,
+    shape: tuple[int, ...] = SHAPE,
+    data_path: Path | str | None = None,
+    access: Access = USER,
+) -> ImageRecord:
     """Load the image that a reference names.
 
     Args:
         reference: `samples:3` (a shipped CIFAR-10 sample, counted from 0), `samples:cifar100:3`,
             `cifar10:test:17` (an image of a data set on disk, counted from 0), an upload, or a path of a PNG or JPEG
-            file.
+            file; or `point:0.5,-1`, the numbers of an input that is no image.
+        shape: what it is resized to, with a notice: a network's `input_shape`.
         data_path: where the data sets are: a path that `lrviz.models.datasets.load_dataset` takes; the
             environment variable `LRVIZ_DATA_DIR` when None.
         access: which files may be named.
 
     Raises:
-        InvalidImage: the reference names nothing, or the file is not a readable image.
+        InvalidImage: the reference names nothing, the file is not a readable image, or no image has that shape.
 
     >>> load_image("samples:0").label
     'cat'
+    >>> load_image("point:0.5,-1", shape=(2,)).image.tolist()
+    [0.5, -1.0]
     """
     text = str(reference)
+    if text.startswith(POINT):
+        return _read_point(text, shape)
     if text.partition(":")[0] == "samples":
-        return _load_sample(text, access)
+        return fit_image(_load_sample(text, access), shape)
     if text.partition(":")[0] in CIFAR_NAMES:
-        return _load_from_dataset(text, data_path, access)
+        return fit_image(_load_from_dataset(text, data_path, access), shape)
     try:
         with access.open(reference, MAX_IMAGE_BYTES) as file:
             data = file.read(MAX_IMAGE_BYTES + 1)
@@ -114,15 +133,16 @@ def load_image(reference: str | Path, *, data_path: Path | str | None = None, ac
         raise InvalidImage(
             f"Expected an image at {shown(text)}, found no readable file ({error}): {_USER_HELP}."
         ) from error
-    return decode_image(data, text)
+    return decode_image(data, text, shape)
 
 
-def decode_image(data: bytes, reference: str) -> ImageRecord:
-    """Decode a PNG or JPEG file to 32 x 32 RGB, with a notice of what was changed.
+def decode_image(data: bytes, reference: str, shape: tuple[int, ...] = SHAPE) -> ImageRecord:
+    """Decode a PNG or JPEG file, with a notice of what was changed.
 
     Args:
         data: the file's contents.
         reference: what to call the image.
+        shape: what a network takes: channels, height and width, or as many numbers in a row.
 
     Raises:
         InvalidImage: the bytes are no PNG or JPEG image of 8 bits per channel, or it has more than `MAX_PIXELS`.
@@ -140,13 +160,84 @@ def decode_image(data: bytes, reference: str) -> ImageRecord:
             f"Expected a PNG or JPEG image in {shown(reference)}, got a file that cannot be decoded: save it again, or "
             "choose another."
         ) from error
-    notices += more
-    if image.size != (SIDE, SIDE):
-        width, height = image.size
-        cut = "it was" if width == height else "its central square was"
-        notices.append(f"{reference} is {width} x {height} pixels: {cut} resized to {SIDE} x {SIDE}.")
-    pixels = np.ascontiguousarray(_resize(image).transpose(2, 0, 1))
-    return ImageRecord(reference=reference, image=pixels, notice=" ".join(notices) or None)
+    pixels, resized = _fit(image, reference, shape)
+    return ImageRecord(reference=reference, image=pixels, notice=" ".join([*notices, *more, *resized]) or None)
+
+
+def fit_image(record: ImageRecord, shape: tuple[int, ...]) -> ImageRecord:
+    """An image in the shape that a network takes, with a notice of what was changed.
+
+    Raises:
+        InvalidImage: images cannot have that shape.
+    """
+    if record.image.shape == shape:
+        return record
+    if record.image.dtype != np.uint8 or record.image.ndim != 3:
+        raise InvalidImage(
+            f"Expected an input of shape {shape}, got {shown(record.reference)} of shape {record.image.shape}: choose "
+            "another."
+        )
+    picture = record.image.transpose(1, 2, 0)
+    image = Image.fromarray(picture if picture.shape[2] == 3 else picture[:, :, 0])
+    pixels, notices = _fit(image, record.reference, shape)
+    notice = " ".join([*([record.notice] if record.notice else []), *notices]) or None
+    return replace(record, image=pixels, notice=notice)
+
+
+def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Channels, height and width of the images that fit an input: grey or colour, or their pixels in a row.
+
+    >>> image_shape((1, 28, 28)), image_shape((784,)), image_shape((2,))
+    ((1, 28, 28), (1, 28, 28), None)
+    """
+    if len(shape) == 3:
+        return (shape[0], shape[1], shape[2]) if shape[0] in (1, 3) else None
+    if len(shape) == 1:
+        for channels in (1, 3):
+            side = round((shape[0] / channels) ** 0.5)
+            if side >= _LEAST_SIDE and channels * side**2 == shape[0]:
+                return channels, side, side
+    return None
+
+
+def _fit(image: Image.Image, reference: str, shape: tuple[int, ...]) -> tuple[UInt8[np.ndarray, "..."], list[str]]:
+    wanted = image_shape(shape)
+    if wanted is None:
+        listed = " x ".join(map(str, shape))
+        raise InvalidImage(
+            f"Expected numbers for a network whose inputs are {listed} and no images, got {shown(reference)}: give "
+            f"{POINT} and the numbers, such as {POINT}{','.join(['0.5'] * min(shape[0], 2))}."
+        )
+    channels, height, width = wanted
+    notices = []
+    if image.size != (width, height):
+        before, part = image.size, _central(image.size, (width, height))
+        cut = "it was" if part == (0, 0, *before) else "its central part was"
+        if part[2] - part[0] == part[3] - part[1] and before[0] != before[1]:
+            cut = "its central square was"
+        notices.append(f"{reference} is {before[0]} x {before[1]} pixels: {cut} resized to {width} x {height}.")
+    if channels == 1:
+        if image.mode != "L" and np.ptp(np.asarray(image), axis=2).any():
+            notices.append("Colours became grey.")
+        image = image.convert("L")
+    pixels = _resize(image, (width, height))
+    stacked = pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+    return np.ascontiguousarray(stacked).reshape(shape), notices
+
+
+def _read_point(reference: str, shape: tuple[int, ...]) -> ImageRecord:
+    """The numbers of an input that is no image."""
+    words = reference.removeprefix(POINT).split(",")
+    try:
+        values = np.array([float(word) for word in words])
+    except ValueError:
+        values = np.array([np.nan])
+    if not np.isfinite(values).all() or len(values) != math.prod(shape):
+        raise InvalidImage(
+            f"Expected {POINT} and {math.prod(shape)} finite numbers, such as {POINT}0.5,-1, got {shown(reference)}: the "
+            f"network takes inputs of shape {shape}."
+        )
+    return ImageRecord(reference=reference, image=values.reshape(shape))
 
 
 def _open(data: bytes) -> Image.Image:
@@ -174,16 +265,24 @@ def _check_header(file: Image.Image, reference: str) -> None:
         )
 
 
-def _resize(image: Image.Image) -> UInt8[np.ndarray, "32 32 3"]:
-    """The central square in the right size, with anti-aliasing; large pictures are averaged in blocks before."""
-    if image.size == (SIDE, SIDE):
-        return np.asarray(image, dtype=np.uint8)
-    from skimage.transform import resize  # noqa: PLC0415  slow to import, and only uploads need it
+def _central(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The largest central part of an image of a size (width, height) that has the proportions of another."""
+    scale = min(have / want for have, want in zip(size, wanted, strict=True))
+    width, height = (min(max(round(scale * want), 1), have) for have, want in zip(size, wanted, strict=True))
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return left, top, left + width, top + height
 
-    side = min(image.size)
-    left, top = ((extent - side) // 2 for extent in image.size)
-    square = image.crop((left, top, left + side, top + side)).reduce(max(side // (_DETAIL * SIDE), 1))
-    smooth = resize(np.asarray(square) / 255, (SIDE, SIDE), mode="edge", anti_aliasing=side > SIDE)
+
+def _resize(image: Image.Image, size: tuple[int, int]) -> UInt8[np.ndarray, "..."]:
+    """The central part in the right size, with anti-aliasing; large pictures are averaged in blocks before."""
+    if image.size == size:
+        return np.asarray(image, dtype=np.uint8)
+    from skimage.transform import resize  # noqa: PLC0415  slow to import, and few images need it
+
+    part = image.crop(_central(image.size, size))
+    blocks = max(min(part.size[0] // (_DETAIL * size[0]), part.size[1] // (_DETAIL * size[1])), 1)
+    pixels = np.asarray(part.reduce(blocks)) / 255
+    smooth = resize(pixels, size[::-1], mode="edge", anti_aliasing=part.size[0] > size[0] or part.size[1] > size[1])
     return np.rint(255 * smooth).astype(np.uint8)
 
 

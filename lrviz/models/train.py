@@ -323,7 +323,7 @@ def _write(run: _Run, test_set: Dataset, path: Path, reproduce: str) -> Card:
         reproduce=reproduce,
         date=datetime.now(UTC).date().isoformat(),
         lrviz_version=__version__,
-        image_size=data.images.shape[2],
+        input_shape=data.images.shape[1:],
         sparsity=config.sparsity,
         pruned_from=config.pruned_from,
         teacher=config.teacher,

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from torch import fx
@@ -15,7 +16,28 @@ _NAMED = 4
 """How many modules with the same unsupported operation a message names."""
 
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_PACKAGE = str(Path(__file__).resolve().parents[1])
 _TORCH = re.compile(r"[\\/](torch|torchvision)[\\/]")
+
+
+_ALTERNATIVES = {
+    **dict.fromkeys(("gelu", "silu", "swish", "mish", "hardswish", "elu", "selu", "celu", "softplus"), "relu, leaky_relu"),
+    **dict.fromkeys(("sigmoid", "tanh", "softsign", "erf"), "hardsigmoid, hardtanh"),
+    **dict.fromkeys(("layer_norm", "group_norm", "instance_norm", "local_response_norm"), "batch_norm"),
+    **dict.fromkeys(("softmax", "scaled_dot_product_attention"), "fixed weights in place of attention"),
+    **dict.fromkeys(("floor", "ceil", "round", "sign", "argmax", "topk", "sort"), "nothing: it jumps"),
+}
+
+
+def alternative(operation: str) -> str:
+    """What a network could use in place of an operation; empty if nothing is known.
+
+    >>> alternative("Gelu"), alternative("LayerNormalization"), alternative("unheard_of")
+    ('relu, leaky_relu', 'batch_norm', '')
+    """
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation.strip("_")).lower().replace("normalization", "norm")
+    known = (text for key, text in _ALTERNATIVES.items() if key in name)
+    return next(known, "")
 
 
 def describe_use(node: fx.Node, reason: str) -> Refusal:
@@ -67,6 +89,10 @@ def _class_name(kind: Any) -> str:
 
 
 def _line(stack: str) -> str:
-    """The innermost line that is not PyTorch's own."""
-    frames = [frame for frame in _FRAME.finditer(stack) if not _TORCH.search(frame["file"])]
+    """The innermost line that is neither PyTorch's nor lrviz's own."""
+    frames = [
+        frame
+        for frame in _FRAME.finditer(stack)
+        if not (_TORCH.search(frame["file"]) or frame["file"].startswith(_PACKAGE))
+    ]
     return f"{frames[-1]['file']}:{frames[-1]['line']}" if frames else ""

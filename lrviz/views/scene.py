@@ -61,9 +61,9 @@ def resolve(view: View, *, access: Access = USER) -> Scene:
         )
     first, second, third = view.triplet
     a, b, c = images = (
-        load_image(first, access=access),
-        load_image(second, access=access),
-        load_image(third, access=access),
+        load_image(first, shape=model.input_shape, access=access),
+        load_image(second, shape=model.input_shape, access=access),
+        load_image(third, shape=model.input_shape, access=access),
     )
     normalise = model.normalise
     plane = Plane.through(normalise(a), normalise(b), normalise(c), names=view.triplet)

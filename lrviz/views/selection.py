@@ -16,7 +16,8 @@ from lrviz.files import shown
 from lrviz.models import paths
 from lrviz.models.attack import DISTANCE, Attack, direction_path
 from lrviz.models.card import Card
-from lrviz.models.catalogue import SUFFIX, find_card, list_models
+from lrviz.models.catalogue import find_card, list_checkpoints, list_models
+from lrviz.models.opening import SUFFIXES
 from lrviz.views.numerals import read_ranges
 from lrviz.views.sources import SOURCE, Image, find_images
 
@@ -200,7 +201,7 @@ def find_models(names: Sequence[str], *, snapshots: bool = False) -> dict[str, C
     """The models that some texts select, each once, in the order of the texts.
 
     Args:
-        names: Names or patterns such as "cnn5-w*" of shipped models, .safetensors files, or folders of them.
+        names: Names or patterns such as "cnn5-w*" of shipped models, files of networks, or folders of them.
         snapshots: Whether patterns and folders select snapshots, which are else selected by their name or file only.
 
     Returns:
@@ -215,7 +216,7 @@ def find_models(names: Sequence[str], *, snapshots: bool = False) -> dict[str, C
         selected = dict(_select_models(name, snapshots))
         if not selected:
             raise UnknownModel(
-                f"Expected a shipped model, a pattern such as 'cnn5-w*-noise20', a {SUFFIX} file or a folder of them; "
+                f"Expected a shipped model, a pattern such as 'cnn5-w*-noise20', a file of a network or a folder of them; "
                 f"got {shown(name)}, which selects none. List the names with lrviz models."
             )
         found |= selected
@@ -224,11 +225,11 @@ def find_models(names: Sequence[str], *, snapshots: bool = False) -> dict[str, C
 
 def _select_models(name: str, snapshots: bool) -> Iterator[tuple[str, Card]]:
     path = Path(name)
-    if path.suffix == SUFFIX:
+    if path.suffix.lower() in SUFFIXES:
         yield name, find_card(path)
     elif path.is_dir():
         yield from (
-            (str(path / f"{card.name}{SUFFIX}"), card) for card in list_models(path) if _wanted(card, snapshots)
+            (str(file), card) for file, card in list_checkpoints(path).items() if _wanted(card, snapshots)
         )
     else:
         for card in list_models():

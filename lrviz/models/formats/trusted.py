@@ -1,0 +1,82 @@
+"""What runs code when it is opened: only with the user's word."""
+
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import nn
+
+from lrviz.errors import InvalidCheckpoint, LrvizError, UnknownModel
+from lrviz.files import shown
+
+
+def read_exported(file: BinaryIO) -> tuple[nn.Module, tuple[int, ...]]:
+    """The network of a file of `torch.export.save`, and the shape of its input.
+
+    Raises:
+        InvalidCheckpoint: It is damaged, or has no tensor as its input.
+    """
+    try:
+        program = torch.export.load(file)
+        name = program.graph_signature.user_inputs[0]
+        value = next(node for node in program.graph.nodes if node.name == name).meta["val"]
+        return program.module(), tuple(int(size) for size in value.shape[1:])
+    except Exception as error:  # PyTorch raises many kinds for a damaged file
+        raise InvalidCheckpoint(
+            f"Expected an exported program with a tensor as its input, got an error: {_first_line(error)}. Export it again "
+            "by torch.export.save, with this version of PyTorch."
+        ) from error
+
+
+def build_from_file(place: str, options: Mapping[str, Any]) -> nn.Module:
+    """The network that a function in a Python file returns, such as `mynet.py:build`.
+
+    Raises:
+        UnknownModel: There is no such file or function, it fails, or returns something else.
+    """
+    path, _, name = place.rpartition(":")
+    try:
+        with _importable(Path(path).resolve().parent):
+            module = _import(Path(path).resolve())
+            built = getattr(module, name)(**options)
+    except LrvizError:
+        raise
+    except Exception as error:
+        raise UnknownModel(
+            f"Expected a function that returns the network in {shown(place)}, got {type(error).__name__}: "
+            f"{_first_line(error)}. Correct the file, or the options in {name}(...)."
+        ) from error
+    if not isinstance(built, nn.Module):
+        raise UnknownModel(
+            f"Expected a function that returns a torch.nn.Module in {shown(place)}, got {type(built).__name__}: return "
+            "the network."
+        )
+    return built.eval()
+
+
+def _import(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"lrviz_architecture_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise UnknownModel(f"Expected a Python file at {shown(str(path))}, found none: check the path.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for it
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Let a file import those beside it."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200].rstrip(".") or "no message"

@@ -1,0 +1,63 @@
+"""Named tensors and the weights that an architecture has: which fit, and what to say of those that do not."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+
+from lrviz.errors import InvalidCheckpoint
+from lrviz.files import shown
+from lrviz.models.formats.tensors import Tensors
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+_COUNTER = "num_batches_tracked"
+_NAMED = 4
+
+
+def fit_tensors(tensors: Tensors, expected: Shapes, architecture: object) -> Tensors:
+    """The tensors under the names of an architecture's weights; more may be there, such as those of a loss.
+
+    Raises:
+        InvalidCheckpoint: Some are missing, or have another shape.
+    """
+    prefix = _common_prefix(tensors, expected)
+    found = {name: tensors[prefix + name] for name in expected if prefix + name in tensors}
+    for name in expected:
+        if name.rpartition(".")[2] == _COUNTER:  # older checkpoints have none, and nothing depends on it
+            found.setdefault(name, torch.zeros((), dtype=torch.int64, device="cpu"))
+    missing = [name for name in expected if name not in found]
+    different = [name for name in found if tuple(found[name].shape) != expected[name]]
+    if missing or different:
+        unknown = [name for name in tensors if name.removeprefix(prefix) not in expected]
+        raise InvalidCheckpoint(
+            f"Expected the weights of {shown(str(architecture))}, got other tensors: "
+            + "; ".join(_describe(missing, unknown, different, found, expected))
+            + ". Name the architecture that the file was saved from, with its options."
+        )
+    return found
+
+
+def _common_prefix(tensors: Iterable[str], expected: Shapes) -> str:
+    """What stands before the expected names in a file whose network was part of something larger."""
+    first = next(iter(expected), "")
+    prefixes = [name.removesuffix(first) for name in tensors if name.endswith(f".{first}") or name == first]
+    present = set(tensors)
+    return max(prefixes, key=lambda prefix: sum(prefix + name in present for name in expected), default="")
+
+
+def _describe(
+    missing: list[str], unknown: list[str], different: list[str], found: Tensors, expected: Shapes
+) -> Iterable[str]:
+    if missing:
+        yield f"{len(missing)} missing, such as {_some(missing)}"
+    if unknown:
+        yield f"{len(unknown)} unknown, such as {_some(unknown)}"
+    if different:
+        name = different[0]
+        yield f"{len(different)} of another shape, such as {_some([name])}: {tuple(found[name].shape)} in place of " + (
+            str(expected[name])
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(shown(name) for name in names[:_NAMED])

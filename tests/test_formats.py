@@ -1,0 +1,247 @@
+"""Files of networks that others made: which are opened, what is assumed of them, and what is remembered."""
+
+import argparse
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+from torch import nn
+
+from lrviz.errors import InvalidCheckpoint, InvalidRequest, UnknownModel
+from lrviz.models.architectures import build
+from lrviz.models.blueprint import Blueprint
+from lrviz.models.catalogue import changed_at, find_card, load_model, remember
+from lrviz.models.description import PRESETS, Description
+from lrviz.models.formats.tensors import find_tensors
+from lrviz.models.guess import guess_architecture
+from lrviz.models.images import load_image
+from lrviz.models.multilayer import build_mlp
+
+
+def random_weights(module, seed=0):
+    generator = torch.Generator("cpu").manual_seed(seed)
+    for value in module.state_dict().values():
+        if value.is_floating_point():
+            value.copy_(0.5 * torch.rand(value.shape, generator=generator, device="cpu") + 0.1)
+    return module.eval()
+
+
+def mlp():
+    return random_weights(nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 5), nn.ReLU(), nn.Linear(5, 3)))
+
+
+WRAPS = {
+    "bare": lambda state: state,
+    "state_dict": lambda state: {"state_dict": state, "epoch": 3},
+    "net with accuracy": lambda state: {"net": state, "acc": np.float64(94.2), "args": argparse.Namespace(lr=0.1)},
+    "model beside an optimiser": lambda state: {
+        "optimizer": {"state": {0: {"a": torch.ones(2), "b": torch.ones(2)}}, "extra": {f"x{k}": torch.ones(1) for k in range(50)}},
+        "model": state,
+    },  # fmt: skip
+    "list": lambda state: [{"lr": 0.1}, state],
+    "tuple": lambda state: (state, 7),
+    "data parallel": lambda state: {f"module.{name}": value for name, value in state.items()},
+    "compiled in lightning": lambda state: {"state_dict": {f"model._orig_mod.{name}": value for name, value in state.items()}},
+    "counted": lambda state: {**state, "total_ops": torch.zeros(1), "0.total_params": torch.zeros(1)},
+    "part of something": lambda state: {**{f"student.{name}": value for name, value in state.items()}, "loss.weight": torch.ones(3)},
+    "half precision": lambda state: {name: value.half() for name, value in state.items()},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".th", ".ckpt", ".pth.tar"])
+def test_every_suffix_of_torch_save_opens(tmp_path, suffix):
+    torch.save(mlp().state_dict(), tmp_path / f"net{suffix}")
+    x = torch.rand(4, 2, device="cpu")
+    torch.testing.assert_close(load_model(tmp_path / f"net{suffix}").module(x), mlp()(x))
+
+
+@pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
+@pytest.mark.parametrize("old", [False, True], ids=["zip", "old"])
+def test_wrapped_state_dicts(tmp_path, wrap, old):
+    path, module = tmp_path / "net.pth", build("cnn5", 2, 4, True, seed=3)
+    content = wrap(module.state_dict())
+    if old and not isinstance(content, list | tuple) and "acc" in content:
+        content = {"net": content["net"], "acc": 94.2}
+    torch.save(content, path, _use_new_zipfile_serialization=not old)
+    loaded = load_model(path, architecture="cnn5(width=2, num_classes=4, batch_norm=True)")
+    x = torch.rand(2, 3, 32, 32, device="cpu")
+    torch.testing.assert_close(loaded.module(x), module(x), atol=2e-3, rtol=2e-3)
+
+
+def test_the_usual_entry_goes_before_a_larger_one():
+    one, many = {"a": torch.ones(1)}, {str(k): torch.ones(1) for k in range(9)}
+    assert find_tensors({"ema": many, "state_dict": one}) == one
+    assert find_tensors({"ema": many, "other": one}) == many
+    with pytest.raises(InvalidCheckpoint, match="found none in the file"):
+        find_tensors({"epoch": 3})
+
+
+FAMILIES = [("cnn5", 3, False, 32), ("vgg8", 1, True, 32), ("vgg8", 1, False, 64), ("resnet18", 2, False, 32),
+            ("resnet18-stride", 2, True, 32), ("vgg11-head", 1, False, 32), ("vgg16", 1, True, 32)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("family", "width", "batch_norm", "size"), FAMILIES)
+def test_our_families_are_recognised(tmp_path, family, width, batch_norm, size):
+    module = build(family, width, 7, batch_norm, image_size=size, seed=1)
+    save_file(module.state_dict(), tmp_path / "net.safetensors")
+    model = load_model(tmp_path / "net.safetensors")
+    card = model.card
+    assert (card.architecture, card.width, card.batch_norm, card.input_shape) == (family, width, batch_norm, (3, size, size))
+    x = torch.rand(1, 3, size, size, device="cpu")
+    assert torch.equal(model.module(x), module(x))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "vgg11_bn", "squeezenet1_1", "mobilenet_v2", "shufflenet_v2_x0_5", "mnasnet0_5",
+                                  "regnet_x_400mf"])  # fmt: skip
+def test_torchvision_s_models_are_recognised(name):
+    tensors = torchvision.models.get_model(name, num_classes=7).state_dict()
+    shuffled = {key: tensors[key] for key in sorted(tensors)}
+    blueprint = guess_architecture(shuffled)
+    assert str(blueprint) == f"torchvision:{name}(num_classes=7)"
+    assert torch.equal(next(blueprint.load(shuffled).parameters()), next(iter(tensors.values())))
+
+
+def test_layers_of_a_perceptron_are_ordered_by_their_numbers(tmp_path):
+    module = random_weights(nn.Sequential(*[layer for _ in range(12) for layer in (nn.Linear(4, 4), nn.ReLU())][:-1]))
+    save_file(module.state_dict(), tmp_path / "net.safetensors")
+    x = torch.rand(3, 4, device="cpu")
+    torch.testing.assert_close(load_model(tmp_path / "net.safetensors").module(x), module(x))
+    with pytest.raises(InvalidCheckpoint, match="linear layers"):
+        build_mlp({"0.weight": torch.ones(2, 3), "1.weight": torch.ones(2, 3)})
+
+
+def test_double_precision_stays(tmp_path):
+    torch.save(mlp().double().state_dict(), tmp_path / "net.pt")
+    assert load_model(tmp_path / "net.pt").module[1].weight.dtype == torch.float64
+
+
+def test_text_of_architectures():
+    assert str(Blueprint.parse(" torchvision:resnet18 ( num_classes = 10 ) ")) == "torchvision:resnet18(num_classes=10)"
+    assert Blueprint.parse("mynet.py:build").is_code
+    for text in ["", "lenet", "cnn5(8)", "cnn5(width=", "cnn5(width=[1])", "cnn5(**{})", "cnn5(width=10**9)", "f()()",
+                 "torchvision:nothing", "cnn5(width=__import__('os'))", "cnn5(width=99999999)"]:  # fmt: skip
+        with pytest.raises(UnknownModel, match="Expected an architecture"):
+            Blueprint.parse(text)
+
+
+@pytest.mark.parametrize("text", ["torchvision:resnet18(weights='DEFAULT')", "torchvision:resnet18(nonsense=1)",
+                                  "cnn5(width=0)", "cnn5(colour=1)"])  # fmt: skip
+def test_options_that_do_not_fit(text):
+    with pytest.raises(UnknownModel, match="Expected"):
+        Blueprint.parse(text).shapes()
+
+
+def test_weights_of_another_architecture_are_named(tmp_path):
+    torch.save(build("cnn5", 2, 10).state_dict(), tmp_path / "net.pt")
+    with pytest.raises(InvalidCheckpoint, match=r"missing, such as .*unknown, such as"):
+        load_model(tmp_path / "net.pt", architecture="torchvision:resnet18(num_classes=10)")
+    with pytest.raises(InvalidCheckpoint, match=r"of another shape, such as '0.weight': \(2, 3, 3, 3\) in place of \(5, 3"):
+        load_model(tmp_path / "net.pt", architecture="cnn5(width=5)")
+
+
+def test_what_is_not_said_is_assumed_and_named(tmp_path):
+    path = tmp_path / "net.pt"
+    torch.save(build("cnn5", 2, 10).state_dict(), path)
+    model = load_model(path)
+    assert model.mean == PRESETS["cifar10"].mean
+    assert [words.partition(" ")[2] for words in model.assumed] == [
+        "architecture cnn5(width=2, num_classes=10)", "input shape 3,32,32",
+        "mean 0.4914,0.4822,0.4465 and std 0.247,0.2435,0.2616 (those of CIFAR-10)", "classes of CIFAR-10"]  # fmt: skip
+    said = load_model(path, architecture="cnn5", mean=[0.5], std=[0.5], classes=list("abcdefghij"), input_shape=(3, 32, 32))
+    assert (said.mean, said.classes[3], said.assumed) == ((0.5,) * 3, "d", ())
+    assert load_model(path, dataset="cifar10", architecture="cnn5").card.data == "CIFAR-10"
+
+
+def test_what_was_said_is_remembered(tmp_path):
+    path = tmp_path / "net.pt"
+    torch.save(build("cnn5", 2, 10).state_dict(), path)
+    before = changed_at(path)
+    said = load_model(path, mean=[0.25], std=[0.5], classes=list("abcdefghij"))
+    assert remember(path, said.card) == tmp_path / "net.pt.json"
+    again = load_model(path)
+    assert (again.card.to_json(), again.assumed) == (said.card.to_json(), ())
+    assert find_card(path).classes == tuple("abcdefghij")
+    assert changed_at(path) >= before
+    assert load_model(path, std=[1.0]).mean == (0.25,) * 3
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"classes": ["a"]}, "as the network has outputs, 3, got 1"),
+        ({"mean": [0.1, 0.2, 0.3]}, "one per channel"),
+        ({"input_shape": (7,)}, "tried inputs of the shape 7"),
+    ],
+)
+def test_what_is_said_has_to_fit(tmp_path, said, message):
+    torch.save(mlp().state_dict(), tmp_path / "net.pt")
+    with pytest.raises(InvalidCheckpoint, match=message):
+        load_model(tmp_path / "net.pt", **said)
+
+
+@pytest.mark.parametrize("said", [{"input_shape": (0,)}, {"input_shape": (1,) * 9}, {"std": (0.0,)}, {"std": (float("nan"),)},
+                                  {"mean": (float("inf"),)}, {"dataset": "svhn"}])  # fmt: skip
+def test_descriptions_outside_their_range(said):
+    with pytest.raises(InvalidRequest, match="Expected"):
+        Description(**said)
+
+
+BUILDER = """
+from torch import nn
+import helper
+def build(width=3):
+    return nn.Sequential(nn.Conv2d(1, width, 3), nn.ReLU(), nn.Flatten(), nn.Linear(width * 26 * 26, helper.CLASSES))
+def broken():
+    raise RuntimeError("no")
+def nothing(): ...
+"""
+
+
+@pytest.fixture
+def builder(tmp_path):
+    (tmp_path / "mynet.py").write_text(BUILDER)
+    (tmp_path / "helper.py").write_text("CLASSES = 4")
+    module = random_weights(nn.Sequential(nn.Conv2d(1, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(5 * 26 * 26, 4)))
+    torch.save(module.state_dict(), tmp_path / "net.pth")
+    return tmp_path
+
+
+def test_a_builder_in_a_python_file(builder):
+    place = f"{builder / 'mynet.py'}:build(width=5)"
+    with pytest.raises(InvalidCheckpoint, match="add --trust"):
+        load_model(builder / "net.pth", architecture=place)
+    model = load_model(builder / "net.pth", architecture=place, trust=True)
+    assert model.input_shape == (1, 28, 28)
+    assert model.normalise(load_image("samples:0")).shape == (1, 28, 28)
+    for name, message in [("broken", "RuntimeError: no"), ("nothing", "got NoneType"), ("gone", "AttributeError")]:
+        with pytest.raises(UnknownModel, match=message):
+            load_model(builder / "net.pth", architecture=f"{builder / 'mynet.py'}:{name}", trust=True)
+    with pytest.raises(UnknownModel, match="found none"):
+        load_model(builder / "net.pth", architecture=f"{builder / 'gone.py'}:build", trust=True)
+
+
+def test_exported_programs_need_trust(tmp_path):
+    module = mlp()
+    torch.export.save(torch.export.export(module, (torch.zeros(1, 2, device="cpu"),)), tmp_path / "net.pt2")
+    for name in ("net.pt2", "net.pt"):
+        if name == "net.pt":
+            (tmp_path / "net.pt2").rename(tmp_path / "net.pt")
+        with pytest.raises(InvalidCheckpoint, match=r"can run code when it is opened.*torch.onnx.export.*--trust"):
+            load_model(tmp_path / name)
+    model = load_model(tmp_path / "net.pt", trust=True)
+    x = torch.rand(1, 2, device="cpu")
+    assert torch.equal(model.module(x), module(x))
+    assert model.program().num_units == 13
+
+
+def test_a_module_that_was_pickled_whole_is_not_run(tmp_path):
+    torch.save(mlp(), tmp_path / "net.pt")
+    with pytest.raises(InvalidCheckpoint, match=r"torch.nn.modules.*was not run.*safetensors"):
+        load_model(tmp_path / "net.pt")
+    (tmp_path / "net.pt").write_bytes(pickle.dumps(mlp()))
+    with pytest.raises(InvalidCheckpoint, match="was not run"):
+        load_model(tmp_path / "net.pt")

@@ -1,0 +1,300 @@
+"""ONNX graphs: operators compared with onnxruntime, exports of whole networks, and graphs that are refused."""
+
+import io
+import warnings
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from lrviz.errors import InvalidCheckpoint, InvalidNetwork, UnsupportedOperation
+from lrviz.models.catalogue import load_model
+from lrviz.models.formats.onnx_graph import MAX_NODES, read_onnx
+from lrviz.models.formats.onnx_operators import OPERATORS
+from lrviz.network.program import Program
+
+FLOAT, INT = TensorProto.FLOAT, TensorProto.INT64
+
+
+def graph(nodes, shape, constants=(), outputs=("y",), opset=18, functions=(), **changes):
+    """A model of some nodes from x to y; constants are (name, array)."""
+    made = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("x", FLOAT, shape)],
+        [helper.make_tensor_value_info(name, changes.get("kind", FLOAT), None) for name in outputs],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in constants],
+    )  # fmt: skip
+    imports = [helper.make_opsetid("", opset), *(helper.make_opsetid("f", 1) for _ in functions[:1])]
+    return helper.make_model(made, opset_imports=imports, functions=list(functions), ir_version=8)
+
+
+def read(model, **options):
+    return read_onnx(io.BytesIO(model.SerializeToString()), **options)
+
+
+def node(operator, *inputs, outputs=("y",), **attributes):
+    return helper.make_node(operator, list(inputs), list(outputs), **attributes)
+
+
+def f32(*shape, seed=0, low=-1.0):
+    return np.random.default_rng(seed).uniform(low, 1, shape).astype(np.float32)
+
+
+def ints(*values):
+    return np.array(values, np.int64)
+
+
+W = ("w", f32(4, 3, 3, 3))
+CASES = {
+    "conv with padding on one side": ([node("Conv", "x", "w", pads=[0, 1, 2, 1], strides=[2, 1])], (1, 3, 8, 9), [W]),
+    "conv same upper": ([node("Conv", "x", "w", auto_pad="SAME_UPPER", strides=[2, 2])], (1, 3, 8, 9), [W]),
+    "conv same lower": ([node("Conv", "x", "w", auto_pad="SAME_LOWER", strides=[2, 2])], (1, 3, 8, 9), [W]),
+    "conv in groups, dilated": ([node("Conv", "x", "w", "b", group=3, dilations=[2, 2])], (1, 3, 8, 9),
+                                [("w", f32(6, 1, 3, 3)), ("b", f32(6))]),
+    "transposed conv": ([node("ConvTranspose", "x", "w", strides=[2, 2], pads=[1, 1, 1, 1], output_padding=[1, 1])],
+                        (1, 3, 5, 5), [("w", f32(3, 2, 3, 3))]),
+    "gemm": ([node("Gemm", "x", "w", "b", alpha=0.5, beta=2.0, transB=1)], (1, 6), [("w", f32(4, 6)), ("b", f32(4))]),
+    "matmul": ([node("MatMul", "x", "w")], (1, 2, 6), [("w", f32(6, 3))]),
+    "batch norm": ([node("BatchNormalization", "x", "s", "b", "m", "v", epsilon=1e-3)], (1, 3, 4, 4),
+                   [("s", f32(3)), ("b", f32(3, seed=1)), ("m", f32(3, seed=2)), ("v", f32(3, low=0.1))]),
+    "max pool rounded up": ([node("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)], (1, 2, 8, 8), []),
+    "max pool padded after": ([node("MaxPool", "x", kernel_shape=[2, 2], strides=[2, 2], pads=[0, 0, 1, 1])], (1, 2, 7, 7), []),
+    "max pool same": ([node("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER")], (1, 2, 8, 8), []),
+    "average pool": ([node("AveragePool", "x", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])], (1, 2, 8, 8), []),
+    "average pool counting its padding": ([node("AveragePool", "x", kernel_shape=[3, 3], pads=[1, 1, 1, 1],
+                                                count_include_pad=1)], (1, 2, 8, 8), []),
+    "average pool padded after": ([node("AveragePool", "x", kernel_shape=[2, 2], strides=[2, 2], pads=[0, 0, 1, 1])],
+                                  (1, 2, 7, 7), []),
+    "global pools": ([node("GlobalAveragePool", "x", outputs=["a"]), node("GlobalMaxPool", "x", outputs=["b"]),
+                      node("Concat", "a", "b", axis=1)], (1, 2, 5, 5), []),
+    "clip": ([node("Clip", "x", "l", "h")], (1, 9), [("l", np.float32(-0.2)), ("h", np.float32(0.4))]),
+    "clip below only": ([node("Clip", "x", "l")], (1, 9), [("l", np.float32(-0.2))]),
+    "prelu": ([node("PRelu", "x", "s")], (1, 3, 4, 4), [("s", f32(3, 1, 1))]),
+    "hard sigmoid": ([node("HardSigmoid", "x", alpha=0.7)], (1, 9), []),
+    "shape arithmetic": ([node("Shape", "x", outputs=["s"]), node("Gather", "s", "i", outputs=["n"]),
+                          node("Mul", "n", "two", outputs=["m"]), node("Unsqueeze", "m", "z", outputs=["k"]),
+                          node("Concat", "one", "k", axis=0, outputs=["t"]), node("Reshape", "x", "t")],
+                         (1, 3, 4), [("i", np.int64(1)), ("two", np.int64(2)), ("z", ints(0)), ("one", ints(1))]),
+    "reshape with zeros": ([node("Reshape", "x", "s")], (1, 3, 4), [("s", ints(0, -1))]),
+    "slice": ([node("Slice", "x", "s", "e", "a", "t")], (1, 3, 9),
+              [("s", ints(1, 8)), ("e", ints(2**62, -(2**62))), ("a", ints(1, 2)), ("t", ints(1, -3))]),
+    "slice from the end": ([node("Slice", "x", "s", "e", "a")], (1, 9), [("s", ints(-4)), ("e", ints(-1)), ("a", ints(1))]),
+    "gather": ([node("Gather", "x", "i", axis=2)], (1, 3, 5), [("i", ints(4, -5, 1).reshape(3, 1))]),
+    "split": ([node("Split", "x", "s", axis=1, outputs=["a", "b"]), node("Sub", "b", "c")], (1, 5),
+              [("s", ints(2, 3)), ("c", f32(3))]),
+    "pad": ([node("Pad", "x", "p", "v")], (1, 2, 3), [("p", ints(0, 1, 2, 0, 0, 1)), ("v", np.float32(0.5))]),
+    "pad by reflection": ([node("Pad", "x", "p", mode="reflect")], (1, 2, 5, 6), [("p", ints(0, 0, 1, 2, 0, 0, 0, 3))]),
+    "resize nearest": ([node("Resize", "x", "", "f", mode="nearest", coordinate_transformation_mode="asymmetric",
+                             nearest_mode="floor")], (1, 2, 3, 4), [("f", np.array([1, 1, 2, 2], np.float32))]),
+    "resize linear": ([node("Resize", "x", "", "", "s", mode="linear")], (1, 2, 3, 4), [("s", ints(1, 2, 7, 6))]),
+    "resize cubic": ([node("Resize", "x", "", "", "s", mode="cubic", coordinate_transformation_mode="align_corners")],
+                     (1, 2, 4, 4), [("s", ints(1, 2, 7, 6))]),
+    "depth to space": ([node("DepthToSpace", "x", blocksize=2)], (1, 8, 2, 3), []),
+    "depth to space by columns": ([node("DepthToSpace", "x", blocksize=2, mode="CRD")], (1, 8, 2, 3), []),
+    "space to depth": ([node("SpaceToDepth", "x", blocksize=2)], (1, 2, 4, 6), []),
+    "reductions": ([node("ReduceMean", "x", "a", keepdims=0, outputs=["m"]), node("ReduceMax", "x", "a", keepdims=0,
+                    outputs=["n"]), node("Sum", "m", "n")], (1, 3, 5), [("a", ints(2))]),
+    "arithmetic": ([node("Neg", "x", outputs=["a"]), node("Max", "a", "x", outputs=["b"]), node("Div", "b", "c",
+                    outputs=["d"]), node("Where", "w", "d", "x", outputs=["e"]), node("Pow", "e", "one")], (1, 4),
+                   [("c", f32(4, low=0.5)), ("w", np.array([True, False, True, True])), ("one", np.float32(1))]),
+    "einsum": ([node("Einsum", "x", "w", equation="bij,kj->bik")], (1, 2, 3), [("w", f32(4, 3))]),
+    "tile and expand": ([node("Tile", "x", "r", outputs=["t"]), node("Expand", "t", "s")], (1, 1, 3),
+                        [("r", ints(1, 1, 2)), ("s", ints(1, 4, 6))]),
+    "flatten, transpose, squeeze": ([node("Transpose", "x", perm=[0, 2, 3, 1], outputs=["t"]), node("Squeeze", "t", "a",
+                                     outputs=["s"]), node("Flatten", "s")], (1, 3, 1, 4), [("a", ints(1))]),
+    "constant of a shape": ([node("ConstantOfShape", "s", outputs=["c"], value=numpy_helper.from_array(np.float32([2]))),
+                             node("Mul", "x", "c")], (1, 3), [("s", ints(3))]),
+}  # fmt: skip
+OLD = {
+    "slice of attributes": ([node("Slice", "x", starts=[1], ends=[3], axes=[1])], (1, 5), [], 9),
+    "pad of attributes": ([node("Pad", "x", pads=[0, 1, 0, 2], value=1.0)], (1, 3), [], 9),
+    "clip of attributes": ([node("Clip", "x", min=-0.5, max=0.1)], (1, 9), [], 9),
+    "upsample": ([node("Upsample", "x", "f")], (1, 1, 2, 3), [("f", np.array([1, 1, 2, 3], np.float32))], 9),
+    "softmax over what follows": ([node("Softmax", "x", axis=1)], (1, 2, 3), [], 11),
+    "reduction and squeeze": ([node("ReduceSum", "x", axes=[2], outputs=["s"]), node("Squeeze", "s", axes=[2])], (1, 3, 4), [], 11),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("nodes", "shape", "constants", "opset"),
+                         [(*case, 18) for case in CASES.values()] + list(OLD.values()), ids=[*CASES, *OLD])  # fmt: skip
+def test_operators_compute_what_onnxruntime_does(nodes, shape, constants, opset):
+    model = graph(nodes, shape, constants, opset=opset)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    x = f32(*shape, seed=9)
+    expected = session.run(None, {"x": x})[0]
+    received = read(model)(torch.as_tensor(x, device="cpu"))
+    assert tuple(received.shape) == expected.shape
+    np.testing.assert_allclose(received.numpy(), expected, atol=2e-6)
+
+
+def test_every_operator_of_the_tests_and_of_the_table_has_a_name_in_onnx():
+    known = {schema.name for schema in onnx.defs.get_all_schemas_with_history()}
+    assert set(OPERATORS) <= known
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), nn.ReLU())
+        self.branch = nn.Sequential(nn.Conv2d(6, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), nn.ReLU(),
+                                    nn.Conv2d(6, 6, 3, padding=1))  # fmt: skip
+        self.last = nn.Sequential(nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4))
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.last(torch.relu(x + self.branch(x)))
+
+
+class Normalised(nn.Module):
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+        self.mean, self.std = (torch.tensor([0.5, 0.4, 0.3], device="cpu").view(1, 3, 1, 1) for _ in range(2))
+
+    def forward(self, x):
+        return self.module((x - self.mean) / self.std)
+
+
+NETWORKS = {
+    "mlp": (lambda: nn.Sequential(nn.Linear(2, 9), nn.ReLU(), nn.Linear(9, 9), nn.LeakyReLU(0.1), nn.Linear(9, 3)), (2,)),
+    "cnn": (lambda: nn.Sequential(nn.Conv2d(1, 4, 3, 2), nn.ReLU6(), nn.Flatten(), nn.Linear(100, 5), nn.Softmax(1)), (1, 12, 12)),
+    "resnet": (Residual, (3, 16, 16)),
+    "normalised": (lambda: Normalised(Residual()), (3, 16, 16)),
+}  # fmt: skip
+
+
+def export(module, shape, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        buffer = io.BytesIO()
+        torch.onnx.export(module, (torch.zeros(1, *shape, device="cpu"),), buffer, **options)
+    return buffer.getvalue()
+
+
+def trained(make, seed=0):
+    """A network whose batch normalisation has statistics."""
+    torch.manual_seed(seed)
+    module = make()
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.uniform_(-0.2, 0.2)
+            layer.running_var.uniform_(0.5, 2)
+    return module.eval()
+
+
+@pytest.mark.parametrize("options", [{"dynamo": True, "verbose": False}, {"dynamo": False},
+                                     {"dynamo": False, "opset_version": 11, "training": torch.onnx.TrainingMode.PRESERVE},
+                                     {"dynamo": False, "input_names": ["x"], "dynamic_axes": {"x": {0: "n"}}}],
+                         ids=["dynamo", "fused", "not fused", "any batch"])  # fmt: skip
+@pytest.mark.parametrize(("make", "shape"), NETWORKS.values(), ids=NETWORKS)
+def test_exports_convert_and_compute_the_same(tmp_path, make, shape, options):
+    module = trained(make)
+    (tmp_path / "net.onnx").write_bytes(export(module, shape, **options))
+    model = load_model(tmp_path / "net.onnx")
+    assert (model.card.architecture, model.input_shape) == ("onnx", shape)
+    x = torch.rand(3, *shape, device="cpu")
+    torch.testing.assert_close(model.module(x), module(x), atol=1e-5, rtol=1e-4)
+    program, own = model.program(), Program.from_module(module, x[:1])
+    assert program.num_units == own.num_units
+    torch.testing.assert_close(program(x.double()), own(x.double()), atol=1e-5, rtol=1e-4)
+
+
+def test_a_graph_that_normalises_by_itself_is_not_normalised_again(tmp_path):
+    (tmp_path / "net.onnx").write_bytes(export(trained(lambda: Normalised(Residual())), (3, 32, 32), dynamo=False))
+    model = load_model(tmp_path / "net.onnx", classes=list("abcd"))
+    assert (model.mean, model.std) == ((0.0,) * 3, (1.0,) * 3)
+
+
+def test_unsupported_operators_are_named_all_at_once():
+    nodes = [node("Relu", "x", outputs=["a"]), node("NonZero", "a", outputs=["b"], name="/head/NonZero"),
+             node("Det", "x", outputs=["c"], name="/det"), node("Add", "b", "c")]  # fmt: skip
+    with pytest.raises(UnsupportedOperation, match=r"NonZero in node '/head/NonZero'; Det in node '/det'") as caught:
+        read(graph(nodes, (1, 2, 2)))
+    assert [refusal.operation for refusal in caught.value.refusals] == ["NonZero", "Det"]
+
+
+def test_operators_that_are_not_piecewise_linear_are_named_by_the_conversion(tmp_path):
+    module = nn.Sequential(nn.Linear(2, 4), nn.GELU(), nn.LayerNorm(4), nn.Linear(4, 3), nn.Sigmoid())
+    (tmp_path / "net.onnx").write_bytes(export(module.eval(), (2,), dynamo=True, verbose=False))
+    with pytest.raises(UnsupportedOperation, match=r"gelu in module.*layer_norm in module.*sigmoid in module") as caught:
+        load_model(tmp_path / "net.onnx").program()
+    assert not any(refusal.line for refusal in caught.value.refusals)
+
+
+def test_what_the_first_output_does_not_need_is_left_out():
+    nodes = [node("Relu", "x"), node("Det", "x", outputs=["z"])]
+    assert float(read(graph(nodes, (1, 2, 2), outputs=("y", "z")))(-torch.ones(1, 2, 2, device="cpu")).sum()) == 0
+
+
+def test_sizes_that_are_not_fixed_are_asked_for():
+    model = graph([node("Relu", "x")], ("n", 3, "h", "w"))
+    with pytest.raises(InvalidCheckpoint, match=r"got one of 3 x \? x \?: say it by --input-shape"):
+        read(model)
+    assert read(model, input_shape=(3, 8, 8)).input_shape == (3, 8, 8)
+
+
+def in_another_file(model, name="/etc/passwd"):
+    tensor = model.graph.initializer[0]
+    onnx.external_data_helper.set_external_data(tensor, name)
+    tensor.ClearField("raw_data")
+    return model
+
+
+def doubling_functions(depth):
+    """Functions each of which calls the next one twice."""
+    imports = [helper.make_opsetid("", 18), helper.make_opsetid("f", 1)]
+    last = helper.make_function("f", f"f{depth}", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], imports)
+    calls = [
+        helper.make_function("f", f"f{k}", ["a"], ["b"], [
+            helper.make_node(f"f{k + 1}", ["a"], ["c"], domain="f"), helper.make_node(f"f{k + 1}", ["c"], ["b"], domain="f"),
+        ], imports) for k in range(depth)
+    ]  # fmt: skip
+    return [*calls, last]
+
+
+HUGE = [("s", ints(10**6, 10**6))]
+HOSTILE = {
+    "weights in another file": (lambda: in_another_file(graph([node("Add", "x", "w")], (1, 3), [("w", f32(3))])),
+                                InvalidCheckpoint, "keeps them in another file"),
+    "a constant in another file": (
+        lambda: graph([node("Constant", value=TensorProto(name="c", dims=[3], data_type=1, data_location=1,
+                            external_data=[onnx.StringStringEntryProto(key="location", value="/etc/passwd")]),
+                            outputs=["c"]), node("Add", "x", "c")], (1, 3)), InvalidCheckpoint, "in another file"),
+    "a terabyte of ones": (lambda: graph([node("ConstantOfShape", "s", outputs=["c"]), node("ReduceSum", "c", outputs=["r"]),
+                                          node("Add", "x", "r")], (1, 3), HUGE), InvalidNetwork, "at most 33,554,432 numbers"),
+    "a terabyte by expansion": (lambda: graph([node("Expand", "x", "s", outputs=["c"]), node("Relu", "c")], (1, 1), HUGE),
+                                InvalidNetwork, "at most"),
+    "a terabyte by a product": (lambda: graph([node("MatMul", "x", "w")], (1, 10**5, 1), [("w", f32(1, 10**5))]),
+                                InvalidNetwork, "at most"),
+    "a terabyte of input": (lambda: graph([node("Relu", "x")], (1, 10**6, 10**6)), InvalidNetwork, "at most"),
+    "fewer numbers than it says": (
+        lambda: (lambda model: model.graph.initializer[0].ClearField("dims") or
+                 model.graph.initializer[0].dims.extend([10**9, 10**3]) or model)(
+            graph([node("Add", "x", "w")], (1, 3), [("w", f32(3))])), InvalidCheckpoint, "damaged|fewer"),
+    "functions that double": (lambda: graph([helper.make_node("f0", ["x"], ["y"], domain="f")], (1, 3),
+                                            functions=doubling_functions(30)), InvalidCheckpoint, f"at most {MAX_NODES:,} nodes"),
+    "a shape that depends on the input": (
+        lambda: graph([node("Cast", "x", to=INT, outputs=["s"]), node("Reshape", "x", "s")], (1, 2)),
+        UnsupportedOperation, "depends on the input"),
+    "two inputs": (lambda: (lambda model: model.graph.input.append(helper.make_tensor_value_info("z", FLOAT, (1, 3))) or model)(
+        graph([node("Add", "x", "z")], (1, 3))), InvalidCheckpoint, "one input, got 2"),
+    "an output that is constant": (lambda: graph([node("Relu", "w")], (1, 3), [("w", f32(3))]), InvalidNetwork,
+                                   "does not depend on the input"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "error", "message"), HOSTILE.values(), ids=HOSTILE)
+def test_hostile_graphs_are_refused_in_a_sentence(make, error, message):
+    with pytest.raises(error, match=message) as caught:
+        read(make())
+    assert "root:" not in str(caught.value)
+    assert len(str(caught.value)) < 2000
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100, b"\x08\x07" + b"\xff" * 50, b"\x80\x04\x95" + bytes(50)])
+def test_what_is_no_onnx_is_refused(content):
+    with pytest.raises(InvalidCheckpoint, match="Expected an ONNX"):
+        read_onnx(io.BytesIO(content))
