@@ -1,7 +1,6 @@
 """Files of networks that others made: which are opened, what is assumed of them, and what is remembered."""
 
 import argparse
-import json
 import pickle
 
 import numpy as np
@@ -39,17 +38,25 @@ WRAPS = {
     "state_dict": lambda state: {"state_dict": state, "epoch": 3},
     "net with accuracy": lambda state: {"net": state, "acc": np.float64(94.2), "args": argparse.Namespace(lr=0.1)},
     "model beside an optimiser": lambda state: {
-        "optimizer": {"state": {0: {"a": torch.ones(2), "b": torch.ones(2)}}, "extra": {f"x{k}": torch.ones(1) for k in range(50)}},
+        "optimizer": {
+            "state": {0: {"a": torch.ones(2), "b": torch.ones(2)}},
+            "extra": {f"x{k}": torch.ones(1) for k in range(50)},
+        },
         "model": state,
-    },  # fmt: skip
+    },
     "list": lambda state: [{"lr": 0.1}, state],
     "tuple": lambda state: (state, 7),
     "data parallel": lambda state: {f"module.{name}": value for name, value in state.items()},
-    "compiled in lightning": lambda state: {"state_dict": {f"model._orig_mod.{name}": value for name, value in state.items()}},
+    "compiled in lightning": lambda state: {
+        "state_dict": {f"model._orig_mod.{name}": value for name, value in state.items()}
+    },
     "counted": lambda state: {**state, "total_ops": torch.zeros(1), "0.total_params": torch.zeros(1)},
-    "part of something": lambda state: {**{f"student.{name}": value for name, value in state.items()}, "loss.weight": torch.ones(3)},
+    "part of something": lambda state: {
+        **{f"student.{name}": value for name, value in state.items()},
+        "loss.weight": torch.ones(3),
+    },
     "half precision": lambda state: {name: value.half() for name, value in state.items()},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".th", ".ckpt", ".pth.tar"])
@@ -80,8 +87,15 @@ def test_the_usual_entry_goes_before_a_larger_one():
         find_tensors({"epoch": 3})
 
 
-FAMILIES = [("cnn5", 3, False, 32), ("vgg8", 1, True, 32), ("vgg8", 1, False, 64), ("resnet18", 2, False, 32),
-            ("resnet18-stride", 2, True, 32), ("vgg11-head", 1, False, 32), ("vgg16", 1, True, 32)]  # fmt: skip
+FAMILIES = [
+    ("cnn5", 3, False, 32),
+    ("vgg8", 1, True, 32),
+    ("vgg8", 1, False, 64),
+    ("resnet18", 2, False, 32),
+    ("resnet18-stride", 2, True, 32),
+    ("vgg11-head", 1, False, 32),
+    ("vgg16", 1, True, 32),
+]
 
 
 @pytest.mark.parametrize(("family", "width", "batch_norm", "size"), FAMILIES)
@@ -90,13 +104,20 @@ def test_our_families_are_recognised(tmp_path, family, width, batch_norm, size):
     save_file(module.state_dict(), tmp_path / "net.safetensors")
     model = load_model(tmp_path / "net.safetensors")
     card = model.card
-    assert (card.architecture, card.width, card.batch_norm, card.input_shape) == (family, width, batch_norm, (3, size, size))
+    assert (card.architecture, card.width, card.batch_norm, card.input_shape) == (
+        family,
+        width,
+        batch_norm,
+        (3, size, size),
+    )
     x = torch.rand(1, 3, size, size, device="cpu")
     assert torch.equal(model.module(x), module(x))
 
 
-@pytest.mark.parametrize("name", ["resnet18", "vgg11_bn", "squeezenet1_1", "mobilenet_v2", "shufflenet_v2_x0_5", "mnasnet0_5",
-                                  "regnet_x_400mf"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    ["resnet18", "vgg11_bn", "squeezenet1_1", "mobilenet_v2", "shufflenet_v2_x0_5", "mnasnet0_5", "regnet_x_400mf"],
+)
 def test_torchvision_s_models_are_recognised(name):
     tensors = torchvision.models.get_model(name, num_classes=7).state_dict()
     shuffled = {key: tensors[key] for key in sorted(tensors)}
@@ -122,14 +143,27 @@ def test_double_precision_stays(tmp_path):
 def test_text_of_architectures():
     assert str(Blueprint.parse(" torchvision:resnet18 ( num_classes = 10 ) ")) == "torchvision:resnet18(num_classes=10)"
     assert Blueprint.parse("mynet.py:build").is_code
-    for text in ["", "lenet", "cnn5(8)", "cnn5(width=", "cnn5(width=[1])", "cnn5(**{})", "cnn5(width=10**9)", "f()()",
-                 "torchvision:nothing", "cnn5(width=__import__('os'))", "cnn5(width=99999999)"]:  # fmt: skip
+    for text in [
+        "",
+        "lenet",
+        "cnn5(8)",
+        "cnn5(width=",
+        "cnn5(width=[1])",
+        "cnn5(**{})",
+        "cnn5(width=10**9)",
+        "f()()",
+        "torchvision:nothing",
+        "cnn5(width=__import__('os'))",
+        "cnn5(width=99999999)",
+    ]:
         with pytest.raises(UnknownModel, match="Expected an architecture"):
             Blueprint.parse(text)
 
 
-@pytest.mark.parametrize("text", ["torchvision:resnet18(weights='DEFAULT')", "torchvision:resnet18(nonsense=1)",
-                                  "cnn5(width=0)", "cnn5(colour=1)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    ["torchvision:resnet18(weights='DEFAULT')", "torchvision:resnet18(nonsense=1)", "cnn5(width=0)", "cnn5(colour=1)"],
+)
 def test_options_that_do_not_fit(text):
     with pytest.raises(UnknownModel, match="Expected"):
         Blueprint.parse(text).shapes()
@@ -139,7 +173,9 @@ def test_weights_of_another_architecture_are_named(tmp_path):
     torch.save(build("cnn5", 2, 10).state_dict(), tmp_path / "net.pt")
     with pytest.raises(InvalidCheckpoint, match=r"missing, such as .*unknown, such as"):
         load_model(tmp_path / "net.pt", architecture="torchvision:resnet18(num_classes=10)")
-    with pytest.raises(InvalidCheckpoint, match=r"of another shape, such as '0.weight': \(2, 3, 3, 3\) in place of \(5, 3"):
+    with pytest.raises(
+        InvalidCheckpoint, match=r"of another shape, such as '0.weight': \(2, 3, 3, 3\) in place of \(5, 3"
+    ):
         load_model(tmp_path / "net.pt", architecture="cnn5(width=5)")
 
 
@@ -149,9 +185,14 @@ def test_what_is_not_said_is_assumed_and_named(tmp_path):
     model = load_model(path)
     assert model.mean == PRESETS["cifar10"].mean
     assert [words.partition(" ")[2] for words in model.assumed] == [
-        "architecture cnn5(width=2, num_classes=10)", "input shape 3,32,32",
-        "mean 0.4914,0.4822,0.4465 and std 0.247,0.2435,0.2616 (those of CIFAR-10)", "classes of CIFAR-10"]  # fmt: skip
-    said = load_model(path, architecture="cnn5", mean=[0.5], std=[0.5], classes=list("abcdefghij"), input_shape=(3, 32, 32))
+        "architecture cnn5(width=2, num_classes=10)",
+        "input shape 3,32,32",
+        "mean 0.4914,0.4822,0.4465 and std 0.247,0.2435,0.2616 (those of CIFAR-10)",
+        "classes of CIFAR-10",
+    ]
+    said = load_model(
+        path, architecture="cnn5", mean=[0.5], std=[0.5], classes=list("abcdefghij"), input_shape=(3, 32, 32)
+    )
     assert (said.mean, said.classes[3], said.assumed) == ((0.5,) * 3, "d", ())
     assert load_model(path, dataset="cifar10", architecture="cnn5").card.data == "CIFAR-10"
 
@@ -183,8 +224,17 @@ def test_what_is_said_has_to_fit(tmp_path, said, message):
         load_model(tmp_path / "net.pt", **said)
 
 
-@pytest.mark.parametrize("said", [{"input_shape": (0,)}, {"input_shape": (1,) * 9}, {"std": (0.0,)}, {"std": (float("nan"),)},
-                                  {"mean": (float("inf"),)}, {"dataset": "svhn"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"input_shape": (0,)},
+        {"input_shape": (1,) * 9},
+        {"std": (0.0,)},
+        {"std": (float("nan"),)},
+        {"mean": (float("inf"),)},
+        {"dataset": "svhn"},
+    ],
+)
 def test_descriptions_outside_their_range(said):
     with pytest.raises(InvalidRequest, match="Expected"):
         Description(**said)

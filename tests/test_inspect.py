@@ -58,7 +58,8 @@ def test_a_shipped_model_is_inspected_without_assumptions(lrviz):
 
 def test_what_is_not_supported_is_a_table_and_the_exit_code_is_2(lrviz, folder):
     (folder / "net.py").write_text(
-        "from torch import nn\ndef build():\n    return nn.Sequential(nn.Linear(2, 4), nn.GELU(), nn.LayerNorm(4), nn.Linear(4, 3))\n"
+        "from torch import nn\ndef build():\n    return nn.Sequential(nn.Linear(2, 4), nn.GELU(), nn.LayerNorm(4), "
+        "nn.Linear(4, 3))\n"
     )
     torch.save(nn.Sequential(nn.Linear(2, 4), nn.GELU(), nn.LayerNorm(4), nn.Linear(4, 3)).state_dict(), "net.pth")
     code, out, err = lrviz("inspect net.pth --architecture net.py:build --trust")
@@ -70,7 +71,9 @@ def test_what_is_not_supported_is_a_table_and_the_exit_code_is_2(lrviz, folder):
 
 
 def test_options_are_remembered_by_every_command(lrviz, folder):
-    code, _, err = lrviz(f"regions --model toy.pth --images {TRIPLET} --out a.npz --classes red,green,blue --mean 0.5 --std 2")
+    code, _, err = lrviz(
+        f"regions --model toy.pth --images {TRIPLET} --out a.npz --classes red,green,blue --mean 0.5 --std 2"
+    )
     assert code == 0
     assert "this is remembered in toy.pth.json" in err
     code, out, err = lrviz("inspect toy.pth")

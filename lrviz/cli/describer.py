@@ -32,8 +32,8 @@ def tell_assumed(model: Model) -> None:
     """Say what nobody said of a network and is assumed."""
     if model.assumed:
         tell(
-            f"{model.name}: nothing says otherwise, so these are assumed: {'; '.join(model.assumed)}. Say what is not so "
-            "by --architecture, --input-shape, --mean, --std, --classes or --dataset, and it is remembered."
+            f"{model.name}: nothing says otherwise, so these are assumed: {'; '.join(model.assumed)}. Say what is "
+            "not so by --architecture, --input-shape, --mean, --std, --classes or --dataset, and it is remembered."
         )
 
 
@@ -59,7 +59,9 @@ def _read_names(text: str) -> tuple[str, ...]:
     try:
         lines = read_regular(text, _MAX_NAMES_BYTES).decode("utf-8").splitlines()
     except (UnreadableFile, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"Expected a text file with one name a line at {shown(text)}, found none: {error}.") from error
+        raise InvalidRequest(
+            f"Expected a text file with one name a line at {shown(text)}, found none: {error}."
+        ) from error
     return tuple(line.strip() for line in lines if line.strip())
 
 

@@ -11,18 +11,22 @@ _OPTIONS: dict[str, Any] = {
     "architecture": Annotated[
         str | None,
         typer.Option(
-            help="What a state dict is of: 'cnn5(width=8)', mlp, 'torchvision:resnet18(num_classes=10)', or with --trust "
-            "a function in a Python file, mynet.py:build.",
+            help="What a state dict holds: 'cnn5(width=8)', mlp, 'torchvision:resnet18(num_classes=10)', or with "
+            "--trust a function in a Python file, mynet.py:build.",
             show_default="guessed by the shapes",
         ),
     ],
     "input_shape": Annotated[str | None, typer.Option(help="Of one input, such as 3,32,32 or 2.")],
     "mean": Annotated[str | None, typer.Option(help="Of every channel, such as 0.49,0.48,0.45, or of all.")],
     "std": Annotated[str | None, typer.Option(help="Standard deviation of every channel, or of all.")],
-    "classes": Annotated[str | None, typer.Option(help="Names of the outputs, such as cat,dog, or a .txt file of them.")],
+    "classes": Annotated[
+        str | None, typer.Option(help="Names of the outputs, such as cat,dog, or a .txt file of them.")
+    ],
     "dataset": Annotated[
         str | None,
-        typer.Option(help="What it was trained on: cifar10, cifar100, imagenet, mnist, fashion-mnist; says the three above."),
+        typer.Option(
+            help="What it was trained on: cifar10, cifar100, imagenet, mnist, fashion-mnist; says the three above."
+        ),
     ],
 }
 _TRUST = Annotated[
@@ -39,8 +43,10 @@ def describes(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command).parameters
-        added = {key: inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-                 for key, kind in _OPTIONS.items()}  # fmt: skip
+        added = {
+            key: inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+            for key, kind in _OPTIONS.items()
+        }
         added["trust"] = inspect.Parameter("trust", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_TRUST)
 
         @wraps(command)

@@ -90,8 +90,8 @@ def kind(layer: Layer) -> str:
 
 def _estimates(found: Inspection) -> list[str]:
     return [
-        f"a window of half width {half:.3g} around the middle of the triplet: about {estimate.num_regions:,.0f} regions, "
-        f"{estimate.seconds:.2g} s"
+        f"a window of half width {half:.3g} around the middle of the triplet: about {estimate.num_regions:,.0f} "
+        f"regions, {estimate.seconds:.2g} s"
         for half, estimate in found.estimates.items()
     ]
 
@@ -102,7 +102,11 @@ def _refusals(error: UnsupportedOperation) -> Table:
         table.add_column(column)
     for refusal in error.refusals:
         table.add_row(
-            refusal.operation, refusal.module, refusal.kind, refusal.line, refusal.reason or "not piecewise linear",
+            refusal.operation,
+            refusal.module,
+            refusal.kind,
+            refusal.line,
+            refusal.reason or "not piecewise linear",
             alternative(refusal.operation),
-        )  # fmt: skip
+        )
     return table

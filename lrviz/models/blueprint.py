@@ -153,8 +153,8 @@ def _read_options(text: str) -> dict[str, Any] | None:
         options = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords if word.arg}
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
-    fits = all(isinstance(value, str | float | None) or (isinstance(value, int) and abs(value) <= _MOST)
-               for value in options.values())  # fmt: skip
+    fits = all(
+        isinstance(value, str | float | None) or (isinstance(value, int) and abs(value) <= _MOST)
+        for value in options.values()
+    )
     return options if fits and len(options) == len(call.keywords) else None
-
-

@@ -123,7 +123,7 @@ class Card:
 
     def to_json(self) -> str:
         """Return the card as the text of its file, without what is unknown."""
-        known = {name: value for name, value in asdict(self).items() if not (value != value)}  # noqa: PLR0124  NaN
+        known = {name: value for name, value in asdict(self).items() if value == value}  # noqa: PLR0124  NaN
         return json.dumps(known, indent=2) + "\n"
 
     @classmethod
@@ -186,7 +186,8 @@ def _check_numbers(card: Card, source: str) -> None:
 
 def _wrong(name: str, expected: str, value: Any, source: str) -> InvalidCheckpoint:
     return InvalidCheckpoint(
-        f"Expected {expected} for the field {name!r} in {source}, got {shown(value)}: correct the card or fetch it again."
+        f"Expected {expected} for the field {name!r} in {source}, got {shown(value)}: correct the card or fetch it "
+        "again."
     )
 
 

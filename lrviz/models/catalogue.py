@@ -73,7 +73,8 @@ class Model:
         """Turn images into the network's inputs.
 
         Args:
-            images: (*batch, *input_shape) uint8 from 0 to 255, or floating point from 0 to 1; or what `load_image` gives.
+            images: (*batch, *input_shape) uint8 from 0 to 255, or floating point from 0 to 1; or what `load_image`
+                gives.
 
         Returns:
             (image - mean) / std per channel, of the same shape; float32 for uint8 images, otherwise of their own type.
@@ -199,14 +200,14 @@ def remember(name_or_path: str | Path, card: Card, *, access: Access = USER) -> 
         os.replace(part, path)
     except OSError as error:
         raise InvalidRequest(
-            f"Expected to keep what was said of the network in {path}, but it cannot be written ({error.strerror}): copy "
-            "the file to a folder of your own."
+            f"Expected to keep what was said of the network in {path}, but it cannot be written ({error.strerror}): "
+            "copy the file to a folder of your own."
         ) from error
     return path
 
 
 def changed_at(name_or_path: str | Path, *, access: Access = USER) -> int:
-    """When a model's file or its card was written, in nanoseconds; 0 for shipped models, and if there is no such file."""
+    """When a model's file or card was written, in nanoseconds; 0 for shipped models, and if there is no such file."""
     if Path(name_or_path).suffix.lower() not in SUFFIXES:
         return 0
     try:

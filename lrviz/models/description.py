@@ -132,8 +132,11 @@ class Description:
         """What is said, and what a card says of the rest; a data set that is said goes before the card."""
         if card is None:
             return self
-        names = ("architecture", "input_shape") if self.dataset else ("architecture", "input_shape", "mean", "std",
-                                                                      "classes")  # fmt: skip
+        names = (
+            ("architecture", "input_shape")
+            if self.dataset
+            else ("architecture", "input_shape", "mean", "std", "classes")
+        )
         return replace(self, **{name: getattr(card, name) for name in names if getattr(self, name) is None})
 
 

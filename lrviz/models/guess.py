@@ -15,7 +15,7 @@ from lrviz.models.weights import fit_tensors
 _NAMED = 4
 _VGG8 = "vgg8"
 _VGG8_CHANNELS, _VGG8_FEATURES = 6, 64
-"""At width 1: channels of the first layer of the VGG8, and of the last convolution, which stands before a linear one."""
+"""At width 1: channels of the first layer of the VGG8, and of the last convolution, before a linear layer."""
 
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 

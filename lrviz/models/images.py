@@ -234,8 +234,8 @@ def _read_point(reference: str, shape: tuple[int, ...]) -> ImageRecord:
         values = np.array([np.nan])
     if not np.isfinite(values).all() or len(values) != math.prod(shape):
         raise InvalidImage(
-            f"Expected {POINT} and {math.prod(shape)} finite numbers, such as {POINT}0.5,-1, got {shown(reference)}: the "
-            f"network takes inputs of shape {shape}."
+            f"Expected {POINT} and {math.prod(shape)} finite numbers, such as {POINT}0.5,-1, got {shown(reference)}: "
+            f"the network takes inputs of shape {shape}."
         )
     return ImageRecord(reference=reference, image=values.reshape(shape))
 

@@ -19,7 +19,6 @@ _SHARES = (1e-3, 1e-2, 1e-1)
 """Half widths of windows, as shares of the triangle's radius."""
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Inspection:
     """What is found out about a network.

@@ -104,7 +104,7 @@ def open_network(file: BinaryIO, name: str, said: Description, known: Card | Non
 def _read(file: BinaryIO, what: Description, known: Card | None, access: Access) -> _Network:
     suffix = Path(file.name).suffix.lower()
     if suffix == ONNX:
-        module = read_onnx(file, what.input_shape)
+        module = read_onnx(file.read(), what.input_shape)
         return _onnx(module)
     kind = Kind.TENSORS if suffix == SAFETENSORS else find_kind(file)
     if suffix == EXPORTED or kind == Kind.EXPORTED:
@@ -130,9 +130,7 @@ def _read(file: BinaryIO, what: Description, known: Card | None, access: Access)
         return _Network(module=module.cpu(), architecture=str(blueprint), blueprint=blueprint)
     guessed = blueprint is None
     blueprint = guess_architecture(tensors) if blueprint is None else _complete(blueprint, tensors)
-    return _Network(
-        module=blueprint.load(tensors), architecture=str(blueprint), blueprint=blueprint, guessed=guessed
-    )
+    return _Network(module=blueprint.load(tensors), architecture=str(blueprint), blueprint=blueprint, guessed=guessed)
 
 
 def _onnx(module: OnnxNetwork) -> _Network:
@@ -166,14 +164,18 @@ def _require_trust(kind: Kind, access: Access) -> None:
 def _refuse_code(kind: Kind, access: Access) -> InvalidCheckpoint:
     if kind == Kind.SCRIPT and access.trust:
         return InvalidCheckpoint(
-            "Expected a network that can be traced, got a TorchScript program, which cannot be traced again: export the "
-            "module that it was made from, by torch.onnx.export."
+            "Expected a network that can be traced, got a TorchScript program, which cannot be traced again: export "
+            "the module that it was made from, by torch.onnx.export."
         )
     other = "export the network by torch.onnx.export, or save its weights by safetensors.torch.save_file"
-    way = (f"or ask who runs this server whether to set {TRUST_VARIABLE}=1" if access.is_visitor
-           else "or, if you trust where it comes from, add --trust")  # fmt: skip
+    way = (
+        f"or ask who runs this server whether to set {TRUST_VARIABLE}=1"
+        if access.is_visitor
+        else "or, if you trust where it comes from, add --trust"
+    )
     return InvalidCheckpoint(
-        f"Expected a file of numbers, got {kind}, which can run code when it is opened, so that it was not: {other}, {way}."
+        f"Expected a file of numbers, got {kind}, which can run code when it is opened, so that it was not: {other}, "
+        f"{way}."
     )
 
 
@@ -203,8 +205,8 @@ def _find_shape(network: _Network, what: Description) -> tuple[tuple[int, ...], 
             reason = str(error).strip().partition("\n")[0][:200].rstrip(".")
     tried = "; ".join(_listed(shape) for shape in candidates) or "none"
     raise InvalidCheckpoint(
-        f"Expected a network that runs on an input, tried inputs of the shape {tried}, and got an error: {reason}. Say the "
-        "shape by --input-shape, such as 3,32,32."
+        f"Expected a network that runs on an input, tried inputs of the shape {tried}, and got an error: {reason}. "
+        "Say the shape by --input-shape, such as 3,32,32."
     )
 
 
@@ -263,10 +265,14 @@ def _describe(
     fields = _family_fields(network.blueprint)
     card = dataclasses.replace(
         known or Card(name=name, architecture="", mean=(), std=(), classes=()),
-        architecture=fields.pop("architecture", network.architecture), mean=_per_channel("mean", mean, shape),
-        std=_per_channel("std", std, shape), classes=classes, input_shape=shape, **fields,
+        architecture=fields.pop("architecture", network.architecture),
+        mean=_per_channel("mean", mean, shape),
+        std=_per_channel("std", std, shape),
+        classes=classes,
+        input_shape=shape,
+        **fields,
         num_parameters=_count_parameters(network.module),
-    )  # fmt: skip
+    )
     return (card if preset is None else dataclasses.replace(card, data=preset.name)), assumed
 
 
@@ -287,7 +293,8 @@ def _per_channel(name: str, values: tuple[float, ...], shape: tuple[int, ...]) -
     values = values * shape[0] if len(values) == 1 else values
     if len(values) != shape[0]:
         raise InvalidCheckpoint(
-            f"Expected one number, or one per channel ({shape[0]}), as the {name}, got {shown(values)}: correct --{name}."
+            f"Expected one number, or one per channel ({shape[0]}), as the {name}, got {shown(values)}: correct "
+            f"--{name}."
         )
     return tuple(values)
 

@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from lrviz.errors import InvalidNetwork
+from lrviz.network.tracing import quiet
 
 MAX_NUMBERS = 2**25
 """Most numbers that one step of a network may return for one input: 268 MB in float64."""
@@ -22,7 +23,7 @@ def bounded(limit: int = MAX_NUMBERS) -> Iterator[None]:
     Raises:
         InvalidNetwork: A step would.
     """
-    with _Bounded(limit):
+    with quiet(), _Bounded(limit):
         yield
 
 

@@ -21,7 +21,9 @@ _TORCH = re.compile(r"[\\/](torch|torchvision)[\\/]")
 
 
 _ALTERNATIVES = {
-    **dict.fromkeys(("gelu", "silu", "swish", "mish", "hardswish", "elu", "selu", "celu", "softplus"), "relu, leaky_relu"),
+    **dict.fromkeys(
+        ("gelu", "silu", "swish", "mish", "hardswish", "elu", "selu", "celu", "softplus"), "relu, leaky_relu"
+    ),
     **dict.fromkeys(("sigmoid", "tanh", "softsign", "erf"), "hardsigmoid, hardtanh"),
     **dict.fromkeys(("layer_norm", "group_norm", "instance_norm", "local_response_norm"), "batch_norm"),
     **dict.fromkeys(("softmax", "scaled_dot_product_attention"), "fixed weights in place of attention"),

@@ -110,7 +110,7 @@ def trace_module(module: nn.Module, example: torch.Tensor, output: str | int | N
 
 def _try(module: nn.Module, example: torch.Tensor) -> None:
     try:
-        with in_double(), _quiet():
+        with in_double(), quiet():
             module(example)
     except Exception as error:
         raise UnsupportedOperation(
@@ -126,7 +126,7 @@ def _export(module: nn.Module, example: torch.Tensor) -> torch.export.ExportedPr
         if operation._schema.name.split("::")[-1] in KEPT:
             table.pop(operation)
     try:
-        with _EXPORTING, _quiet():
+        with _EXPORTING, quiet():
             with in_double():
                 exported = torch.export.export(module, (example,), strict=False)
             for node in exported.graph.find_nodes(op="call_function", target=aten._assert_tensor_metadata.default):
@@ -140,7 +140,7 @@ def _export(module: nn.Module, example: torch.Tensor) -> torch.export.ExportedPr
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep PyTorch's warnings, and what it logs in this thread, from the user."""
     thread = threading.get_ident()
 

@@ -216,8 +216,8 @@ def find_models(names: Sequence[str], *, snapshots: bool = False) -> dict[str, C
         selected = dict(_select_models(name, snapshots))
         if not selected:
             raise UnknownModel(
-                f"Expected a shipped model, a pattern such as 'cnn5-w*-noise20', a file of a network or a folder of them; "
-                f"got {shown(name)}, which selects none. List the names with lrviz models."
+                "Expected a shipped model, a pattern such as 'cnn5-w*-noise20', a file of a network or a folder of "
+                f"them; got {shown(name)}, which selects none. List the names with lrviz models."
             )
         found |= selected
     return found
@@ -228,9 +228,7 @@ def _select_models(name: str, snapshots: bool) -> Iterator[tuple[str, Card]]:
     if path.suffix.lower() in SUFFIXES:
         yield name, find_card(path)
     elif path.is_dir():
-        yield from (
-            (str(file), card) for file, card in list_checkpoints(path).items() if _wanted(card, snapshots)
-        )
+        yield from ((str(file), card) for file, card in list_checkpoints(path).items() if _wanted(card, snapshots))
     else:
         for card in list_models():
             if card.name == name or (fnmatchcase(card.name, name) and _wanted(card, snapshots)):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,17 +79,17 @@ class OnnxNode(nn.Module):
             raise NotConverted("a shape, place or bound that depends on the input")
         return self._literals.get(place) if place in self._literals or not name else values[name]
 
-    def forward(self, *inputs: Tensor | None) -> Sequence[Tensor]:
+    def forward(self, *inputs: Any) -> Sequence[Tensor]:
         """The node's outputs."""
         result = OPERATORS[self.operator](self._use, *inputs)
         return [result] if isinstance(result, Tensor) else list(result)
 
 
-def read_onnx(file: BinaryIO, input_shape: tuple[int, ...] | None = None) -> OnnxNetwork:
+def read_onnx(data: bytes, input_shape: tuple[int, ...] | None = None) -> OnnxNetwork:
     """Read a graph with one input and the first of its outputs.
 
     Args:
-        file: Open for reading.
+        data: The contents of its file.
         input_shape: Of one input; what the file says if None.
 
     Raises:
@@ -97,7 +97,7 @@ def read_onnx(file: BinaryIO, input_shape: tuple[int, ...] | None = None) -> Onn
         UnsupportedOperation: It holds operators that are not converted; all of them are named.
         InvalidNetwork: It would be larger than any memory.
     """
-    graph, version = _read_graph(file.read())
+    graph, version = _read_graph(data)
     constants = _constants(graph)
     source, shape = _input(graph, constants, input_shape)
     nodes = _needed_nodes(graph)
@@ -112,18 +112,13 @@ def _read_graph(data: bytes) -> tuple[Any, int]:
     try:
         model = onnx.load_model_from_string(data)
         _refuse_external(model)
-        onnx.checker.check_model(model)
         _count_nodes(model)
         if model.functions:
             model = inliner.inline_local_functions(model)
     except LrvizError:
         raise
     except Exception as error:  # protobuf and onnx raise many kinds for a damaged file
-        reason = str(error).strip().partition("\n")[0][:200]
-        raise InvalidCheckpoint(
-            f"Expected an ONNX file, got one that is damaged or that onnx.checker does not accept ({reason or 'no message'}"
-            "): export it again."
-        ) from error
+        raise InvalidCheckpoint("Expected an ONNX file, got one that is damaged: export it again.") from error
     versions = {entry.domain: entry.version for entry in model.opset_import}
     return model.graph, max((versions[domain] for domain in _DOMAINS if domain in versions), default=1)
 
@@ -153,8 +148,11 @@ def _tensors(nodes: Iterable[Any], depth: int = 0) -> Iterable[Any]:
         for attribute in node.attribute:
             yield from ([attribute.t] if attribute.HasField("t") else [])
             yield from attribute.tensors
-            yield from (part for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors)
-                        for part in (sparse.values, sparse.indices))  # fmt: skip
+            yield from (
+                part
+                for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors)
+                for part in (sparse.values, sparse.indices)
+            )
             for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
                 yield from graph.initializer
                 yield from _tensors(graph.node, depth + 1)
@@ -193,7 +191,8 @@ def _as_tensor(tensor: Any) -> Tensor:
         array = np.array(numpy_helper.to_array(tensor))
     except Exception as error:
         raise InvalidCheckpoint(
-            f"Expected numbers in the ONNX tensor {shown(tensor.name)}, got fewer or others than it says: export it again."
+            f"Expected numbers in the ONNX tensor {shown(tensor.name)}, got fewer or others than it says: export it "
+            "again."
         ) from error
     if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
         raise InvalidCheckpoint(f"Expected real numbers in the ONNX tensor {shown(tensor.name)}, got {array.dtype}.")
@@ -207,7 +206,9 @@ def _input(graph: Any, constants: Mapping[str, Tensor], said: tuple[int, ...] | 
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1:
         names = ", ".join(shown(value.name) for value in inputs[:_NAMED]) or "none"
-        raise InvalidCheckpoint(f"Expected an ONNX graph with one input, got {len(inputs)} ({names}): export one with one.")
+        raise InvalidCheckpoint(
+            f"Expected an ONNX graph with one input, got {len(inputs)} ({names}): export one with one."
+        )
     if not inputs[0].type.HasField("tensor_type"):
         raise InvalidCheckpoint("Expected an ONNX graph whose input is a tensor, got another kind: export it again.")
     dims = [int(dim.dim_value) for dim in inputs[0].type.tensor_type.shape.dim]
@@ -250,9 +251,11 @@ def _unsupported(uses: Mapping[tuple[str, str], str]) -> UnsupportedOperation:
     return UnsupportedOperation(
         f"The network is not piecewise linear, or lrviz does not know it to be, because of the ONNX operators: {named}"
         f"{more}. Converted are: {', '.join(OPERATORS)}. Replace what is not by what is.",
-        tuple(Refusal(operation=operator, module=node, kind="", reason=reason, line="")
-              for (operator, node), reason in uses.items()),
-    )  # fmt: skip
+        tuple(
+            Refusal(operation=operator, module=node, kind="", reason=reason, line="")
+            for (operator, node), reason in uses.items()
+        ),
+    )
 
 
 def _run_once(

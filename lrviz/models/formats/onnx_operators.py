@@ -1,7 +1,7 @@
 """What ONNX operators compute, in PyTorch.
 
-An operator is a function of a `Use` (its attributes) and of its inputs: tensors, None for one that is left out, and plain
-numbers or lists for those of `LITERALS`, such as shapes. Definitions: https://onnx.ai/onnx/operators.
+An operator is a function of a `Use` (its attributes) and of its inputs: tensors, None for one that is left out, and
+plain numbers or lists for those of `LITERALS`, such as shapes. Definitions: https://onnx.ai/onnx/operators.
 """
 
 import math
@@ -194,13 +194,18 @@ def _average_pool(use: Use, x: Tensor) -> Tensor:
         raise NotConverted("an average pooling with dilation")
     before, after = _padding(use, x, kernel)
     strides, ceil_mode = list(use.get("strides", [1] * len(kernel))), bool(use.get("ceil_mode", 0))
-    pool, all_count = _by_axes(F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[len(kernel)], bool(
-        use.get("count_include_pad", 0)
-    )  # fmt: skip
+    pool, all_count = (
+        _by_axes(F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[len(kernel)],
+        bool(use.get("count_include_pad", 0)),
+    )
     if before == after and all(2 * pad <= size for pad, size in zip(before, kernel, strict=True)):
         return pool(x, kernel, strides, before, ceil_mode, all_count)
     pooled = pool(_pad_zeros(x, before, after), kernel, strides, 0, ceil_mode)
-    return pooled if all_count else pooled / pool(_pad_zeros(torch.ones_like(x), before, after), kernel, strides, 0, ceil_mode)
+    return (
+        pooled
+        if all_count
+        else pooled / pool(_pad_zeros(torch.ones_like(x), before, after), kernel, strides, 0, ceil_mode)
+    )
 
 
 def _by_axes(*functions: Any) -> dict[int, Any]:
@@ -266,7 +271,9 @@ def _slice(
 ) -> Tensor:
     first, last = use.numbers("starts", starts) or [], use.numbers("ends", ends) or []
     chosen = use.numbers("axes", axes) or list(range(len(first)))
-    for start, end, axis, step in zip(first, last, chosen, use.numbers("steps", steps) or [1] * len(first), strict=True):
+    for start, end, axis, step in zip(
+        first, last, chosen, use.numbers("steps", steps) or [1] * len(first), strict=True
+    ):
         places = range(x.shape[axis])[slice(start, end if step > 0 or end >= -x.shape[axis] else None, step)]
         if step < 0:
             x, places = x.flip(axis), range(x.shape[axis] - 1 - places.start, x.shape[axis] - 1 - places.stop, -step)
@@ -280,16 +287,14 @@ def _gather(use: Use, x: Tensor, index: Tensor) -> Tensor:
     axis = use.get("axis", 0) % max(x.dim(), 1)
     places = torch.where(index < 0, index + x.shape[axis], index)
     taken = x.index_select(axis, places.flatten())
-    return taken.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
+    return taken.reshape([*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]])
 
 
 def _expand(use: Use, x: Tensor, shape: list[int]) -> Tensor:
     return x.expand(torch.broadcast_shapes(x.shape, tuple(shape)))
 
 
-def _pad(
-    use: Use, x: Tensor, pads: Literal = None, value: Literal = None, axes: Literal = None
-) -> Tensor:
+def _pad(use: Use, x: Tensor, pads: Literal = None, value: Literal = None, axes: Literal = None) -> Tensor:
     given = use.numbers("pads", pads) or []
     chosen = use.numbers("axes", axes) or list(range(x.dim()))
     before, after = [0] * x.dim(), [0] * x.dim()
@@ -305,13 +310,15 @@ def _pad(
     return F.pad(x, pairs, mode=modes[mode]) if pairs else x
 
 
-def _resize(
-    use: Use, x: Tensor, region: Literal = None, scales: Literal = None, sizes: Literal = None
-) -> Tensor:
+def _resize(use: Use, x: Tensor, region: Literal = None, scales: Literal = None, sizes: Literal = None) -> Tensor:
     """Resizing; the settings that PyTorch has too are converted."""
     if use.version < 11:  # `Upsample`, and `Resize` before it had a region
         scales, region = scales if scales is not None else region, None
-    if use.get("axes") is not None or use.get("antialias", 0) or use.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+    if (
+        use.get("axes") is not None
+        or use.get("antialias", 0)
+        or use.get("keep_aspect_ratio_policy", "stretch") != "stretch"
+    ):
         raise NotConverted("a resizing of some axes, with anti-aliasing or a fixed aspect ratio")
     if sizes:
         shape, factors = [int(size) for size in use.numbers("sizes", sizes) or []], None
@@ -322,8 +329,11 @@ def _resize(
         raise NotConverted("a resizing of the channels")
     mode = use.get("mode", "nearest")
     places = use.get("coordinate_transformation_mode", "half_pixel" if use.version >= 11 else "asymmetric")
-    options = {"size": tuple(shape[2:])} if factors is None else {
-        "scale_factor": tuple(factors[2:]), "recompute_scale_factor": False}  # fmt: skip
+    options = (
+        {"size": tuple(shape[2:])}
+        if factors is None
+        else {"scale_factor": tuple(factors[2:]), "recompute_scale_factor": False}
+    )
     if mode == "nearest":
         whole = all(new % old == 0 for new, old in zip(shape[2:], x.shape[2:], strict=True))
         rounding = use.get("nearest_mode", "round_prefer_floor" if use.version >= 11 else "floor")
@@ -347,8 +357,9 @@ def _depth_to_space(use: Use, x: Tensor) -> Tensor:
 def _space_to_depth(use: Use, x: Tensor) -> Tensor:
     size = use.get("blocksize")
     n, c, h, w = x.shape
-    return x.reshape(n, c, h // size, size, w // size, size).permute(0, 3, 5, 1, 2, 4).reshape(
-        n, -1, h // size, w // size)  # fmt: skip
+    return (
+        x.reshape(n, c, h // size, size, w // size, size).permute(0, 3, 5, 1, 2, 4).reshape(n, -1, h // size, w // size)
+    )
 
 
 def _softmax(function: Callable[..., Tensor]) -> Operator:

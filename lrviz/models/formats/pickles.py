@@ -19,10 +19,22 @@ MAX_PICKLE_BYTES = 64 * 2**20
 _MAX_SHARING = 4
 """Tensors may share their numbers, as tied weights do, so that together they are this many times the file's size."""
 
-_PASSIVE = ("numpy.", "argparse.", "pathlib.", "collections.", "typing.", "datetime.", "enum.", "torch.optim.",
-            "omegaconf.", "pytorch_lightning.", "lightning.", "lightning_fabric.",
-            *(f"builtins.{name}" for name in ("list", "dict", "set", "tuple", "int", "float", "str", "bool")))  # fmt: skip
-"""Where what stands beside the tensors of many checkpoints comes from: it is replaced by something that does nothing."""
+_PASSIVE = (
+    "numpy.",
+    "argparse.",
+    "pathlib.",
+    "collections.",
+    "typing.",
+    "datetime.",
+    "enum.",
+    "torch.optim.",
+    "omegaconf.",
+    "pytorch_lightning.",
+    "lightning.",
+    "lightning_fabric.",
+    *(f"builtins.{name}" for name in ("list", "dict", "set", "tuple", "int", "float", "str", "bool")),
+)
+"""Where what stands beside the tensors of many checkpoints comes from: it is replaced by what does nothing."""
 
 _LOADING = threading.Lock()
 """PyTorch keeps one list of what its restricted reader may build."""
@@ -52,8 +64,10 @@ def find_kind(file: BinaryIO) -> Kind:
     names = [member.filename.partition("/")[2] or member.filename for member in members]
     if any(name.startswith("code/") or name == "constants.pkl" for name in names):
         return Kind.SCRIPT
-    if any(name in ("archive_format", "serialized_exported_program.json") or name.startswith("models/")
-           for name in (*names, *(member.filename for member in members))):  # fmt: skip
+    if any(
+        name in ("archive_format", "serialized_exported_program.json") or name.startswith("models/")
+        for name in (*names, *(member.filename for member in members))
+    ):
         return Kind.EXPORTED
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise InvalidCheckpoint(
@@ -105,9 +119,9 @@ def _refuse_foreign(names: list[str]) -> None:
     active = [name for name in names if not name.startswith(_PASSIVE)]
     if active:
         raise InvalidCheckpoint(
-            f"Expected tensors only, got a file that asks for {', '.join(map(shown, active[:4]))}, which is code: it was "
-            "not run. Save the weights alone, by safetensors.torch.save_file(model.state_dict(), ...), or export the "
-            "network by torch.onnx.export."
+            f"Expected tensors only, got a file that asks for {', '.join(map(shown, active[:4]))}, which is code: it "
+            "was not run. Save the weights alone, by safetensors.torch.save_file(model.state_dict(), ...), or export "
+            "the network by torch.onnx.export."
         )
 
 
@@ -117,7 +131,9 @@ def _unreadable(error: Exception) -> InvalidCheckpoint:
             "Expected tensors only, got a file with other objects, which would be code: it was not run. Save the "
             "weights alone, by safetensors.torch.save_file(model.state_dict(), ...)."
         )
-    return InvalidCheckpoint("Expected a file of torch.save, got one that is damaged or of another kind: save it again.")
+    return InvalidCheckpoint(
+        "Expected a file of torch.save, got one that is damaged or of another kind: save it again."
+    )
 
 
 def _passive_class(name: str) -> type:
@@ -154,5 +170,3 @@ def _check_sizes(tensors: list[Tensor], size: int) -> None:
             f"Expected tensors of the size of their file, got {total / 2**20:,.0f} MB from {size / 2**20:,.1f} MB: "
             "save contiguous tensors."
         )
-
-

@@ -1,4 +1,4 @@
-"""State dicts: the named tensors of a network, from files of safetensors and of `torch.save`, however they are wrapped."""
+"""State dicts: the named tensors of a network, from files of safetensors and `torch.save`, however wrapped."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

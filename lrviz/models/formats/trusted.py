@@ -27,8 +27,8 @@ def read_exported(file: BinaryIO) -> tuple[nn.Module, tuple[int, ...]]:
         return program.module(), tuple(int(size) for size in value.shape[1:])
     except Exception as error:  # PyTorch raises many kinds for a damaged file
         raise InvalidCheckpoint(
-            f"Expected an exported program with a tensor as its input, got an error: {_first_line(error)}. Export it again "
-            "by torch.export.save, with this version of PyTorch."
+            f"Expected an exported program with a tensor as its input, got an error: {_first_line(error)}. Export it "
+            "again by torch.export.save, with this version of PyTorch."
         ) from error
 
 
