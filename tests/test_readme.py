@@ -2,10 +2,14 @@
 
 import re
 import shlex
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import results
+import torch
+from torchvision.models import squeezenet1_1
 from typer.testing import CliRunner
 
 from lrviz.cli import app
@@ -30,9 +34,35 @@ def test_commands_name_what_exists() -> None:
     assert used <= names
 
 
-@pytest.mark.parametrize("line", [line for line in COMMANDS if shlex.split(line)[1] in ("models", "regions", "figure")])
+RUN = ("models", "regions", "figure", "inspect")
+BUILDER = """
+from torch import nn
+
+def build(width):
+    return nn.Sequential(nn.Conv2d(1, width, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(width * 13 * 13, 2))
+"""
+
+
+def write_own_networks(folder: Path) -> None:
+    """The files that the commands name."""
+    (folder / "mynet.py").write_text(BUILDER)
+    made: dict[str, Any] = {}
+    exec(BUILDER, made)
+    torch.manual_seed(0)
+    torch.save({"state_dict": made["build"](8).state_dict()}, folder / "net.ckpt")
+    torch.save(squeezenet1_1(num_classes=10).state_dict(), folder / "net.pth")
+    torch.save(torch.nn.Sequential(torch.nn.Linear(2, 9), torch.nn.ReLU(), torch.nn.Linear(9, 3)).state_dict(),
+               folder / "toy.pth")  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        example = (torch.zeros(1, 1, 28, 28, device="cpu"),)
+        torch.onnx.export(made["build"](2).eval(), example, folder / "net.onnx", dynamo=False)
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if shlex.split(line)[1] in RUN])
 def test_commands_run_as_they_stand_there(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    write_own_networks(tmp_path)
     monkeypatch.setenv("LRVIZ_CACHE_DIR", str(tmp_path / "cache"))
     words = shlex.split(line)[1:]
     result = CliRunner().invoke(app, words)
