@@ -12,7 +12,7 @@ from lrviz.models.inspection import default_images
 from lrviz.results.diskstore import FOLDER_VARIABLE
 from lrviz.results.regions import Regions
 
-TRIPLET = "point:-1,-1 point:1,-1 point:0,1"
+TRIPLET = "point:-1:-1 point:1:-1 point:0:1"
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,7 @@ def test_options_are_remembered_by_every_command(lrviz, folder):
     assert "green" in out
     code, _, err = lrviz(f"estimate --model toy.pth --images {TRIPLET}")
     assert (code, err) == (0, "")
-    code, out, _ = lrviz("pieces --model toy.pth --from point:0,0 --to point:1,1 --out p.npz")
+    code, out, _ = lrviz("pieces --model toy.pth --from point:0:0 --to point:1:1 --out p.npz")
     assert code == 0
     (folder / "names.txt").write_text("one\ntwo\n\nthree\n")
     code, _, _ = lrviz(f"figure --model toy.pth --images {TRIPLET} --out a.png --classes names.txt")
@@ -117,8 +117,8 @@ def test_the_plane_of_two_numbers_is_the_input_space(lrviz, folder):
         ("toy.pth --architecture lenet", "Expected an architecture"),
         ("toy.pth --architecture net.py:build", "add --trust"),
         ("toy.pth --images samples:0 samples:1 samples:2", "Expected numbers for a network whose inputs are 2"),
-        ("toy.pth --images point:1 point:2,1 point:3,4", "point: and 2 finite numbers"),
-        ("toy.pth --images point:1,1 point:2,2 point:3,3", "not on one line"),
+        ("toy.pth --images point:1 point:2:1 point:3:4", "point: and 2 finite numbers"),
+        ("toy.pth --images point:1:1 point:2:2 point:3:3", "not on one line"),
         ("gone.onnx", "check the path"),
         ("toy.txt", "Expected the name of a shipped model or a file (.safetensors"),
     ],
@@ -134,6 +134,6 @@ def test_default_triplets_are_not_collinear():
     assert default_images((3, 32, 32)) == ("samples:0", "samples:1", "samples:2")
     assert default_images((784,))[0] == "samples:0"
     for shape in [(2,), (5,), (4, 6)]:
-        numbers = [[float(word) for word in name.removeprefix("point:").split(",")] for name in default_images(shape)]
+        numbers = [[float(word) for word in name.removeprefix("point:").split(":")] for name in default_images(shape)]
         sides = torch.tensor(numbers)[1:] - torch.tensor(numbers)[0]
         assert torch.linalg.matrix_rank(sides) == 2

@@ -101,7 +101,7 @@ def load_image(
     Args:
         reference: `samples:3` (a shipped CIFAR-10 sample, counted from 0), `samples:cifar100:3`,
             `cifar10:test:17` (an image of a data set on disk, counted from 0), an upload, or a path of a PNG or JPEG
-            file; or `point:0.5,-1`, the numbers of an input that is no image.
+            file; or `point:0.5:-1`, the numbers of an input that is no image.
         shape: what it is resized to, with a notice: a network's `input_shape`.
         data_path: where the data sets are: a path that `lrviz.models.datasets.load_dataset` takes; the
             environment variable `LRVIZ_DATA_DIR` when None.
@@ -112,7 +112,7 @@ def load_image(
 
     >>> load_image("samples:0").label
     'cat'
-    >>> load_image("point:0.5,-1", shape=(2,)).image.tolist()
+    >>> load_image("point:0.5:-1", shape=(2,)).image.tolist()
     [0.5, -1.0]
     """
     text = str(reference)
@@ -206,7 +206,7 @@ def _fit(image: Image.Image, reference: str, shape: tuple[int, ...]) -> tuple[UI
         listed = " x ".join(map(str, shape))
         raise InvalidImage(
             f"Expected numbers for a network whose inputs are {listed} and no images, got {shown(reference)}: give "
-            f"{POINT} and the numbers, such as {POINT}{','.join(['0.5'] * min(shape[0], 2))}."
+            f"{POINT} and the numbers, such as {POINT}{':'.join(['0.5'] * min(shape[0], 2))}."
         )
     channels, height, width = wanted
     notices = []
@@ -227,14 +227,14 @@ def _fit(image: Image.Image, reference: str, shape: tuple[int, ...]) -> tuple[UI
 
 def _read_point(reference: str, shape: tuple[int, ...]) -> ImageRecord:
     """The numbers of an input that is no image."""
-    words = reference.removeprefix(POINT).split(",")
+    words = reference.removeprefix(POINT).split(":")
     try:
         values = np.array([float(word) for word in words])
     except ValueError:
         values = np.array([np.nan])
     if not np.isfinite(values).all() or len(values) != math.prod(shape):
         raise InvalidImage(
-            f"Expected {POINT} and {math.prod(shape)} finite numbers, such as {POINT}0.5,-1, got {shown(reference)}: "
+            f"Expected {POINT} and {math.prod(shape)} finite numbers, such as {POINT}0.5:-1, got {shown(reference)}: "
             f"the network takes inputs of shape {shape}."
         )
     return ImageRecord(reference=reference, image=values.reshape(shape))

@@ -46,14 +46,14 @@ def default_images(input_shape: tuple[int, ...]) -> tuple[str, str, str]:
     """A triplet for a network of inputs of this shape: sample images, or points if they are no images.
 
     >>> default_images((2,))
-    ('point:-1,-1', 'point:1,-1', 'point:0,1')
+    ('point:-1:-1', 'point:1:-1', 'point:0:1')
     """
     if image_shape(input_shape) is not None:
         return "samples:0", "samples:1", "samples:2"
     number = int(np.prod(input_shape))
     corners = [np.full(number, 0.0) for _ in range(3)]
     corners[0][:2], corners[1][:2], corners[2][1:2] = -1, [1, -1][: min(number, 2)], 1
-    a, b, c = (POINT + ",".join(f"{value:g}" for value in corner) for corner in corners)
+    a, b, c = (POINT + ":".join(f"{value:g}" for value in corner) for corner in corners)
     return a, b, c
 
 
@@ -73,7 +73,7 @@ def inspect_model(model: Model, images: Sequence[ImageRecord] = ()) -> Inspectio
     program = conversion.program
     records = list(images) or [load_image(name, shape=model.input_shape) for name in default_images(model.input_shape)]
     inputs = [model.normalise(record).to(torch.float64) for record in records]
-    plane = Plane.through(*inputs, names=[record.reference for record in records])
+    plane = Plane.through(inputs[0], inputs[1], inputs[2], names=[record.reference for record in records])
     triangle = plane.triangle()
     windows = {share * triangle.radius: Window.rectangle(triangle.center, share * triangle.radius) for share in _SHARES}
     return Inspection(

@@ -104,8 +104,7 @@ def open_network(file: BinaryIO, name: str, said: Description, known: Card | Non
 def _read(file: BinaryIO, what: Description, known: Card | None, access: Access) -> _Network:
     suffix = Path(file.name).suffix.lower()
     if suffix == ONNX:
-        module = read_onnx(file.read(), what.input_shape)
-        return _onnx(module)
+        return _onnx(read_onnx(file.read(), what.input_shape))
     kind = Kind.TENSORS if suffix == SAFETENSORS else find_kind(file)
     if suffix == EXPORTED or kind == Kind.EXPORTED:
         _require_trust(Kind.EXPORTED, access)
@@ -233,7 +232,7 @@ def _likely_shapes(network: _Network) -> Iterator[tuple[int, ...]]:
         yield (int(weight.shape[1]),)
     elif weight.dim() == 4:
         channels = int(weight.shape[1])
-        sides = _GREY_SIDES if channels == 1 else _SIDES
+        sides: tuple[int, ...] = _GREY_SIDES if channels == 1 else _SIDES
         if name.startswith(TORCHVISION) and options.get("num_classes", 1000) == 1000:
             sides = (299,) if "inception" in name else (224,)
         yield from ((channels, side, side) for side in sides)
@@ -278,7 +277,8 @@ def _describe(
 
 def _count_parameters(module: nn.Module) -> int:
     """Numbers of the parameters; of ONNX graphs, which do not tell what was trained, of all constants."""
-    found = list(module.parameters()) or [value for value in module.buffers() if value.is_floating_point()]
+    found: list[Tensor] = list(module.parameters())
+    found = found or [value for value in module.buffers() if value.is_floating_point()]
     return sum(value.numel() for value in found)
 
 

@@ -95,7 +95,7 @@ def read_pickled(file: BinaryIO) -> Any:
     try:
         with _LOADING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            passive = [(_passive_class(name), name) for name in _foreign_names(file)]
+            passive: list[Any] = [(_passive_class(name), name) for name in _foreign_names(file)]
             with torch.serialization.safe_globals(passive):
                 found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises many kinds for a damaged file
