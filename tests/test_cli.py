@@ -28,6 +28,7 @@ from lrviz.results.diskstore import FOLDER_VARIABLE, DiskStore
 from lrviz.results.pieces import Pieces
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
+from lrviz.views.reproduce import command_line
 from lrviz.views.scene import resolve
 from lrviz.views.view import View
 
@@ -155,7 +156,7 @@ def test_figures_are_drawn(lrviz, folder, suffix, start):
 
 
 def test_the_command_line_of_a_view_draws_it(lrviz, folder):
-    code, _, err = lrviz(VIEW.command_line().removeprefix("lrviz ").replace("figure.pdf", "figure.png"))
+    code, _, err = lrviz(command_line(VIEW).removeprefix("lrviz ").replace("figure.pdf", "figure.png"))
     assert (code, err) == (0, "")
     with Image.open(folder / "figure.png") as image:
         assert View.from_json(image.text["lrviz"]) == VIEW
@@ -178,9 +179,9 @@ def test_an_image_of_another_size_is_resized_with_a_notice(lrviz, folder):
         (f"regions --model {MODEL} --images samples:0 samples:1 samples:1 {WINDOW} --out r.npz", "triangle of area"),
         (f"regions {SCENE} --window 1e6 0 1 --out r.npz", "closer"),
         (f"regions {SCENE} --window 0 0 0 --out r.npz", "positive"),
-        (f"regions {SCENE} --window nan 0 1 --out r.npz", "finite"),
+        (f"regions {SCENE} --window nan 0 1 --out r.npz", "must be a number"),
         (f"regions {SCENE} --half-height 1 --out r.npz", "half width"),
-        (f"regions {SCENE} {WINDOW} --max-regions 0 --out r.npz", "budget"),
+        (f"regions {SCENE} {WINDOW} --max-regions 0 --out r.npz", "max regions must be a whole number"),
         (f"regions {SCENE} {WINDOW} --max-regions 2 --out r.npz", "the budget is 2"),
         (f"regions {SCENE} {WINDOW} --out gone/r.npz", "cannot be written (No such file or directory)"),
         (f"regions {SCENE} {WINDOW} --out folder.npz", "it is a folder"),

@@ -198,7 +198,7 @@ def test_nothing_chosen_says_what_to_do():
         ({"c": "samples:999"}, "samples:999"),
         ({"half_width": "40", "max_regions": "10"}, "budget"),
         ({"u": "1e9"}, "closer"),
-        ({"models": "cnn5-w1-noise20,vgg11-w1-noise20"}, "one family"),
+        ({"models": "cnn5-w1-noise20,vgg11-w1-noise20"}, "the same inputs, normalisation and classes"),
     ],
     ids=["model", "equal images", "image", "budget", "far away", "families"],
 )

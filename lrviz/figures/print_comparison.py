@@ -28,7 +28,7 @@ from lrviz.figures.paper import (
     write_page,
     write_table,
 )
-from lrviz.figures.widths import curves_inches, print_width_curves, width_curves
+from lrviz.figures.widths import curves_inches, has_widths, print_width_curves, width_curves
 from lrviz.views.comparison import Member, compare
 from lrviz.views.view import View
 
@@ -73,7 +73,8 @@ def render_comparison(
         return write_table(compare(members), description=view.to_json())
     if suffix == ".html":
         alone = [replace(cell, link="") for cell in cells]
-        figures = [comparison_map(alone, _bounds(cells), columns=columns), width_curves(members)]
+        figures = [comparison_map(alone, _bounds(cells), columns=columns)]
+        figures += [width_curves(members)] if has_widths(members) else []
         return write_page(figures, title=_TITLE, description=view.to_json())
     paper = paper or fitting_paper(len(cells), columns, shape=map_shape(cells))
     return print_figure(
@@ -116,13 +117,15 @@ def _bounds(cells: Sequence[Cell]) -> np.ndarray:
 
 
 def _draw(figure: Figure, cells: Sequence[Cell], members: Sequence[Member], columns: int, paper: Paper) -> None:
-    curves = min(curves_inches(paper.width_inches), 0.6 * paper.height_inches)
-    parts: Any = figure.subfigures(2, 1, height_ratios=[paper.height_inches - curves, curves])
+    curves = min(curves_inches(paper.width_inches), 0.6 * paper.height_inches) if has_widths(members) else 0.0
+    ratios = [paper.height_inches - curves, *([curves] if curves else [])]
+    parts: Any = figure.subfigures(len(ratios), 1, height_ratios=ratios, squeeze=False)[:, 0]
     columns = fitting_columns(columns, paper.width_inches)
     room = (paper.height_inches - curves) / -(-len(cells) // columns) - _TITLE_INCHES
     map_inches = min((paper.width_inches - _MARGIN_INCHES) / columns, room / map_shape(cells))
     _draw_maps(parts[0], cells, columns, max(map_inches, 0.5))
-    print_width_curves(parts[1], members, width_inches=paper.width_inches)
+    if curves:
+        print_width_curves(parts[1], members, width_inches=paper.width_inches)
 
 
 def _draw_maps(figure: SubFigure, cells: Sequence[Cell], columns: int, map_inches: float) -> None:

@@ -55,6 +55,11 @@ _ROW_INCHES = 1.45
 """Height of a diagram on paper, which its width does not fall below where there are several columns."""
 
 
+def has_widths(members: Sequence[Member]) -> bool:
+    """Whether all of some models are of a family that has widths."""
+    return all(member.width > 0 for member in members)
+
+
 def width_curves(members: Sequence[Member], *, height: int = 460) -> go.Figure:
     """Draw every measure against width.
 

@@ -32,6 +32,9 @@ MAX_IMAGE_BYTES = 20 * 2**20
 POINT = "point:"
 """What a reference begins with that gives the numbers of an input."""
 
+_PLAIN = 225
+"""The grey of what stands for inputs that are no images."""
+
 _LEAST_SIDE = 8
 """Fewer numbers in a row are not taken for the pixels of an image."""
 
@@ -182,6 +185,14 @@ def fit_image(record: ImageRecord, shape: tuple[int, ...]) -> ImageRecord:
     pixels, notices = _fit(image, record.reference, shape)
     notice = " ".join([*([record.notice] if record.notice else []), *notices]) or None
     return replace(record, image=pixels, notice=notice)
+
+
+def as_picture(values: np.ndarray) -> UInt8[np.ndarray, "3 height width"]:
+    """What to show of an input: the image in colour, or a plain square for numbers that are none."""
+    wanted = image_shape(values.shape)
+    if wanted is None or values.dtype != np.uint8:
+        return np.full(SHAPE, _PLAIN, np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(values.reshape(wanted), (3, *wanted[1:])))
 
 
 def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:

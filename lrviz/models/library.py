@@ -88,8 +88,10 @@ class Library:
         return sum(path.stat().st_size for path in self._files())
 
     def delete(self, reference: str) -> None:
-        """Remove a file, if it is there."""
-        self.path(reference).unlink(missing_ok=True)
+        """Remove a file and what was said of it, if it is there."""
+        path = self.path(reference)
+        for file in (path, path.with_name(f"{path.name}.json")):
+            file.unlink(missing_ok=True)
 
     def _files(self) -> list[Path]:
         return [path for path in self.folder.glob("*") if _REFERENCE.fullmatch(f"upload:{path.name}")]

@@ -12,7 +12,7 @@ import streamlit as st
 from lrviz.errors import LrvizError
 from lrviz.figures.comparison import Cell, comparison_map
 from lrviz.figures.print_comparison import COMPARISON_SUFFIXES, fitting_paper, render_comparison
-from lrviz.figures.widths import width_curves
+from lrviz.figures.widths import has_widths, width_curves
 from lrviz.measures.definitions import WINDOW_TERMS
 from lrviz.measures.tables import Columns
 from lrviz.models.card import Card
@@ -107,8 +107,13 @@ def _show(view: View, header: Container) -> None:
         sidebar.choose_limits()
         downloads = st.container()
     slots = compare_jobs.fill_slots(view, cards, device)
-    cells = [_cell(each, card, slot) for each, card, slot in zip(view.each, cards, slots, strict=True)]
+    cells = [
+        _cell(each, card, slot, compare_models.label(card, cards))
+        for each, card, slot in zip(view.each, cards, slots, strict=True)
+    ]
+    is_family = compare_models.is_family(cards)
     members = [slot.member for slot in slots if isinstance(slot, Found)]
+    members = members if is_family else [replace(member, width=0) for member in members]
     bounds = np.stack([scene.window.corners.min(0), scene.window.corners.max(0)])
     _show_maps(view, cells, bounds, num_columns(cards), lambda: compare_jobs.show_progress(slots, cards))
     _show_failures(cards, slots)
@@ -169,12 +174,12 @@ def num_columns(cards: Sequence[Card]) -> int:
     return -(-len(cards) // rows)
 
 
-def _cell(view: View, card: Card, slot: Slot) -> Cell:
-    title, error = f"k = {card.width}, seed {card.seed}", f"test error {card.test_error:.3f}"
+def _cell(view: View, card: Card, slot: Slot, title: str) -> Cell:
+    error = f"test error {card.test_error:.3f}" if card.is_own else ""
     link = "." + view.to_link()
     if isinstance(slot, Found):
         found = slot.member.summary
-        detail = f"{look.count(found.num_regions)} regions, {error}"
+        detail = ", ".join(filter(None, [f"{look.count(found.num_regions)} regions", error]))
         return Cell(title=title, detail=detail, panel=slot.panel, notice=found.status.reason, link=link)
     waiting = isinstance(slot, Job)
     return Cell(title=title, detail=error, notice="not there yet" if waiting else "no map, see below", link=link)
@@ -183,7 +188,7 @@ def _cell(view: View, card: Card, slot: Slot) -> Cell:
 def _show_failures(cards: Sequence[Card], slots: Sequence[Slot]) -> None:
     """What is not complete, and ways out of it."""
     failed = [
-        f"k = {card.width}, seed {card.seed}: {slot}"
+        f"{compare_models.label(card, cards)}: {slot}"
         for card, slot in zip(cards, slots, strict=True)
         if isinstance(slot, str)
     ]
@@ -206,8 +211,9 @@ def _show_failures(cards: Sequence[Card], slots: Sequence[Slot]) -> None:
 
 
 def _show_measures(view: View, members: Sequence[Member]) -> None:
-    st.html('<div class="lr-head"><span class="t">Against width</span></div>')
-    st.plotly_chart(width_curves(members), key="curves", theme=None, config={"displayModeBar": False})
+    if has_widths(members):
+        st.html('<div class="lr-head"><span class="t">Against width</span></div>')
+        st.plotly_chart(width_curves(members), key="curves", theme=None, config={"displayModeBar": False})
     st.html('<div class="lr-head"><span class="t">Measures</span></div>')
     _show_table(_table(repr((view.to_json(), [(member.model, member.summary.status) for member in members])), members))
 
@@ -218,7 +224,7 @@ def _table(key: str, _members: Sequence[Member]) -> Columns:
 
 
 def _show_table(columns: Columns) -> None:
-    shown = {name: columns[name] for name in _COLUMNS} | {"density": columns["density"].round().astype(int)}
+    shown = {name: columns[name] for name in ("model", *_COLUMNS)} | {"density": columns["density"].round().astype(int)}
     st.dataframe(shown, hide_index=True, column_config=_COLUMNS, key="measures")
 
 

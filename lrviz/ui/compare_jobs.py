@@ -13,6 +13,7 @@ from lrviz.measures.summary import summary
 from lrviz.models.card import Card
 from lrviz.results.status import Status
 from lrviz.ui import following, resources, state
+from lrviz.ui.compare_models import label
 from lrviz.ui.following import Task
 from lrviz.ui.jobs import Job
 from lrviz.ui.visit import resolve
@@ -128,11 +129,7 @@ def try_again() -> None:
 
 def show_progress(slots: Sequence[Slot], cards: Sequence[Card]) -> None:
     """Follow the maps; the page shows finished ones when that does not make it draw all the time."""
-    tasks = [
-        Task(f"k = {card.width}, seed {card.seed}", slot)
-        for card, slot in zip(cards, slots, strict=True)
-        if isinstance(slot, Job)
-    ]
+    tasks = [Task(label(card, cards), slot) for card, slot in zip(cards, slots, strict=True) if isinstance(slot, Job)]
     following.follow(tasks, pause=3 * st.session_state.get("drawing_seconds", 0.0))
 
 

@@ -68,7 +68,11 @@ def arrive(view: View) -> View:
     known = {card.name: family for family, cards in group_families(resources.cards()).items() for card in cards}
     family = known.get(view.model)
     if family is None:
-        return replace(view, models=view.models[:1])
+        own = resources.own_cards()
+        fitting = (
+            name for name in view.models if view.model in own and name in own and _fits(own[name], own[view.model])
+        )
+        return replace(view, models=tuple(fitting) or view.models[:1])
     models = tuple(name for name in view.models if known.get(name) == family)
     if len(models) == 1:
         cards = group_families(resources.cards())[family]
@@ -112,23 +116,51 @@ def cards_of(models: tuple[str, ...]) -> dict[str, Card]:
     """The cards of models, seed by seed and from narrow to wide.
 
     Raises:
-        LrvizError: There is no such model, or its card is damaged, or they are not of one family: the same window
-            would be of different planes, or a mean over seeds one over unlike networks.
+        LrvizError: There is no such model, or its card is damaged, or they differ in inputs, normalisation or classes:
+            the same window would be of different planes.
     """
     known = {card.name: card for card in resources.cards()}
     cards = {name: known.get(name) or find_card(name) for name in models}
     first = cards[models[0]]
     for card in cards.values():
-        if family_of(card) != family_of(first):
+        if not _fits(card, first):
             raise InvalidView(
-                f"Expected models of one family, which differ in width and seed only; got {first.name} and "
-                f"{card.name}. Compare models of one family."
+                f"Expected models with the same inputs, normalisation and classes; got {first.name} and {card.name}. "
+                "Compare models that share them."
             )
     return dict(sorted(cards.items(), key=lambda item: (item[1].seed, item[1].width)))
 
 
+def _fits(card: Card, other: Card) -> bool:
+    """Whether two models can show the same window of the same plane."""
+    return all(getattr(card, name) == getattr(other, name) for name in ("input_shape", "mean", "std", "classes"))
+
+
+def is_family(cards: Sequence[Card]) -> bool:
+    """Whether models differ in width and seed only, so that measures can be drawn against width."""
+    return all(card.width > 0 and family_of(card) == family_of(cards[0]) for card in cards)
+
+
+def label(card: Card, cards: Sequence[Card]) -> str:
+    """What to call a model among others."""
+    return f"k = {card.width}, seed {card.seed}" if is_family(cards) else card.name
+
+
 def choose_models() -> None:
-    """Family, widths and seeds."""
+    """Family, widths and seeds; or any models."""
+    _choose_of_family()
+    own = resources.own_cards()
+    options = [*dict.fromkeys((*chosen(), *own, *(card.name for card in resources.cards())))]
+    st.session_state["w-any"] = list(chosen())
+    with st.expander("Any models", expanded=any(name in own for name in chosen())):
+        st.multiselect(
+            "With the same inputs, normalisation and classes", options, key="w-any",
+            format_func=lambda name: own[name].name if name in own else name,
+            on_change=lambda: _set(tuple(st.session_state["w-any"])),
+        )  # fmt: skip
+
+
+def _choose_of_family() -> None:
     families = group_families(resources.cards())
     if not families:
         return

@@ -1,15 +1,13 @@
 """The dialog in which an image is chosen: shipped samples, an upload, or an image of a data set by its name."""
 
-import io
 from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from lrviz.errors import LrvizError
 from lrviz.figures.rasterise import data_uri
-from lrviz.models.images import DATA_VARIABLE, ImageRecord, decode_image, list_samples
+from lrviz.models.images import DATA_VARIABLE, ImageRecord, as_picture, decode_image, list_samples
 from lrviz.models.library import Library
 from lrviz.ui import dialogs, state
 from lrviz.ui.visit import load_image
@@ -57,17 +55,18 @@ def _choose(reference: str, use: Use) -> None:
 
 
 def _enlarged(record: ImageRecord) -> np.ndarray:
-    return np.repeat(np.repeat(record.image.transpose(1, 2, 0), 3, 0), 3, 1)
+    return np.repeat(np.repeat(as_picture(record.image).transpose(1, 2, 0), 3, 0), 3, 1)
 
 
 def _show_upload(use: Use) -> None:
-    file = st.file_uploader("A PNG or JPEG file; other sizes than 32 x 32 are cropped to a square and resized.")
+    file = st.file_uploader("A PNG or JPEG file; its central part is resized to what the network takes.")
     if file is None:
         return
     try:
         record = decode_image(file.getvalue(), file.name)
         _show_record(record)
-        reference = _keep_upload(record) if st.button("Use this image", type="primary") else None
+        use_it = st.button("Use this image", type="primary")
+        reference = Library.of_user().keep(file.getvalue(), _suffix(file.getvalue())) if use_it else None
     except LrvizError as error:
         st.error(str(error), icon=":material/error:")
         return
@@ -83,7 +82,7 @@ def _show_record(record: ImageRecord) -> None:
 
 def _show_name(use: Use) -> None:
     reference = st.text_input(
-        "Reference", placeholder="cifar10:test:17, cifar10:train:3 or samples:5", key="image-name",
+        "Reference", placeholder="cifar10:test:17, samples:5 or point:0.5:-1", key="image-name",
         help=f"Images of whole data sets need the environment variable {DATA_VARIABLE}; see the Models page.",
     )  # fmt: skip
     if not reference:
@@ -98,8 +97,5 @@ def _show_name(use: Use) -> None:
         _choose(record.reference, use)
 
 
-def _keep_upload(record: ImageRecord) -> str:
-    """Keep an upload as a small PNG file, so that links to it work on this server."""
-    buffer = io.BytesIO()
-    Image.fromarray(record.image.transpose(1, 2, 0)).save(buffer, "PNG")
-    return Library.of_user().keep(buffer.getvalue(), ".png")
+def _suffix(data: bytes) -> str:
+    return ".png" if data.startswith(b"\x89PNG") else ".jpg"

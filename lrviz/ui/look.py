@@ -5,10 +5,10 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 import streamlit as st
-from jaxtyping import UInt8
 
 from lrviz.figures.facts import Fact
 from lrviz.figures.rasterise import data_uri
+from lrviz.models.images import as_picture
 
 Container = AbstractContextManager[object]
 """A place of a page, to be filled later: `with container: ...`."""
@@ -100,9 +100,9 @@ def facts(items: list[Fact]) -> None:
     st.html(f'<div class="lr-facts">{rows}</div>')
 
 
-def image_card(letter: str, image: UInt8[np.ndarray, "3 h w"], name: str, detail: str) -> None:
+def image_card(letter: str, image: np.ndarray, name: str, detail: str) -> None:
     """A thumbnail with its letter, class and origin."""
-    source = data_uri(np.ascontiguousarray(image.transpose(1, 2, 0)), flip=False)
+    source = data_uri(np.ascontiguousarray(as_picture(image).transpose(1, 2, 0)), flip=False)
     st.html(
         f'<div class="lr-image"><img src="{source}" alt="image {letter}"><div><div class="n">'
         f'<span class="k">{letter}</span>{html.escape(name)}</div>'

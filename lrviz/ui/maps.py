@@ -10,6 +10,7 @@ from lrviz.errors import BudgetExceeded
 from lrviz.figures.map import paint, region_map, window_bounds
 from lrviz.figures.overview import blank_overview, overview
 from lrviz.figures.rasterise import data_uri
+from lrviz.models.images import as_picture
 from lrviz.results.regions import Regions
 from lrviz.results.samples import Samples
 from lrviz.results.status import Status
@@ -181,7 +182,7 @@ def show_overview(view: View, scene: Scene, device: str | None, *, may_start: bo
         detail = f"{samples.predicted.shape[1]} × {samples.predicted.shape[0]} pixels" if samples else "waiting"
         look.heading("Overview", "sampled", detail + (", refining" if running and samples else ""))
     shown = {
-        "images": tuple(record.image for record in scene.images),
+        "images": tuple(as_picture(record.image) for record in scene.images),
         "labels": tuple(record.label or "" for record in scene.images),
         "window": scene.window.corners if view.center is not None else None,
         "height": HEIGHT,

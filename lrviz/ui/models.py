@@ -1,10 +1,11 @@
-"""The Models page: cards, data, cache."""
+"""The Models page: cards, the user's own networks, data, cache."""
 
 import streamlit as st
 
 from lrviz.models.card import Card
 from lrviz.models.images import DATA_VARIABLE
 from lrviz.ui import look, resources, state
+from lrviz.ui.own_networks import show_own_networks
 
 _PERCENT = st.column_config.NumberColumn(format="percent")
 
@@ -18,6 +19,8 @@ def models() -> None:
         st.info("No trained models are installed. Install lrviz again: they come with it.")
     else:
         _show_table(cards)
+    st.subheader("Your networks")
+    show_own_networks()
     st.subheader("Data")
     st.markdown(
         "Twenty test images of CIFAR-10 and twenty of CIFAR-100 travel with lrviz. To use whole data sets, set the "

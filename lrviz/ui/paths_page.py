@@ -8,10 +8,11 @@ from lrviz.errors import LrvizError
 from lrviz.figures.paper import Paper
 from lrviz.figures.path import MODEL_COLOURS, Line, PathDrawing, Stretch, class_lines, path_figure
 from lrviz.figures.print_path import PATH_SUFFIXES, render_path
+from lrviz.models.images import SHAPE
 from lrviz.models.paths import Path
 from lrviz.ui import look, panel, path_controls, path_jobs, path_state, path_tables, resources, state
 from lrviz.ui.path_jobs import Track
-from lrviz.ui.visit import load_image
+from lrviz.ui.visit import find_card, load_image
 from lrviz.views.scene import view_path
 from lrviz.views.view import ALL, PREDICTED, View
 
@@ -56,10 +57,18 @@ def paths() -> None:
 
 def _make_path(view: View) -> Path | None:
     try:
-        return view_path(view, [load_image(reference).image for reference in view.path_images])
+        return view_path(view, [load_image(reference, _shape(view)).image for reference in view.path_images])
     except LrvizError as error:
         st.error(str(error), icon=":material/error:")
         return None
+
+
+def _shape(view: View) -> tuple[int, ...]:
+    """Of the inputs of the first model."""
+    try:
+        return find_card(view.model).input_shape
+    except LrvizError:
+        return SHAPE
 
 
 def _choose_output(tracks: tuple[Track, ...]) -> None:

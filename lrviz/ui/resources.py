@@ -1,6 +1,7 @@
 """What all sessions share: the store, the background pool, and results that are costly to derive."""
 
 import os
+from contextlib import suppress
 
 import numpy as np
 import streamlit as st
@@ -8,15 +9,18 @@ import torch
 from jaxtyping import Float
 
 from lrviz.engine.requests import Outcome, RegionsRequest, Request, SamplesRequest, request_key, run
+from lrviz.errors import LrvizError
 from lrviz.figures.colouring import Colouring, colour_regions
 from lrviz.measures.summary import Summary, summary
 from lrviz.models.card import Card
 from lrviz.models.catalogue import Model, list_models
+from lrviz.models.library import Library
+from lrviz.models.opening import SUFFIXES
 from lrviz.network.program import Program
 from lrviz.results.diskstore import DiskStore
 from lrviz.results.regions import Regions
 from lrviz.ui.jobs import Job, JobPool, Work
-from lrviz.ui.visit import changed_at, load_image, load_program
+from lrviz.ui.visit import changed_at, find_card, load_image, load_program
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
@@ -78,6 +82,18 @@ def _all_cards() -> tuple[Card, ...]:
 def cards() -> tuple[Card, ...]:
     """Cards of the shipped models, without the snapshots of one training."""
     return tuple(card for card in _all_cards() if not card.is_snapshot)
+
+
+def own_cards() -> dict[str, Card]:
+    """The cards of the networks in the user's library, by what the library calls them."""
+    library = Library.of_user()
+    found = {}
+    for reference in library.references:
+        path = library.path(reference)
+        if reference.endswith(SUFFIXES) and path.with_name(f"{path.name}.json").is_file():
+            with suppress(LrvizError):
+                found[reference] = find_card(reference)
+    return found
 
 
 def checkpoints() -> dict[str, tuple[Card, ...]]:
@@ -173,5 +189,5 @@ def devices() -> tuple[str, ...]:
 @st.cache_data(show_spinner=False, max_entries=64)
 def prediction_of(digest: str, reference: str, _model: Model, _program: Program) -> int:
     """The class that a network predicts for an image."""
-    inputs = _model.normalise(load_image(reference).image)[None].to(torch.float64)
+    inputs = _model.normalise(load_image(reference, _model.input_shape))[None].to(torch.float64)
     return int(_program.forward(inputs.to(_program.device)).argmax())

@@ -19,15 +19,19 @@ def choose_model() -> None:
     """The model picker, the epoch where there are several, and the card of the chosen one."""
     view = state.current()
     card = next((card for cards in resources.checkpoints().values() for card in cards if card.name == view.model), None)
-    names = [card.name for card in resources.cards()]
+    own = resources.own_cards()
+    names = [*(card.name for card in resources.cards()), *own]
     st.session_state["w-model"] = view.model if card is None else card.training
     st.selectbox(
-        "Model", names if card else [view.model, *names], key="w-model",
+        "Model", names if card or view.model in own else [view.model, *names], key="w-model",
+        format_func=lambda name: own[name].name if name in own else name,
         on_change=lambda: _change_model(st.session_state["w-model"]),
     )  # fmt: skip
     if card is not None:
         _choose_epoch(card)
         _show_card(card)
+    elif view.model in own:
+        _show_own(own[view.model])
 
 
 def _choose_epoch(card: Card) -> None:
@@ -53,6 +57,14 @@ def _show_card(card: Card) -> None:
         f'<div class="lr-card">{html.escape(card.family)}, width <b>{card.width}</b>, '
         f"{card.num_parameters:,} parameters<br>{card.num_train_images:,} images of {html.escape(card.data)}{noise}<br>"
         f"test error <b>{card.test_error:.3f}</b> &nbsp; train error <b>{card.train_error:.3f}</b></div>"
+    )
+
+
+def _show_own(card: Card) -> None:
+    shape = " x ".join(map(str, card.input_shape))
+    st.html(
+        f'<div class="lr-card">{html.escape(card.architecture[:100])}<br>{card.num_parameters:,} parameters, inputs '
+        f"{shape}, {len(card.classes):,} outputs</div>"
     )
 
 

@@ -208,6 +208,16 @@ def go(view: View) -> NoReturn:
     st.switch_page(st.session_state.pages[view.page], query_params=view.to_query())
 
 
+def open_with(view: View) -> NoReturn:
+    """Show models and images on the page of a view, in a window that suits them."""
+    st.session_state.setdefault("history", History())
+    show(view)
+    want_window("centroid")
+    if "pages" not in st.session_state:
+        st.rerun()
+    st.switch_page(st.session_state.pages[view.page])
+
+
 def rerun() -> NoReturn:
     """Run the page again."""
     st.session_state.is_own_run = True

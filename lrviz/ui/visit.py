@@ -1,20 +1,34 @@
 """Texts of visitors become models and images: the only place where pages do that, with a visitor's access to files."""
 
+from typing import Any
+
 from lrviz.errors import LrvizError
 from lrviz.models import catalogue, images
 from lrviz.models.access import visitor
 from lrviz.models.card import Card
 from lrviz.models.catalogue import Model
 from lrviz.models.images import ImageRecord
+from lrviz.models.library import is_upload
 from lrviz.network.program import Program
 from lrviz.views import scene
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
 
-def load_image(reference: str) -> ImageRecord:
+def load_image(reference: str, shape: tuple[int, ...] = images.SHAPE) -> ImageRecord:
     """As `lrviz.models.images.load_image`, for a visitor."""
-    return images.load_image(reference, access=visitor())
+    return images.load_image(reference, shape=shape, access=visitor())
+
+
+def load_model(name: str, **said: Any) -> Model:
+    """As `lrviz.models.catalogue.load_model`, for a visitor."""
+    return catalogue.load_model(name, **said, access=visitor())
+
+
+def remember(name: str, card: Card) -> None:
+    """As `lrviz.models.catalogue.remember`, for a visitor, who keeps cards of uploads only."""
+    if is_upload(name):
+        catalogue.remember(name, card, access=visitor())
 
 
 def readable_image(reference: str) -> ImageRecord | None:

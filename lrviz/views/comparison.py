@@ -19,7 +19,7 @@ class Member:
 
     Attributes:
         model: Its name.
-        width: Its base width k.
+        width: Its base width k; 0 if it is not compared with others of its family.
         seed: The seed that it was trained with.
         train_error: Fraction of training images that it classifies otherwise than it was taught.
         test_error: Fraction of test images that it classifies wrongly.

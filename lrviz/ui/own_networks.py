@@ -1,0 +1,232 @@
+"""Networks of the user's own: brought as files, reported on, described, kept in the library, opened on the pages."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from lrviz.errors import LrvizError, Refusal, UnsupportedOperation
+from lrviz.models.access import FOLDERS_VARIABLE, TRUST_VARIABLE
+from lrviz.models.card import Card
+from lrviz.models.description import PRESETS
+from lrviz.models.inspection import Inspection, default_images, inspect_model
+from lrviz.models.library import Library, is_upload
+from lrviz.models.opening import SUFFIXES
+from lrviz.network.refusals import alternative
+from lrviz.ui import following, look, resources
+from lrviz.ui.following import Task
+from lrviz.ui.jobs import Job
+from lrviz.ui.state import open_with
+from lrviz.ui.visit import changed_at, load_model, remember
+from lrviz.views.view import View
+
+MAX_UPLOAD_MB = 512
+"""Largest file that is taken."""
+
+_PAGES = {"explore": "Explore", "compare": "Compare", "paths": "Paths"}
+_REFUSED = "background-color: #fbe3e0"
+_FIELDS = {
+    "architecture": ("Architecture", "cnn5(width=8), mlp, torchvision:resnet18(num_classes=10)"),
+    "input_shape": ("Input shape", "3,32,32"),
+    "mean": ("Mean of every channel", "0.4914,0.4822,0.4465"),
+    "std": ("Standard deviation of every channel", "0.247,0.2435,0.2616"),
+    "classes": ("Names of the classes", "cat,dog"),
+}
+"""What may be said of a network: its label and an example."""
+
+
+def show_own_networks() -> None:
+    """The section of the Models page."""
+    _take_upload()
+    _take_path()
+    name = st.session_state.get("own-network")
+    if name:
+        _show_report(name)
+    _show_library()
+
+
+def _take_upload() -> None:
+    file = st.file_uploader(
+        f"A network: {', '.join(SUFFIXES)}", type=[suffix[1:] for suffix in SUFFIXES], max_upload_size=MAX_UPLOAD_MB,
+        key="own-upload",
+    )  # fmt: skip
+    if file is None or st.session_state.get("own-taken") == file.file_id:
+        return
+    st.session_state["own-taken"] = file.file_id
+    try:
+        name = Library.of_user().keep(file.getvalue(), Path(file.name).suffix.lower())
+    except LrvizError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.session_state["own-network"], st.session_state["own-title"] = name, Path(file.name).stem
+    st.session_state["own-said"] = {}
+
+
+def _take_path() -> None:
+    def chosen() -> None:
+        name = st.session_state["own-path"].strip()
+        st.session_state["own-network"], st.session_state["own-said"] = name, {}
+        st.session_state["own-title"] = Path(name).stem
+
+    st.text_input(
+        "Or the path of a file on the server", key="own-path", on_change=chosen, placeholder="/data/net.onnx",
+        help=f"A file below the folders that the operator allows by {FOLDERS_VARIABLE}.",
+    )  # fmt: skip
+
+
+def _show_report(name: str) -> None:
+    said = st.session_state.get("own-said", {})
+    job = _inspect(name, said)
+    if not job.wait(following.PATIENCE):
+        following.follow([Task("Looking at the network", job, can_cancel=False)])
+        return
+    found = job.result if job.error is None else job.error
+    with st.container(border=True):
+        if isinstance(found, Inspection):
+            card = replace(found.model.card, name=st.session_state.get("own-title") or found.model.name)
+            if is_upload(name):
+                remember(name, card)
+            _show_facts(found, card)
+            _offer_pages(name, card)
+        elif isinstance(found, UnsupportedOperation):
+            st.error(str(found).partition(" Supported are: ")[0], icon=":material/error:")
+            _show_refusals(found.refusals)
+        else:
+            st.error(found, icon=":material/error:")
+        _ask(found if isinstance(found, Inspection) else None)
+
+
+def _inspect(name: str, said: dict[str, Any]) -> Job:
+    """Look at a network in the background; the result is an `Inspection`, or the error that names what it uses."""
+
+    def work(report, cancelled) -> Inspection | UnsupportedOperation:  # type: ignore[no-untyped-def]
+        report(0.0, "reading, tracing and trying the network")
+        try:
+            return inspect_model(load_model(name, **said))
+        except UnsupportedOperation as error:
+            return error
+
+    return resources.submit(f"inspect {name} {changed_at(name)} {sorted(said.items())}", work)
+
+
+def _show_facts(found: Inspection, card: Card) -> None:
+    st.markdown(f"**{card.name}**")
+    look.numbers(
+        [
+            ("parameters", f"{card.num_parameters:,}"),
+            ("units", f"{found.program.num_units:,}"),
+            ("layers", f"{len(found.program.layers):,}"),
+            ("error of the conversion", f"{found.error:.1e}"),
+        ]
+    )
+    if found.model.assumed:
+        st.info(
+            f"Nobody says otherwise, so these are assumed: {'; '.join(found.model.assumed)}.", icon=":material/info:"
+        )
+    for note in (*found.program.notes, *([found.image.notice] if found.image.notice else [])):
+        st.caption(note)
+    st.dataframe(
+        [
+            {
+                "layer": layer.name, "shape": " x ".join(map(str, layer.shape)) or "1", "units": layer.num_units,
+                "kind": f"maximum of {layer.num_entries}" if layer.num_entries else "ReLU",
+            }
+            for layer in found.program.layers
+        ],
+        hide_index=True, height=36 * (min(len(found.program.layers), 8) + 1), key="own-layers",
+        column_config={"units": st.column_config.NumberColumn(format="localized")},
+    )  # fmt: skip
+    for half, estimate in found.estimates.items():
+        st.caption(
+            f"A window of half width {half:.3g} around the middle of {', '.join(default_images(card.input_shape))}: "
+            f"about {estimate.num_regions:,.0f} regions, {estimate.seconds:.2g} s."
+        )
+
+
+def _show_refusals(refusals: tuple[Refusal, ...]) -> None:
+    """What is not supported, in colour."""
+    import pandas as pd  # noqa: PLC0415
+
+    table = pd.DataFrame(
+        [
+            {
+                "operation": refusal.operation, "module": refusal.module, "kind": refusal.kind,
+                "why": refusal.reason or "not piecewise linear", "use instead": alternative(refusal.operation),
+            }
+            for refusal in refusals
+        ]
+    )  # fmt: skip
+    if len(table):
+        st.dataframe(table.style.map(lambda _: _REFUSED), hide_index=True, key="own-refusals")
+
+
+def _ask(found: Inspection | None) -> None:
+    """Fields for what is not said, with what is assumed as their examples."""
+    with st.expander("Say what the file does not", expanded=found is None), st.form("own-say", border=False):
+        texts = {name: st.text_input(label, key=f"own-{name}", placeholder=example)
+                 for name, (label, example) in _FIELDS.items()}  # fmt: skip
+        dataset = st.selectbox("Trained on", list(PRESETS), index=None, key="own-dataset")
+        if st.form_submit_button("Look again", key="own-again"):
+            try:
+                said = read_description(texts)
+            except ValueError:
+                st.error("Expected numbers with commas between, such as 3,32,32 or 0.49,0.48,0.45: correct the fields.")
+                return
+            st.session_state["own-said"] = said | ({"dataset": dataset} if dataset else {})
+            st.rerun()
+    st.caption(
+        "Files that run code when they are opened (.pt2, TorchScript) are refused unless the operator sets "
+        f"{TRUST_VARIABLE}=1."
+    )
+
+
+def read_description(texts: dict[str, str]) -> dict[str, Any]:
+    """What the fields say, as `lrviz.load_model` takes it.
+
+    Raises:
+        ValueError: Something that should be numbers is none.
+
+    >>> read_description({"architecture": "", "input_shape": "1,28,28", "mean": "0.5", "std": "", "classes": "a, b"})
+    {'input_shape': (1, 28, 28), 'mean': (0.5,), 'classes': ('a', 'b')}
+    """
+    words = {name: tuple(word.strip() for word in text.split(",")) for name, text in texts.items() if text.strip()}
+    kinds = {"input_shape": int, "mean": float, "std": float, "classes": str}
+    said: dict[str, Any] = {
+        name: tuple(kinds[name](word) for word in values) for name, values in words.items() if name in kinds
+    }
+    return said | ({"architecture": texts["architecture"].strip()} if "architecture" in words else {})
+
+
+def _offer_pages(name: str, card: Card) -> None:
+    with st.container(horizontal=True):
+        for page, label in _PAGES.items():
+            if st.button(f"Open in {label}", key=f"own-open-{page}-{name}"):
+                open_with(view_of(page, name, card))
+
+
+def view_of(page: str, name: str, card: Card) -> View:
+    """A view of a network on a page, with inputs that it takes."""
+    view = View(page=page, models=(name,), images=default_images(card.input_shape))
+    return replace(view, kind="triplet") if page == "paths" and len(card.input_shape) != 3 else view
+
+
+def _show_library() -> None:
+    """The networks that were brought, and how much room they take."""
+    library = Library.of_user()
+    for name, card in resources.own_cards().items():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            shape = " x ".join(map(str, card.input_shape))
+            st.markdown(f"**{card.name}** {card.architecture[:60]}, inputs {shape}, {len(card.classes):,} outputs")
+            _offer_pages(name, card)
+            st.button("Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=_delete, args=(name,))
+    st.caption(
+        f"Uploaded networks and images are kept in {library.folder}: {library.size_bytes / 2**20:,.1f} of "
+        f"{library.max_bytes / 2**20:,.0f} MB. Links to them work as long as they are there."
+    )
+
+
+def _delete(name: str) -> None:
+    Library.of_user().delete(name)
+    if st.session_state.get("own-network") == name:
+        del st.session_state["own-network"]
