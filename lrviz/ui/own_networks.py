@@ -88,7 +88,7 @@ def _show_report(name: str) -> None:
             if is_upload(name):
                 remember(name, card)
             _show_facts(found, card)
-            _offer_pages(name, card)
+            _offer_pages("report", name, card)
         elif isinstance(found, UnsupportedOperation):
             st.error(str(found).partition(" Supported are: ")[0], icon=":material/error:")
             _show_refusals(found.refusals)
@@ -107,7 +107,8 @@ def _inspect(name: str, said: dict[str, Any]) -> Job:
         except UnsupportedOperation as error:
             return error
 
-    return resources.submit(f"inspect {name} {changed_at(name)} {sorted(said.items())}", work)
+    changed = 0 if is_upload(name) else changed_at(name)  # what the library holds never changes
+    return resources.submit(f"inspect {name} {changed} {sorted(said.items())}", work)
 
 
 def _show_facts(found: Inspection, card: Card) -> None:
@@ -198,10 +199,10 @@ def read_description(texts: dict[str, str]) -> dict[str, Any]:
     return said | ({"architecture": texts["architecture"].strip()} if "architecture" in words else {})
 
 
-def _offer_pages(name: str, card: Card) -> None:
+def _offer_pages(place: str, name: str, card: Card) -> None:
     with st.container(horizontal=True):
         for page, label in _PAGES.items():
-            if st.button(f"Open in {label}", key=f"own-open-{page}-{name}"):
+            if st.button(f"Open in {label}", key=f"{place}-open-{page}-{name}"):
                 open_with(view_of(page, name, card))
 
 
@@ -218,7 +219,7 @@ def _show_library() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             shape = " x ".join(map(str, card.input_shape))
             st.markdown(f"**{card.name}** {card.architecture[:60]}, inputs {shape}, {len(card.classes):,} outputs")
-            _offer_pages(name, card)
+            _offer_pages("library", name, card)
             st.button("Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=_delete, args=(name,))
     st.caption(
         f"Uploaded networks and images are kept in {library.folder}: {library.size_bytes / 2**20:,.1f} of "

@@ -15,10 +15,14 @@ from lrviz.figures.paper import PRINTED, SUFFIXES, Paper
 from lrviz.figures.print_regions import render
 from lrviz.measures.region import neighbourhood
 from lrviz.measures.window import QUANTITIES, jump
+from lrviz.models.images import image_shape
 from lrviz.results.regions import Regions
 from lrviz.ui import look, maps, resources, state
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
+
+_MOST_NUMBERS = 20
+"""Numbers of the slope that are shown of inputs that are no images."""
 
 _KINDS = {".pdf": "PDF", ".svg": "SVG", ".png": "PNG", ".html": "HTML", ".npz": "data (npz)", ".csv": "table (CSV)"}
 
@@ -114,8 +118,12 @@ def _show_slope(regions: Regions, index: int, scene: Scene, class_index: int | N
     )  # fmt: skip
     center = regions.centroid[index]
     slopes = resources.input_slope_of(scene.program.digest, (float(center[0]), float(center[1])), scene)
+    picture = image_shape(scene.model.input_shape)
+    if picture is None:
+        st.caption(", ".join(f"{value:.4g}" for value in slopes[chosen].ravel()[:_MOST_NUMBERS]))
+        return
     st.plotly_chart(
-        slope_image(slopes[chosen], height=250), theme=None, config={"displayModeBar": False},
+        slope_image(slopes[chosen].reshape(picture), height=250), theme=None, config={"displayModeBar": False},
         key=f"slope-image-{regions.pattern[index]:x}-{chosen}",
     )  # fmt: skip
 

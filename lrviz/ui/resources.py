@@ -168,7 +168,7 @@ def _summary_of(key: str, _regions: Regions) -> Summary:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def input_slope_of(digest: str, point: tuple[float, float], _scene: Scene) -> Float[np.ndarray, "classes c h w"]:
+def input_slope_of(digest: str, point: tuple[float, float], _scene: Scene) -> Float[np.ndarray, "classes ..."]:
     """Slopes in the input space at a point, for every class."""
     from lrviz.network.gradient import input_slope  # noqa: PLC0415
 

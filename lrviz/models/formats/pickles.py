@@ -126,7 +126,7 @@ def _refuse_foreign(names: list[str]) -> None:
 
 
 def _unreadable(error: Exception) -> InvalidCheckpoint:
-    if "weights_only" in str(error).lower():
+    if "allowed global" in str(error) or "Unsupported global" in str(error):
         return InvalidCheckpoint(
             "Expected tensors only, got a file with other objects, which would be code: it was not run. Save the "
             "weights alone, by safetensors.torch.save_file(model.state_dict(), ...)."
