@@ -132,7 +132,8 @@ def _unreadable(error: Exception) -> InvalidCheckpoint:
             "weights alone, by safetensors.torch.save_file(model.state_dict(), ...)."
         )
     return InvalidCheckpoint(
-        "Expected a file of torch.save, got one that is damaged or of another kind: save it again."
+        "Expected a file of torch.save, got one that is damaged, or a pickle of another kind, which was not run: "
+        "save the state dict again, by torch.save or safetensors."
     )
 
 
