@@ -49,7 +49,7 @@ def write_map(view: View, how: Run, out: Path, resolution: int, drawing: Drawing
     with ExitStack() as files:
         target = files.enter_context(written_whole(out, (".npz",)))
         picture = drawing.path and files.enter_context(written_whole(drawing.path, PRINTED))
-        scene = open_scene(view)
+        scene = open_scene(view, how)
         store = DiskStore() if how.cache else MemoryStore()
         request = EstimateRequest(program=scene.program, plane=scene.plane, window=scene.window)
         expected = run(request, store, device=how.device).result.num_regions

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from lrviz.cli.describing import describes
 from lrviz.cli.finding import Cache, Device, HalfHeight, Images, Model, Window
+from lrviz.models.access import Access
 
 WorkersOption = Annotated[
     int, typer.Option("--workers", min=0, help="Work in that many processes here (needs lrviz[cluster]).")
@@ -15,6 +17,7 @@ Scheduler = Annotated[
 ]
 
 
+@describes("model")
 def map_command(
     *,
     model: Model,
@@ -31,12 +34,13 @@ def map_command(
     scheduler: Scheduler = "",
     device: Device = None,
     cache: Cache = True,
+    access: Access,
 ) -> None:
     """Count and measure all regions of a window, however many; a stopped run goes on where it was."""
     from lrviz.cli import finder, mapper  # noqa: PLC0415
     from lrviz.engine.workers import Workers  # noqa: PLC0415
 
     view = finder.make_view(model, images, window, half_height=half_height)
-    how = finder.Run(device=device, cache=cache)
+    how = finder.Run(device=device, cache=cache, access=access)
     drawing = mapper.Drawing(path=figure, quantity=colour)
     mapper.write_map(view, how, out, resolution, drawing, Workers(number=workers, scheduler=scheduler))
