@@ -12,11 +12,12 @@ HEADER = (
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 NAMES = {
-    "samples": "test images, whole paths",
+    "samples": "shipped test images",
     "test": "test images",
     "train-clean": "training images",
     "train-noisy": "noisily labelled ones",
 }
+WHOLE = {8: ", whole paths"}
 
 
 def lines() -> list[str]:
@@ -32,7 +33,7 @@ def lines() -> list[str]:
         density, deviation = (rank(found, (*series, name, RANGES[2])) for name in ("density", "deviation"))
         cells = [
             f"{named['family']}, {named['data'].replace(' (JPEG-compressed copy)', ' (JPEG)').partition(' (loss')[0]}",
-            NAMES.get(named["image_kind"], named["image_kind"]),
+            f"{NAMES.get(named['image_kind'], named['image_kind'])}{WHOLE.get(named['num_segments'], '')}",
             span(curve["num_paths"]),
             peak(curve, "test_error"),
             f"{value(curve, 'density', curve.index[0])} to {value(curve, 'density', curve.index[-1])}",

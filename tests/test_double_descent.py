@@ -10,8 +10,8 @@ from test_sweeps import curve, row, sweep, table, trainings
 
 from lrviz.errors import InvalidRequest
 from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
-from lrviz.measures.findings import describe
-from lrviz.measures.sweeps import SERIES, aggregate, read_results
+from lrviz.measures.findings import AGAINST, describe
+from lrviz.measures.sweeps import SERIES, aggregate, read_results, select_paths
 from lrviz.models.assets import assets_folder
 from lrviz.models.catalogue import list_models
 from lrviz.ui import resources, sweep_jobs
@@ -42,6 +42,11 @@ def test_every_curve_holds_the_means_and_their_intervals():
     assert "width 2" in traces["density"].text[1]
     assert any(shape.x0 == 2 for shape in figure.layout.shapes)
     assert not sweep_curves(data, Marks()).layout.shapes
+    both = sweep_curves(data, Marks(peak=2, threshold=2)).layout
+    assert {shape.x0 for shape in both.shapes} == {2}
+    assert [note.text.strip() for note in both.annotations if "peak" in note.text] == [
+        "peak of the test error, train labels fitted"
+    ]
     for peak, threshold, anchors in ((1, 2, ("right", "left")), (2, 1, ("left", "right"))):
         notes = sweep_curves(data, Marks(peak=peak, threshold=threshold)).layout.annotations[-2:]
         assert tuple(note.xanchor for note in notes) == anchors
@@ -119,7 +124,11 @@ def test_the_shipped_results_are_those_of_the_shipped_models():
     expected = [cards[name].test_error for name in table["model"]]
     assert np.allclose(table["test_error"], expected)
     assert (table["status"] == "complete").all()
-    assert {"cnn5", "vgg11", "resnet18"} == set(table["family"])
+    assert {"cnn5", "vgg11", "resnet18"} <= set(table["family"])
+    assert {"CIFAR-10", "CIFAR-100"} == {name.partition(" ")[0] for name in table["data"]}
+    assert all(len(select_paths(table, against)) for against in AGAINST)
+    sampled = table[(table["num_segments"] == 1) & (table["family"] == "vgg11")]
+    assert sampled.groupby(["width", "image_kind"]).size().min() >= 64
 
 
 def test_the_page_shows_the_shipped_results():

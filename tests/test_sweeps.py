@@ -17,6 +17,7 @@ from lrviz.measures.sweeps import (
     aggregate,
     correlations,
     read_results,
+    select_paths,
     summarise_path,
     write_results,
 )
@@ -268,6 +269,8 @@ def test_a_training_against_its_epochs_ends_with_the_finished_network():
     assert result[["width", "epochs"]].to_numpy().tolist() == [[2, 1], [2, 4], [2, 20], [8, 4], [8, 20]]
     assert result["density"].tolist() == [10.5, 40.5, 200.5, 40.5, 200.5]
     assert (result["against"] == "epochs").all()
+    others = table([*rows, *trainings("a", width=2, image_kind="test")])
+    assert (select_paths(others, "epochs")["image_kind"] == "one").all()
     assert aggregate(table(rows))["width"].tolist() == [2, 3, 8]
 
 

@@ -106,6 +106,8 @@ def render_sweep(suffix: str, curve: pd.DataFrame, *, paper: Paper | None = None
 
 
 def _lines(marks: Marks) -> list[Mark]:
+    if marks.peak is not None and marks.peak == marks.threshold:
+        return [Mark(x=marks.peak, text="peak of the test error, train labels fitted")]
     lines = []
     if marks.peak is not None:
         lines.append(Mark(x=marks.peak, text="peak of the test error"))

@@ -92,8 +92,12 @@ _ENDS = ("_low", "_high", "_se")
 
 SERIES = (
     "family", "batch_norm", "data", "num_train_images", "label_noise", "path", "image_kind", "num_anchors", "radius",
+    "num_segments",
 )  # fmt: skip
-"""What all networks of one series have in common."""
+"""What all networks of one series have in common; whole paths and segments chosen at random are kept apart."""
+
+_PATHS = ("path", "image_kind", "num_anchors", "radius", "num_segments")
+"""Those of them that tell kinds of paths apart."""
 
 FIXED = {"width": (), "epochs": ("width",), "sparsity": ("width",)}
 """What those of a series against each of `AGAINST` have in common besides."""
@@ -237,7 +241,8 @@ def select_paths(table: pd.DataFrame, against: str) -> pd.DataFrame:
         return finished[is_pruned]
     if against == "epochs":
         training = finished["model"].str.replace(r"-epoch\d+$", "", regex=True)
-        return finished[training.isin(training[finished["is_snapshot"]])]
+        same = [training, *(finished[name] for name in _PATHS)]
+        return finished[finished["is_snapshot"].groupby(same).transform("any").astype(bool)]
     return finished[~finished["is_snapshot"] & ~is_pruned]
 
 

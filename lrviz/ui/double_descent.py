@@ -10,7 +10,7 @@ import streamlit as st
 from lrviz.errors import LrvizError
 from lrviz.figures.distributions import distribution_curves
 from lrviz.figures.paper import Paper
-from lrviz.figures.sweeps import SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
+from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
 from lrviz.measures.definitions import PATH_QUANTITIES
 from lrviz.measures.distributions import compare_images
 from lrviz.measures.findings import AGAINST, against_of, describe, find_peak, find_threshold
@@ -49,7 +49,7 @@ def double_descent() -> None:
     curve = aggregate(paths, state.current().against)
     found = correlations(curve, paths)
     st.markdown(f"**{describe(curve, found)}**")
-    left, right = st.columns([1.75, 1], gap="large")
+    left, right = st.columns([1.5, 1], gap="large")
     with left:
         chosen = _show_curves(curve)
     with right:
@@ -122,7 +122,7 @@ def _show_curves(curve: pd.DataFrame) -> float | None:
 
 def _show_correlations(curve: pd.DataFrame, found: pd.DataFrame) -> None:
     st.html('<div class="lr-head"><span class="t">Rank correlation with the test error (Spearman)</span></div>')
-    known = [name for name in MEASURES if curve[name].notna().any()]
+    known = [name for name in MEASURES if name in COLOURS and curve[name].notna().any()]
     columns = {"measure": [PATH_QUANTITIES[name].label for name in known]}
     for name, part in found.groupby("range", sort=False):
         rows = part.set_index("measure").loc[known]

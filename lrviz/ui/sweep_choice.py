@@ -12,15 +12,15 @@ from lrviz.ui import state
 from lrviz.views.view import View
 
 IMAGES = {
-    "samples": "test images (shipped), whole paths",
-    "samples-cifar100": "CIFAR-100 test images (shipped), whole paths",
+    "samples": "test images (shipped)",
+    "samples-cifar100": "CIFAR-100 test images (shipped)",
     "test": "test images",
     "train-clean": "training images, clean labels",
     "train-noisy": "training images, noisy labels",
 }
 """What a user calls the kinds of images that paths start from, in this order."""
 
-_FIRST = ("cnn5", "test", "closed")
+_FIRST = ("cnn5", "closed")
 """What stands before all others in its list, and is shown first."""
 
 _FEW = 4
@@ -38,8 +38,8 @@ class _Choice:
 
 
 _CHOICES = (
-    _Choice(column="data", field="data", label="Trained on"),
     _Choice(column="family", field="family", label="Family"),
+    _Choice(column="data", field="data", label="Trained on"),
     _Choice(column="path", field="path_kind", label="Paths"),
     _Choice(column="image_kind", field="image_kind", label="Paths around", show=lambda kind: IMAGES.get(kind, kind)),
 )
@@ -62,7 +62,9 @@ def choose_series(table: pd.DataFrame, view: View) -> pd.DataFrame | None:
         options = sorted(rows[choice.column].unique(), key=_order)
         answers[choice.field] = _ask(choice.field, choice.label, options, getattr(view, choice.field), choice.show)
         rows = rows[rows[choice.column] == answers[choice.field]]
-    series = {_name_series(key, against): part for key, part in rows.groupby(series_columns(against))}
+    groups = sorted(rows.groupby(series_columns(against)), key=lambda group: -group[1][against].nunique())
+    # The series that reaches furthest stands first.
+    series = {_name_series(key, against): part for key, part in groups}
     name = _one_of(view.series, list(series))
     if len(series) > 1:
         _ask("series", "Series", list(series), name, str)
@@ -105,4 +107,5 @@ def _name_series(series: tuple, against: str) -> str:
     parts = [f"width {named['width']}"] if "width" in named else []
     parts += [f"{named['num_train_images']:,} images", f"{named['label_noise']:.0%} noise"]
     parts += ["batch norm"] if named["batch_norm"] else []
-    return ", ".join([*parts, f"{named['num_anchors']} anchors", f"radius {named['radius']:g}"])
+    parts += [f"{named['num_anchors']} anchors", f"radius {named['radius']:g}"]
+    return ", ".join([*parts, f"{named['num_segments']} segment{'s' * (named['num_segments'] > 1)} a path"])
