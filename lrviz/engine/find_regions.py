@@ -101,17 +101,17 @@ class _Counter:
         return self.num_inside + len(self.across)
 
 
-def _chosen_maps(found: list[Found], chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _chosen_maps(maps: list[tuple[np.ndarray, np.ndarray]], chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The affine maps of the chosen cells; empties the list on the way, so that two copies never coexist."""
-    bias = np.empty((len(chosen), found[0].bias.shape[1]))
+    bias = np.empty((len(chosen), maps[0][0].shape[1]))
     slope = np.empty((*bias.shape, 2))
     order = np.argsort(chosen)
-    ends = np.cumsum([len(part) for part in found])
+    ends = np.cumsum([len(part) for part, _ in maps])
     places = np.split(order, np.searchsorted(chosen[order], ends[:-1]))
-    while found:
-        part, place = found.pop(), places.pop()
-        rows = chosen[place] - (ends[len(found)] - len(part))
-        bias[place], slope[place] = part.bias[rows], part.slope[rows]
+    while maps:
+        (part_bias, part_slope), place = maps.pop(), places.pop()
+        rows = chosen[place] - (ends[len(maps)] - len(part_bias))
+        bias[place], slope[place] = part_bias[rows], part_slope[rows]
     return bias, slope
 
 
@@ -120,13 +120,15 @@ def _assemble(
 ) -> Regions:
     if not found:
         found = [Found.nothing(program.num_outputs)]
-    fragments = Fragments.join([part.cells for part in found])
+    fragments, maps = Fragments.join([part.cells for part in found]), [(part.bias, part.slope) for part in found]
+    found.clear()
     merged, largest = merge_fragments(fragments)
     if len(merged.count) > max_regions:
         first = np.unique(fragments.pattern, return_index=True)[1]
         kept = np.sort(np.argsort(first)[:max_regions])
         merged, largest = merged.take(kept), largest[kept]
-    bias, slope = _chosen_maps(found, largest)
+    del fragments
+    bias, slope = _chosen_maps(maps, largest)
     edges = find_edges(merged)
     ends, unit = edges.ends, edges.unit
     arrays = {
