@@ -372,9 +372,10 @@ def _one_edge_a_pair(edges: Edges) -> Edges:
     """Put the edges of a pair of regions together: two convex regions share one straight edge."""
     low, high = np.sort(edges.regions, 1).T
     key = np.where(low >= 0, low * (edges.regions.max(initial=0) + 1) + high, -1 - np.arange(len(low)))
-    _, first, group = np.unique(key, return_index=True, return_inverse=True)
-    if len(first) == len(key):
+    ordered = np.sort(key)
+    if (ordered[1:] != ordered[:-1]).all():
         return edges
+    _, first, group = np.unique(key, return_index=True, return_inverse=True)
     ends = edges.ends[first]
     for extra in np.setdiff1d(np.arange(len(key)), first):
         pair = ends[group[extra]]
