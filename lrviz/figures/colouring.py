@@ -16,6 +16,7 @@ from lrviz.figures.style import (
 )
 from lrviz.measures.window import QUANTITIES, colour_values
 from lrviz.results.regions import Regions
+from lrviz.results.samples import Samples
 
 COLOUR_MAPS = {
     "slope": "batlow",
@@ -81,6 +82,33 @@ def colour_regions(
     return Colouring(rgb=scale.colours(values), values=values, scale=scale, **same)
 
 
+def colour_samples(
+    samples: Samples, quantity: str, *, class_index: int | None = None, class_names: tuple[str, ...] = ()
+) -> Colouring:
+    """Choose a colour for every pixel of samples, row by row.
+
+    Args:
+        samples: what is shown.
+        quantity: "region" or "class"; of everything else a single pixel tells the slope, and that is what is shown.
+        class_index: the output that slopes are of; all outputs together if None.
+        class_names: names of the outputs.
+    """
+    quantity = quantity if quantity in ("region", "class") else "slope"
+    same: dict[str, Any] = {
+        "quantity": quantity, "title": title_of(quantity, class_index, class_names), "class_index": class_index,
+    }  # fmt: skip
+    if quantity == "region":
+        return Colouring(rgb=region_colours()[region_colour_index(samples.pattern.ravel())], **same)
+    if quantity == "class":
+        num_outputs, predicted = samples.values.shape[2], samples.predicted.ravel()
+        categories = _categories(np.bincount(predicted[predicted >= 0], minlength=num_outputs), class_names)
+        return Colouring(rgb=class_colours(num_outputs)[predicted], categories=categories, **same)
+    outputs = slice(None) if class_index is None else slice(class_index, class_index + 1)
+    values = np.linalg.norm(samples.slope[:, :, outputs].reshape(len(samples.u) * len(samples.v), -1), axis=1)
+    scale = fit_scale(values, COLOUR_MAPS[quantity])
+    return Colouring(rgb=scale.colours(values), values=values, scale=scale, **same)
+
+
 def rescale(colouring: Colouring, scale: Scale) -> Colouring:
     """The same values on another scale, such as one shared between panels; a categorical colouring stays as it is."""
     if colouring.values is None:
@@ -101,11 +129,16 @@ def _colour_classes(
 ) -> tuple[UInt8[np.ndarray, "regions 3"], tuple[tuple[str, str], ...]]:
     """The colour of each region's class, and the classes that there are, the largest first."""
     predicted = regions.predicted
-    colours = class_colours(regions.num_outputs)
-    names = class_names or tuple(f"output {k}" for k in range(regions.num_outputs))
     share = np.bincount(predicted, weights=regions.area, minlength=regions.num_outputs)
+    return class_colours(regions.num_outputs)[predicted], _categories(share, class_names)
+
+
+def _categories(share: np.ndarray, class_names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Name and colour of the classes that have a share, the largest first."""
+    colours = class_colours(len(share))
+    names = class_names or tuple(f"output {k}" for k in range(len(share)))
     present = [k for k in np.argsort(-share, kind="stable") if share[k] > 0]
-    return colours[predicted], tuple((names[k], to_hex(colours[k])) for k in present)
+    return tuple((names[k], to_hex(colours[k])) for k in present)
 
 
 def title_of(quantity: str, class_index: int | None = None, class_names: tuple[str, ...] = ()) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from lrviz.figures.colouring import Colouring, name_of
-from lrviz.measures.region import measure_region
-from lrviz.measures.window import QUANTITIES, Output, slope_norm
+from lrviz.measures.region import REGION_QUANTITIES, measure_region
+from lrviz.measures.window import QUANTITIES, Output, colour_values, slope_norm
 from lrviz.results.regions import Regions
+from lrviz.results.samples import Samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,3 +81,56 @@ def _fact(quantity: str, value: float | str, colouring: Colouring, class_names: 
 
 def _class_name(index: int, class_names: tuple[str, ...]) -> str:
     return class_names[index] if index < len(class_names) else f"output {index}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactColumn:
+    """A quantity of all regions.
+
+    Attributes:
+        name: What it is called, with its output.
+        unit: The unit; empty if it has none.
+        values: (R,) numbers, NaN where it is not defined, or indices of names.
+        names: What a categorical quantity can be; None for a number.
+    """
+
+    name: str
+    unit: str
+    values: Shaped[np.ndarray, " regions"]
+    names: tuple[str, ...] | None = None
+
+
+MAX_MEASURED = 30_000
+"""Of more regions the pointer tells only what takes no time to measure."""
+
+
+def fact_columns(regions: Regions, colouring: Colouring, class_names: tuple[str, ...]) -> list[FactColumn]:
+    """Every quantity of all regions, the coloured one first and of the same outputs as the colour."""
+    names = tuple(_class_name(k, class_names) for k in range(regions.num_outputs))
+    quantities = REGION_QUANTITIES if len(regions) <= MAX_MEASURED else ("slope", "area")
+    if colouring.quantity not in ("class", "region", *quantities):
+        quantities = (*quantities, colouring.quantity)
+    columns = {"class": FactColumn(name=QUANTITIES["class"].label, unit="", values=regions.predicted, names=names)}
+    for quantity in quantities:
+        columns[quantity] = FactColumn(
+            name=name_of(quantity, colouring.class_index, class_names),
+            unit=QUANTITIES[quantity].unit,
+            values=np.asarray(colour_values(regions, quantity, colouring.class_index), float),
+        )
+    if len(regions) <= MAX_MEASURED:
+        ids = tuple(f"{pattern:016x}" for pattern in regions.pattern.tolist())
+        columns["region"] = FactColumn(name="region", unit="", values=np.arange(len(regions)), names=ids)
+    return [columns[name] for name in _coloured_first(columns, colouring.quantity)]
+
+
+def sample_columns(samples: Samples, colouring: Colouring, class_names: tuple[str, ...]) -> list[FactColumn]:
+    """What is known of every pixel of samples, row by row, the coloured quantity first."""
+    names = tuple(_class_name(k, class_names) for k in range(samples.values.shape[2]))
+    predicted = np.maximum(samples.predicted.ravel(), 0)
+    columns = {"class": FactColumn(name=QUANTITIES["class"].label, unit="", values=predicted, names=names)}
+    if colouring.values is not None:
+        name = name_of(colouring.quantity, colouring.class_index, class_names)
+        columns[colouring.quantity] = FactColumn(
+            name=name, unit=QUANTITIES[colouring.quantity].unit, values=colouring.values
+        )
+    return [columns[name] for name in _coloured_first(columns, colouring.quantity)]

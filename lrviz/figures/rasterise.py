@@ -5,7 +5,7 @@ import io
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Integer, UInt8
 from numba import njit
 from PIL import Image
 
@@ -33,7 +33,8 @@ def label_pixels(
     """
     labels = np.full((len(v), len(u)), -1, np.int32)
     step = (u[-1] - u[0]) / (len(u) - 1)
-    _fill_polygons(np.ascontiguousarray(coordinates), next_vertex(offsets), offsets, u[0], step, v, labels)
+    # Copies, since read-only arrays are another type, for which everything is compiled again.
+    _fill_polygons(np.array(coordinates), next_vertex(offsets), np.array(offsets), u[0], step, np.array(v), labels)
     return labels
 
 
@@ -67,8 +68,8 @@ def _fill_polygons(coordinates, following, offsets, origin, step, v, labels):  #
 
 
 def pixel_runs(
-    labels: Int[np.ndarray, "height width"],
-) -> tuple[Int[np.ndarray, " runs"], Int[np.ndarray, " runs"]]:
+    labels: Integer[np.ndarray, "height width"],
+) -> tuple[Integer[np.ndarray, " runs"], Int[np.ndarray, " runs"]]:
     """Equal neighbours in a row as one run: a picture in a tenth of its size.
 
     >>> pixel_runs(np.array([[7, 7, 8], [8, 8, 8]]))

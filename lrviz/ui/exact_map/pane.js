@@ -1,0 +1,335 @@
+// What a visitor sees and does: the pane holds the figure, the pictures, the line of words above them, and the pointer.
+
+const REST = 200; // milliseconds without movement after which the visible part becomes the window
+const STEP = 2; // how much a double click or a key changes the width of the window
+const SELECTED = "#d1495b";
+const PINNED = ["#00798c", "#edae49"];
+
+class Pane {
+  constructor() {
+    this.root = document.createElement("div");
+    this.root.className = "exact-map";
+    this.root.tabIndex = 0;
+    this.root.dataset.testid = "exact-map";
+    this.root.setAttribute("role", "application");
+    this.root.setAttribute("aria-label", "Exact map. Arrows move, plus and minus zoom, Home shows everything, Escape closes a region.");
+    this.root.innerHTML = `
+      <div class="map-bar" role="status">
+        <span class="map-tag"></span><b class="map-count"></b><span class="map-text"></span>
+        <button class="map-cancel" type="button" hidden>Cancel</button><span class="map-space"></span>
+        <button type="button" data-zoom="0.5" aria-label="zoom in" title="Zoom in (+)">+</button>
+        <button type="button" data-zoom="2" aria-label="zoom out" title="Zoom out (−, or double click)">−</button>
+        <button type="button" class="map-home" aria-label="whole triangle" title="The whole triangle (Home)">△</button>
+      </div>
+      <div class="map-progress"><i></i></div>
+      <div class="map-body">
+        <canvas class="map-ground"></canvas><canvas class="map-marks"></canvas><div class="map-plot"></div>
+        <div class="map-note" role="alert" hidden></div>
+      </div>
+      <div class="map-tip" role="tooltip" hidden></div>`;
+    this.find = (name) => this.root.querySelector(`.map-${name}`);
+    this.plot = new Plot(this.find("plot"), { moved: () => this.follow() });
+    this.screen = new Screen(this.root, this.plot);
+    this.parts = {};
+    this.asked = this.turn = 0;
+    this.listen();
+  }
+
+  // ---- from the server ----
+
+  // Take a message of component.py: where the map is, how far it is, and the parts that are new here.
+  receive(message) {
+    this.message = message;
+    this.theme = this.readTheme();
+    const fresh = this.store(message.parts);
+    if (message.revision !== this.revision) this.jump(message);
+    if (fresh.has("picture")) this.screen.push(new Picture({ key: this.parts.picture.key, ...this.parts.picture.content }));
+    this.dress(fresh);
+    if (fresh.has("figure") || this.shownTheme !== this.theme.key) this.showFigure();
+    if (message.asked >= this.asked) this.report(message);
+    this.root.dataset.ready = "yes";
+    this.refresh();
+    this.poll();
+  }
+
+  store(parts) {
+    const fresh = new Set();
+    for (const [name, { key, content }] of Object.entries(parts)) {
+      if (!content || this.parts[name]?.key === key) continue;
+      this.parts[name] = { key, content };
+      fresh.add(name);
+    }
+    for (const name of Object.keys(this.parts)) if (!parts[name]) delete this.parts[name];
+    return fresh;
+  }
+
+  get lacking() {
+    return Object.entries(this.message.parts).some(([name, { key }]) => this.parts[name]?.key !== key);
+  }
+
+  // Another view: of a link, a preset, a bookmark.
+  jump(message) {
+    this.revision = message.revision;
+    clearTimeout(this.timer);
+    this.moving = false;
+    this.asked = message.asked;
+    this.plot.go(message.window);
+    this.known = this.plot.visible;
+  }
+
+  // Colours of the newest picture; older ones stay while theirs are of the same kind.
+  dress(fresh) {
+    const { colours, edges } = this.parts;
+    const current = this.screen.current;
+    if (!current || !colours || !edges || colours.content.picture !== current.key) return;
+    const lit = JSON.stringify(this.message.lit);
+    const key = `${colours.key} ${edges.key} ${lit} ${this.theme.key}`;
+    if (current.dressed === key) return;
+    if (this.scheme !== undefined && this.scheme !== colours.content.scheme) this.screen.forgetOthers();
+    this.scheme = colours.content.scheme;
+    current.dressed = key;
+    current.paint(makeLook(colours.content, edges.content, this.message.lit, packed(this.theme.ground)), this.screen);
+  }
+
+  showFigure() {
+    this.shownTheme = this.theme.key;
+    this.plot.show(this.message.plotly, this.parts.figure?.content ?? { data: [], layout: {} }, this.theme).then(
+      () => {
+        this.known ??= this.plot.visible;
+        this.refresh();
+      },
+      (error) => this.note(String(error.message)),
+    );
+  }
+
+  // The line of words, and the data attributes, which tests read.
+  report({ window, status, mode, num_regions, tag, count, text, fraction, note }) {
+    Object.assign(this.root.dataset, { window: window.join(" "), regions: num_regions, status, mode });
+    this.find("tag").textContent = tag;
+    this.find("tag").dataset.tag = tag;
+    this.find("count").textContent = count;
+    this.find("text").textContent = text;
+    this.find("cancel").hidden = status !== "computing" || !this.message.cancellable;
+    this.find("progress").firstElementChild.style.width = status === "computing" ? `${100 * (fraction ?? 0)}%` : "0";
+    this.note(note);
+  }
+
+  note(text) {
+    this.find("note").textContent = text ?? "";
+    this.find("note").hidden = !text;
+  }
+
+  readTheme() {
+    const style = getComputedStyle(this.root);
+    const read = (name, otherwise) => style.getPropertyValue(`--st-${name}`).trim() || otherwise;
+    const theme = {
+      text: read("text-color", "#1b2733"), ground: read("background-color", "#ffffff"),
+      line: read("border-color", "#c9d1d9"),
+    };
+    return { ...theme, key: Object.values(theme).join() };
+  }
+
+  // ---- to the server ----
+
+  send(window) {
+    if (window) this.asked = this.turn + 1;
+    this.turn += 1;
+    const have = Object.fromEntries(Object.entries(this.parts).map(([name, { key }]) => [name, key]));
+    this.tell("map", { turn: this.turn, asked: this.asked, window, have });
+  }
+
+  // Ask how far it is, while something is missing.
+  poll() {
+    clearTimeout(this.waiting);
+    if (this.moving || this.message.asked < this.asked) return;
+    if (this.message.status === "computing" || this.lacking) this.waiting = setTimeout(() => this.send(null), 15);
+  }
+
+  // ---- movement ----
+
+  follow() {
+    const visible = this.plot.visible;
+    if (!this.plot.ready || !visible) return;
+    const size = visible[1] - visible[0];
+    if (this.known && visible.every((value, k) => Math.abs(value - this.known[k]) < 1e-7 * size)) return;
+    this.known = visible;
+    this.moving = true;
+    Object.assign(this.root.dataset, { window: visible.join(" "), status: "computing" });
+    this.hover(null);
+    this.refresh();
+    clearTimeout(this.timer);
+    clearTimeout(this.waiting);
+    this.timer = setTimeout(() => this.rest(), REST);
+  }
+
+  rest() {
+    if (this.pressed) return void (this.timer = setTimeout(() => this.rest(), REST));
+    this.moving = false;
+    this.send(this.plot.visible);
+  }
+
+  // Zoom by a factor around a place of the plane; the middle if none is given.
+  zoom(factor, place) {
+    const [u0, u1, v0, v1] = this.plot.visible;
+    const [u, v] = place ?? [(u0 + u1) / 2, (v0 + v1) / 2];
+    this.lookAt([u + (u0 - u) * factor, u + (u1 - u) * factor, v + (v0 - v) * factor, v + (v1 - v) * factor]);
+  }
+
+  pan(right, up) {
+    const [u0, u1, v0, v1] = this.plot.visible;
+    const [du, dv] = [right * (u1 - u0), up * (v1 - v0)];
+    this.lookAt([u0 + du, u1 + du, v0 + dv, v1 + dv]);
+  }
+
+  lookAt(range) {
+    if (!this.plot.ready) return;
+    this.plot.go(range);
+    this.follow();
+  }
+
+  // ---- pointer and keys ----
+
+  listen() {
+    const plot = this.find("plot");
+    plot.addEventListener("pointerdown", (event) => (this.pressed = [event.clientX, event.clientY]), true);
+    window.addEventListener("pointerup", (event) => this.release(event), true);
+    window.addEventListener("pointercancel", () => (this.pressed = null), true);
+    plot.addEventListener("pointermove", (event) => this.pressed || this.hover(event));
+    plot.addEventListener("pointerleave", () => this.hover(null));
+    plot.addEventListener("wheel", () => this.animate(), { passive: true });
+    this.root.addEventListener("keydown", (event) => this.press(event));
+    this.find("cancel").addEventListener("click", () => this.tell("cancel", Date.now()));
+    this.find("home").addEventListener("click", () => this.lookAt(this.message.home));
+    for (const button of this.root.querySelectorAll("[data-zoom]")) {
+      button.addEventListener("click", () => this.zoom(Number(button.dataset.zoom)));
+    }
+    new ResizeObserver(() => this.resize()).observe(this.find("body"));
+  }
+
+  resize() {
+    this.plot.resize();
+    this.known = this.plot.visible;
+    this.refresh();
+  }
+
+  release(event) {
+    if (!this.pressed) return;
+    const [x, y] = this.pressed;
+    this.pressed = null;
+    const still = Math.hypot(event.clientX - x, event.clientY - y) < 4;
+    const place = this.screen.at(event);
+    if (!still || event.button || !place) return;
+    this.root.focus({ preventScroll: true, focusVisible: false });
+    const now = performance.now();
+    const twice = this.clicked && now - this.clicked.time < 350 && Math.hypot(x - this.clicked.x, y - this.clicked.y) < 6;
+    this.clicked = twice ? null : { time: now, x, y };
+    if (twice) this.zoom(STEP, place);
+    else this.choose(place, event.shiftKey);
+  }
+
+  choose(place, pin) {
+    const { current } = this.screen;
+    if (!current || current.mode === "sampled" || this.moving) return;
+    const region = current.find(...place);
+    if (region < 0) return;
+    if (!pin) this.message.selected = region;
+    this.mark();
+    this.tell(pin ? "pin" : "click", { picture: current.key, region, time: Date.now() });
+  }
+
+  press(event) {
+    const moves = { ArrowLeft: [-0.15, 0], ArrowRight: [0.15, 0], ArrowUp: [0, 0.15], ArrowDown: [0, -0.15] };
+    if (event.target !== this.root || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (moves[event.key]) this.pan(...moves[event.key]);
+    else if (event.key === "+" || event.key === "=") this.zoom(1 / 1.5);
+    else if (event.key === "-") this.zoom(1.5);
+    else if (event.key === "Home") this.lookAt(this.message.home);
+    else if (event.key === "Escape") this.leave();
+    else return;
+    event.preventDefault();
+  }
+
+  leave() {
+    this.hover(null);
+    this.message.selected = null;
+    this.mark();
+    this.tell("click", { picture: null, region: -1, time: Date.now() });
+  }
+
+  hover(event) {
+    const place = event && this.screen.at(event);
+    const { current } = this.screen;
+    const region = place && current && !this.moving ? current.find(...place) : -1;
+    this.hovered = region;
+    this.mark();
+    const tip = this.find("tip");
+    tip.hidden = region < 0;
+    if (region < 0) return;
+    tip.innerHTML = this.words(region, place);
+    const box = this.root.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    tip.style.left = `${x + 16 + tip.offsetWidth > box.width ? Math.max(x - tip.offsetWidth - 12, 0) : x + 16}px`;
+    tip.style.top = `${Math.max(Math.min(y + 14, box.height - tip.offsetHeight), 0)}px`;
+  }
+
+  // Every quantity of a region with its unit, the coloured one first and in bold.
+  words(region, [u, v]) {
+    const { facts } = this.parts;
+    const lines = [];
+    if (facts && facts.content.picture === this.screen.current.key) {
+      for (const { name, unit, values, names } of facts.content.columns) {
+        const value = names ? names[values[region]] : shown(values[region]);
+        lines.push(`${escaped(name)} ${escaped(value ?? "")} ${value === "not defined" ? "" : escaped(unit)}`);
+      }
+    }
+    const [first, ...rest] = lines;
+    const [, size] = [u, this.plot.visible[1] - this.plot.visible[0]];
+    const digits = Math.max(2, Math.ceil(-Math.log10(size)) + 3);
+    return [first ? `<b>${first}</b>` : null, ...rest, `u ${u.toFixed(digits)}, v ${v.toFixed(digits)}`].filter(Boolean).join("<br>");
+  }
+
+  // ---- drawing ----
+
+  // Follow what Plotly does with the wheel, until it has come to rest.
+  animate() {
+    this.until = performance.now() + 250;
+    if (this.running) return;
+    this.running = true;
+    const step = () => {
+      this.follow();
+      if (performance.now() < this.until) return void requestAnimationFrame(step);
+      this.running = false;
+    };
+    requestAnimationFrame(step);
+  }
+
+  refresh() {
+    if (this.drawing) return;
+    this.drawing = true;
+    requestAnimationFrame(() => {
+      this.drawing = false;
+      this.screen.draw();
+      this.mark();
+      this.root.dataset.drawn = this.screen.current?.key ?? "";
+    });
+  }
+
+  mark() {
+    const { selected, pinned = [] } = this.message;
+    const outlines = pinned.map((region, k) => [region, PINNED[k % 2], 3]);
+    if (selected !== null && selected !== undefined) outlines.push([selected, SELECTED, 2.6]);
+    if (this.hovered >= 0 && this.screen.current?.isVector) outlines.push([this.hovered, this.theme.text, 1.4]);
+    this.screen.mark(outlines);
+  }
+}
+
+const escaped = (text) => String(text).replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+
+// Three significant digits, as Python's .3g writes them.
+function shown(value) {
+  if (value === undefined || Number.isNaN(value)) return "not defined";
+  if (value === 0) return "0";
+  const [digits, power] = value.toExponential(2).split("e");
+  if (power < -4 || power > 2) return `${Number(digits)}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
+  return String(Number(value.toPrecision(3)));
+}
