@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas  # noqa: F401  plotly uses it as soon as another thread has begun to import it, so it is whole before
@@ -52,6 +53,25 @@ _TEMPLATE = go.layout.Template(
 def template() -> go.layout.Template:
     """The look that all figures share: white ground, thin frame, no grid."""
     return _TEMPLATE
+
+
+_ON_DARK = {
+    INK: "#e4e9ee", FAINT: "#39424c", MISSING: "#2a313a", "white": "#14181d",
+    "rgba(255,255,255,0.8)": "rgba(20,24,29,0.8)", "rgba(255,255,255,0.85)": "rgba(20,24,29,0.85)",
+}  # fmt: skip
+
+
+def on_dark_ground(figure: go.Figure) -> go.Figure:
+    """The same figure for a dark page: what is ink becomes light, and white becomes the ground."""
+
+    def turned(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: turned(item) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [turned(item) for item in value]
+        return _ON_DARK.get(value, value) if isinstance(value, str) else value
+
+    return go.Figure(turned(figure.to_plotly_json()), skip_invalid=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,35 +15,34 @@ Container = AbstractContextManager[object]
 
 _CSS = """
 <style>
+.stApp {--lr-faint: color-mix(in srgb, currentColor 70%, transparent); --lr-line: rgba(128, 140, 152, 0.33);}
 .stMainBlockContainer {padding: 4.1rem 2rem 1rem 2rem; max-width: none;}
 .stSidebar [data-testid="stSidebarUserContent"] {padding-top: 0.4rem;}
 .stSidebar [data-testid="stSidebarHeader"] {height: 2.2rem; padding-bottom: 0;}
 .lr-brand {font-size: 1.35rem; font-weight: 650; letter-spacing: -0.01em; line-height: 1.1;}
-.lr-sub {color: #5b6875; font-size: 0.82rem; line-height: 1.35;}
-.lr-card {font-size: 0.8rem; color: #3c4955; line-height: 1.5; font-variant-numeric: tabular-nums;}
-.lr-card b {color: #1b2733; font-weight: 600;}
-.lr-numbers {display: flex; flex-wrap: wrap; gap: 0; border: 1px solid #dde2e7; border-radius: 6px; margin: 0.1rem 0;}
-.lr-number {flex: 1 1 5rem; padding: 0.45rem 0.7rem 0.4rem; border-left: 1px solid #eef1f4; min-width: 5rem;}
+.lr-sub {color: var(--lr-faint); font-size: 0.82rem; line-height: 1.35;}
+.lr-card {font-size: 0.8rem; color: var(--lr-faint); line-height: 1.5; font-variant-numeric: tabular-nums;}
+.lr-card b {font-weight: 600;}
+.lr-numbers {display: flex; flex-wrap: wrap; gap: 0; border: 1px solid var(--lr-line); border-radius: 6px; margin: 0.1rem 0;}
+.lr-number {flex: 1 1 5rem; padding: 0.45rem 0.7rem 0.4rem; border-left: 1px solid var(--lr-line); min-width: 5rem;}
 .lr-number:first-child {border-left: none;}
 .lr-number .v {font-size: 1.12rem; font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap;}
 .lr-number .v.long {font-family: monospace; font-size: 0.86rem; line-height: 1.68rem; font-weight: 500;}
 .lr-number:has(.long) {flex: 1 1 10.4rem; min-width: 10.4rem;}
-.lr-number .l {font-size: 0.72rem; color: #5b6875; white-space: nowrap;}
-.lr-facts {border: 1px solid #dde2e7; border-radius: 6px; padding: 0.3rem 0.7rem; font-size: 0.82rem;}
+.lr-number .l {font-size: 0.72rem; color: var(--lr-faint); white-space: nowrap;}
+.lr-facts {border: 1px solid var(--lr-line); border-radius: 6px; padding: 0.3rem 0.7rem; font-size: 0.82rem;}
 .lr-fact {display: grid; grid-template-columns: 12.5rem 5.5rem 1fr; gap: 0.5rem; line-height: 1.55;}
-.lr-fact .n, .lr-fact .u {color: #5b6875;} .lr-fact .v {font-variant-numeric: tabular-nums; font-weight: 500;}
-.lr-fact:first-child .n, .lr-fact:first-child .v {font-weight: 700; color: #1b2733;}
+.lr-fact .n, .lr-fact .u {color: var(--lr-faint);} .lr-fact .v {font-variant-numeric: tabular-nums; font-weight: 500;}
+.lr-fact:first-child .n, .lr-fact:first-child .v {font-weight: 700;}
 .lr-head {display: flex; align-items: baseline; gap: 0.55rem; min-height: 1.6rem;}
 .lr-head .t {font-weight: 650; font-size: 0.98rem;}
-.lr-head .s {color: #5b6875; font-size: 0.8rem;}
+.lr-head .s {color: var(--lr-faint); font-size: 0.8rem;}
 .lr-tag {font-size: 0.68rem; font-weight: 600; padding: 0.08rem 0.42rem; border-radius: 9px; letter-spacing: 0.03em;}
 .lr-exact {background: #e0f1f0; color: #00616e;}
 .lr-sampled {background: #f5ecd9; color: #7b5a10;}
-.lr-draft {padding: 12px 110px 46px 56px; box-sizing: border-box;}
-.lr-draft img {max-width: 100%; border: 1px solid #c9d1d9;}
 .lr-image {display: flex; align-items: center; gap: 0.7rem;}
-.lr-image img {width: 56px; height: 56px; image-rendering: pixelated; border-radius: 4px; border: 1px solid #c9d1d9;}
-.lr-image .n {font-weight: 600; font-size: 0.92rem;} .lr-image .r {color: #5b6875; font-size: 0.75rem;}
+.lr-image img {width: 56px; height: 56px; image-rendering: pixelated; border-radius: 4px; border: 1px solid var(--lr-line);}
+.lr-image .n {font-weight: 600; font-size: 0.92rem;} .lr-image .r {color: var(--lr-faint); font-size: 0.75rem;}
 .lr-image .k {display: inline-block; width: 1.25rem; height: 1.25rem; border-radius: 50%; background: #1b2733;
   color: white; font-size: 0.75rem; text-align: center; line-height: 1.25rem; margin-right: 0.35rem;}
 .st-key-address {display: none;}
