@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from apptest import linked, open_file, settle
+from messages import unpack
 
 from lrviz.measures.window import QUANTITIES
 from lrviz.ui import resources
@@ -22,10 +23,9 @@ pytestmark = [
 def open_page(**query):
     page = open_file("app.py", **query)
     for _ in range(12):
-        if "has_map" in page.session_state or page.error:
+        if "regions per unit area" in written(page) or page.error or page.info:
             break
-        job = resources.pool().find(f"model {page.session_state['view'].model}")
-        if job is not None:
+        for job in (*resources.pool().unfinished, *resources.quick_pool().unfinished):
             job.wait(30)
         page.run()
     assert not page.exception
@@ -52,6 +52,29 @@ def test_a_link_is_reproduced():
     assert page.selectbox(key="w-class").value == 3
     assert page.number_input(key="w-u").value == 35.0
     assert page.toggle(key="w-edges").value
+
+
+def told(page):
+    """What the page tells its exact map."""
+    (component,) = page.get("bidi_component")
+    return unpack(component.proto.bytes)
+
+
+def test_the_map_is_told_what_it_shows():
+    message = told(settle(open_page(**{**LINK, **WINDOW, "model": "cnn5-w1-noise20"})))
+    assert (message["status"], message["mode"], message["tag"]) == ("complete", "vector", "EXACT")
+    assert message["window"] == pytest.approx([34.95, 35.05, 17.95, 18.05])
+    assert message["count"].startswith(f"{message['num_regions']:,} region")
+    assert message["parts"]["picture"]["content"]["numLabels"] == message["num_regions"]
+
+
+def test_what_holds_too_many_regions_is_sampled():
+    page = open_page(**{**LINK, "model": "cnn5-w1-noise20", "u": "40", "v": "20", "half_width": "20"}, max_regions="20")
+    message = told(settle(page))
+    assert (message["status"], message["mode"], message["tag"]) == ("max_regions", "sampled", "SAMPLED")
+    assert message["num_regions"] > 200
+    assert message["count"].startswith("about ")
+    assert "sampled picture" in message["note"]
 
 
 def test_controls_change_the_view_and_the_link():
@@ -111,7 +134,7 @@ def test_epochs_of_a_training_are_gone_through():
 )
 def test_what_is_wrong_is_said_in_a_sentence(query, words):
     page = open_page(**query)
-    assert any(words in error.value for error in page.error)
+    assert any(words in said.value for said in (*page.error, *page.info))
 
 
 def test_a_link_that_cannot_be_read_opens_the_default_view():
@@ -214,7 +237,7 @@ def test_an_unknown_model_offers_close_ones_and_the_default_view():
 
 def test_the_smaller_window_is_the_one_that_the_message_advises():
     page = open_page(**{**LINK, "u": "30", "v": "15", "model": "cnn5-w1-noise20", "half_width": "90"}, max_regions="90")
-    advised = float(re.search(r"half width ([\d.e+-]+),", page.error[0].value)[1])
+    advised = float(re.search(r"half width ([\d.e+-]+),", page.info[0].value)[1])
     next(button for button in page.button if button.label == "Smaller window here").click().run()
     view = page.session_state["view"]
     assert (view.center, view.half_width) == ((30.0, 15.0), advised)

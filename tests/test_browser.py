@@ -86,16 +86,26 @@ def open_tab(browser, url):
     return page
 
 
-def await_map(page):
-    page.wait_for_selector("text=Exact regions", timeout=LONG)
-    page.wait_for_function("document.querySelectorAll('.scatterlayer path.js-fill').length > 5", timeout=LONG)
-    page.wait_for_selector("text=Distribution", timeout=LONG)
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=LONG)
+EXACT = "[data-testid=exact-map]"
+
+
+def await_map(page, status="complete"):
+    """Until the exact map shows all that was asked for."""
+    page.wait_for_selector(f"{EXACT}[data-status={status}][data-drawn]:not([data-drawn=''])", timeout=LONG)
 
 
 def chart(page, name):
     """What the pointer acts on in a view: "sampled" or "exact"."""
-    return page.locator(f".st-key-{name} .stPlotlyChart .nsewdrag").first
+    return page.locator(f".st-key-{name} .nsewdrag").first
+
+
+def shown(page):
+    """What the exact map says of itself."""
+    return page.locator(EXACT).evaluate("map => ({...map.dataset})")
+
+
+def window_of(page):
+    return [float(bound) for bound in shown(page)["window"].split()]
 
 
 def drag_box(page, box, start, end):
@@ -127,6 +137,15 @@ def test_opens_with_a_region_map(first):
     assert {"model", "a", "b", "c", "u", "v", "half_width"} <= query(first).keys()
 
 
+def test_the_map_says_what_it_shows(first):
+    found = shown(first)
+    number = first.locator(".lr-number", has_text="regions").first.locator(".v").inner_text()
+    assert found["regions"] == number.replace(",", "")
+    assert found["mode"] == ("vector" if int(found["regions"]) <= 3000 else "raster")
+    u, v, half = (float(query(first)[name]) for name in ("u", "v", "half_width"))
+    assert window_of(first) == pytest.approx([u - half, u + half, v - half, v + half], rel=1e-12)
+
+
 def test_click_opens_a_region(first):
     await_rest(first)
     box = chart(first, "exact").bounding_box()
@@ -134,7 +153,83 @@ def test_click_opens_a_region(first):
     first.mouse.click(box["x"] + 0.41 * box["width"], box["y"] + 0.41 * box["height"])
     first.wait_for_function("location.search.includes('region=')", timeout=LONG)
     opened = query(first)["region"]
-    assert first.locator(".lr-number .long").inner_text(timeout=LONG) == opened
+    first.locator(".lr-number .long", has_text=opened).wait_for(timeout=LONG)
+
+
+def test_zoom_and_pan_find_what_is_there_in_a_figure_that_stays(browser, address):
+    page = open_tab(browser, f"{address}/?model=cnn5-w2-noise20&{TRIPLET}&u=35&v=18&half_width=1")
+    await_map(page)
+    svg = "document.querySelector('.map-plot svg')"
+    page.evaluate(f"{svg}.mark = 'the one'")
+    box = chart(page, "exact").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    wide, numbers = window_of(page), [int(shown(page)["regions"])]
+    page.mouse.move(*middle)
+    for _ in range(3):
+        page.mouse.wheel(0, -500)
+        page.wait_for_timeout(60)
+    page.wait_for_timeout(400)
+    await_map(page)
+    close, numbers = window_of(page), [*numbers, int(shown(page)["regions"])]
+    assert wide[0] < close[0] < close[1] < wide[1]
+    assert numbers[1] < numbers[0]
+    assert float(query(page)["half_width"]) == pytest.approx((close[1] - close[0]) / 2, rel=1e-9)
+    page.mouse.dblclick(*middle)
+    page.wait_for_function(f"document.querySelector('{EXACT}').dataset.window !== '{shown(page)['window']}'")
+    await_map(page)
+    assert window_of(page)[1] - window_of(page)[0] == pytest.approx(2 * (close[1] - close[0]), rel=1e-3)
+    page.keyboard.down("Shift")
+    drag_box(page, box, (0.4, 0.4), (0.6, 0.6))
+    page.keyboard.up("Shift")
+    page.wait_for_timeout(400)
+    await_map(page)
+    assert window_of(page)[1] - window_of(page)[0] == pytest.approx(0.4 * (close[1] - close[0]), rel=0.1)
+    page.get_by_text("Edges coloured by layer").click()
+    page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
+    before = page.url
+    page.locator(EXACT).press("ArrowRight")
+    page.wait_for_timeout(400)
+    await_map(page)
+    assert "region" not in query(page)
+    assert page.evaluate(f"{svg}.mark") == "the one"
+    page.go_back()
+    page.wait_for_function(f"location.href === '{before}'", timeout=LONG)
+    page.context.close()
+
+
+def test_the_whole_triangle_is_sampled_and_entered_without_typing(browser, address):
+    page = open_tab(browser, f"{address}/?model=cnn5-w8-noise20&{TRIPLET}&max_regions=2000&u=35&v=18&half_width=0.1")
+    await_map(page)
+    page.get_by_role("button", name="whole triangle").click()
+    page.wait_for_selector(f"{EXACT}[data-mode=sampled]:not([data-status=computing])", timeout=LONG)
+    assert int(shown(page)["regions"]) > 1e6
+    box = chart(page, "exact").bounding_box()
+    for _ in range(12):
+        page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 0.6 * box["height"])
+        for _ in range(4):
+            page.mouse.wheel(0, -500)
+            page.wait_for_timeout(60)
+        page.wait_for_timeout(300)
+        page.wait_for_selector(f"{EXACT}:not([data-status=computing])", timeout=LONG)
+        if shown(page)["status"] == "complete":
+            break
+    assert shown(page)["mode"] == "vector"
+    assert 0 < int(shown(page)["regions"]) <= 2000
+    page.context.close()
+
+
+def test_two_regions_are_pinned_and_compared(browser, address):
+    page = open_tab(browser, f"{address}/?model=cnn5-w2-noise20&{TRIPLET}&u=35&v=18&half_width=0.3")
+    await_map(page)
+    box = chart(page, "exact").bounding_box()
+    page.keyboard.down("Shift")
+    for u, v in ((0.35, 0.35), (0.65, 0.65)):
+        page.mouse.click(box["x"] + u * box["width"], box["y"] + v * box["height"])
+        page.wait_for_timeout(600)
+    page.keyboard.up("Shift")
+    page.wait_for_selector("text=cosine of the slopes", timeout=LONG)
+    page.wait_for_selector("text=units differ", timeout=LONG)
+    page.context.close()
 
 
 def test_box_on_the_overview_moves_the_window(first):
@@ -174,8 +269,7 @@ def test_a_wrong_file_is_refused_in_words(first, tmp_path):
 def test_another_model_shows_another_map(browser, address):
     other = next(card.name for card in list_models() if card.width == 2)
     page = open_tab(browser, f"{address}/?model={other}&{TRIPLET}&u=30&v=15&half_width=0.6&colour=class")
-    page.wait_for_selector("text=Exact regions", timeout=LONG)
-    page.wait_for_selector(".stPlotlyChart .nsewdrag", timeout=LONG)
+    await_map(page)
     assert query(page)["model"] == other
     page.context.close()
 

@@ -4,33 +4,17 @@ import json
 
 import numpy as np
 import pytest
+from messages import unpack
 from pictures import regions, samples
 
 from lrviz.figures.colouring import colour_regions, colour_samples
 from lrviz.figures.facts import fact_columns, sample_columns
 from lrviz.figures.style import class_colours
-from lrviz.measures.boundary import find_boundary
 from lrviz.measures.region import measure_region
 from lrviz.ui.exact_map import parts
 from lrviz.ui.exact_map.codec import pack
 from lrviz.ui.exact_map.component import Answer, Part, to_send
-
-KINDS = {"f4": np.float32, "u4": np.uint32, "u2": np.uint16, "u1": np.uint8}
-
-
-def unpack(data):
-    """What codec.js does."""
-    length = int.from_bytes(data[:4], "little")
-    behind = data[4 + length :]
-
-    def revive(value):
-        if "$array" not in value:
-            return value
-        kind, offset, size = value["$array"]
-        assert offset % 4 == 0
-        return np.frombuffer(behind, KINDS[kind], size, offset)
-
-    return json.loads(data[4 : 4 + length], object_hook=revive)
+from lrviz.ui.maps import rounded_window
 
 
 def expand(picture, name="labels"):
@@ -124,13 +108,12 @@ def test_samples_are_coloured_by_what_a_pixel_tells():
 
 
 def test_a_figure_is_plain_json_with_a_bar_as_high_as_the_map():
-    boundary = find_boundary(regions())
-    assert len(boundary) > 0
-    content = parts.figure(colour_regions(regions(), "slope"), boundary, [])
+    content = parts.figure(colour_regions(regions(), "slope"), regions(), "layer", ("first",), boundary=True)
     json.dumps(content, allow_nan=False)
     bars = [trace["marker"]["colorbar"] for trace in content["data"] if "colorbar" in trace.get("marker", {})]
     assert [(bar["lenmode"], bar["len"]) for bar in bars] == [("fraction", 1)]
-    assert any(trace.get("name") == "decision boundary" for trace in content["data"])
+    names = {trace.get("name") for trace in content["data"] if trace.get("legend") == "legend2"}
+    assert {"decision boundary", "layer 1 (first)", "layer 2"} == names
 
 
 def test_parts_are_sent_once_and_facts_last():
@@ -139,9 +122,10 @@ def test_parts_are_sent_once_and_facts_last():
     def part(name, **more):
         return Part(key=f"{name}-1", make=lambda: made.append(name) or {"name": name}, **more)
 
-    shown = {"picture": part("picture"), "figure": part("figure"), "facts": part("facts", can_wait=True)}
+    shown = {"facts": part("facts", rank=2), "picture": part("picture"), "figure": part("figure", rank=1)}
     first = to_send(shown, {})
     assert (first["picture"]["content"], first["facts"]["content"]) == ({"name": "picture"}, None)
+    assert to_send(shown, {"picture": "picture-1"})["figure"]["content"] == {"name": "figure"}
     assert to_send(shown, {"picture": "picture-1", "figure": "figure-1"})["facts"]["content"] == {"name": "facts"}
     have = {name: found.key for name, found in shown.items()}
     assert all(told["content"] is None for told in to_send(shown, have).values())
@@ -156,3 +140,10 @@ def test_what_no_browser_of_ours_would_say_counts_as_nothing(told):
 def test_an_answer_is_read():
     answer = Answer.read({"turn": 3, "asked": 2, "have": {"picture": "p"}, "window": [0, 1, 2, 3]})
     assert (answer.turn, answer.window, answer.have["picture"]) == (3, (0.0, 1.0, 2.0, 3.0), "p")
+
+
+def test_a_window_keeps_as_many_digits_as_one_sees():
+    center, width, height = rounded_window(35.123456789012, -18.0000123456, 2.34567891e-5, 1.5e-5)
+    assert center == (35.123456789, -18.000012346)
+    assert (width, height) == (2.346e-5, 1.5e-5)
+    assert rounded_window(1234.5678, 0.0, 400.0, 300.0) == ((1234.57, 0.0), 400.0, 300.0)

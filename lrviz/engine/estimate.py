@@ -25,9 +25,7 @@ def estimate_regions(
 ) -> Estimate:
     """Estimate the number of regions in a window without finding them.
 
-    What changes between successive points of a few lines is counted; what changes there and back is missed. With nu
-    changes per unit length on lines through a window of area A and perimeter P, a Poisson line process of that
-    intensity has 1 + nu P / 2 + pi nu^2 A / 4 cells on average.
+    What changes between successive points of a few lines is counted; what changes there and back is missed.
 
     Args:
         program: The network.
@@ -49,12 +47,33 @@ def estimate_regions(
     changes = count_changes(program, inputs, zeros, lambda: None).cpu().numpy()
     between_lines = np.arange(1, len(points)) % (_NUM_STEPS + 1) == 0
     nu = float(changes[~between_lines].sum() / np.linalg.norm(ends - starts, axis=1).sum())
-    number = 1 + nu * window.perimeter / 2 + math.pi * nu**2 * window.area / 4
+    number = expected_regions(nu, window)
     return Estimate(
         num_regions=number,
         seconds=time.perf_counter() - began + number / (_REGIONS_PER_SECOND * THREADS),
         pieces_per_length=nu,
     )
+
+
+def expected_regions(pieces_per_length: float, window: Window) -> float:
+    """How many regions a window holds, given the pieces per unit of L2 distance on lines through it.
+
+    With nu of these and a window of area A and perimeter P, a Poisson line process of that intensity has
+    1 + nu P / 2 + pi nu^2 A / 4 cells on average.
+    """
+    nu = pieces_per_length
+    return 1 + nu * window.perimeter / 2 + math.pi * nu**2 * window.area / 4
+
+
+def expected_pieces_per_length(num_regions: float, window: Window) -> float:
+    """The pieces per unit of L2 distance that a window suggests which holds so many regions.
+
+    >>> window = Window.rectangle((0, 0), 2, 1)
+    >>> round(expected_regions(expected_pieces_per_length(500, window), window), 9)
+    500.0
+    """
+    half, area = window.perimeter / 4, math.pi * window.area / 4
+    return (math.sqrt(half**2 + area * max(num_regions - 1, 0)) - half) / area
 
 
 def _lines(window: Window) -> tuple[np.ndarray, np.ndarray]:

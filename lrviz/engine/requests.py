@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from lrviz.arrays import ArrayLike, frozen_array
-from lrviz.engine.estimate import estimate_regions
+from lrviz.engine.estimate import estimate_regions, expected_regions
 from lrviz.engine.find_pieces import find_path_pieces, find_pieces
 from lrviz.engine.find_regions import find_regions
 from lrviz.engine.sample import sample_plane
@@ -116,12 +116,16 @@ class RegionsRequest(WindowRequest):
 
     Attributes:
         max_regions: The budget.
+        most_expected: A window that is expected to hold more regions is refused; `HOPELESS_FACTOR` budgets if None.
+        pieces_per_length: Pieces per unit of L2 distance, if they are known from windows nearby; counted if None.
 
     Raises:
         InvalidRequest: The budget is below one.
     """
 
     max_regions: int = 200_000
+    most_expected: float | None = None
+    pieces_per_length: float | None = None
     result_type: ClassVar[type[Regions]] = Regions
 
     def __post_init__(self) -> None:
@@ -140,10 +144,13 @@ class RegionsRequest(WindowRequest):
             BudgetExceeded: The window holds far more regions than the budget, or than the memory can hold.
         """
         if not cancelled():
-            request = EstimateRequest(program=self.program, plane=self.plane, window=self.window)
-            estimate = run(request, store, device=device).result
-            self._require_fit(estimate)
-            progress(0.0, f"about {estimate.num_regions:,.0f} regions")
+            nu = self.pieces_per_length
+            if nu is None:
+                request = EstimateRequest(program=self.program, plane=self.plane, window=self.window)
+                nu = run(request, store, device=device).result.pieces_per_length
+            number = expected_regions(nu, self.window)
+            self._require_fit(number, nu)
+            progress(0.0, f"about {number:,.0f} regions")
         return find_regions(
             self.program,
             self.plane,
@@ -154,23 +161,23 @@ class RegionsRequest(WindowRequest):
             cancelled=cancelled,
         )
 
-    def _require_fit(self, estimate: Estimate) -> None:
-        number, budget = estimate.num_regions, self.max_regions
+    def _require_fit(self, number: float, pieces_per_length: float) -> None:
+        budget, most = self.max_regions, self.most_expected or HOPELESS_FACTOR * self.max_regions
         capacity = _memory_bytes() // (BYTES_PER_REGION + BYTES_PER_OUTPUT * self.program.num_outputs)
         if min(number, budget) > capacity:
             limit, remedy = f"the memory is enough for {_rounded(capacity):,.0f}", ""
-        elif number > HOPELESS_FACTOR * budget:
+        elif number > most:
             limit, remedy = f"the budget is {budget:,}", ", or raise the budget"
         else:
             return
-        half = fitting_half_width(estimate.pieces_per_length, min(budget, capacity))
+        half = fitting_half_width(pieces_per_length, min(budget, capacity))
         u, v = self.window.center
         reason = f"The window holds about {_rounded(number):,.0f} regions, and {limit}."
         raise BudgetExceeded(
             f"{reason} Choose a smaller window, such as one around ({u:.4g}, {v:.4g}) with half width "
             f"{_rounded(half):.3g}{remedy}.",
             reason=reason,
-            pieces_per_length=estimate.pieces_per_length,
+            pieces_per_length=pieces_per_length,
         )
 
 

@@ -67,7 +67,7 @@ def region_map(
         figure.add_traces(edge_lines(regions, edges, layer_names, light=is_dark(regions, colouring)))
     else:
         figure.add_layout_image(placed(paint(regions, colouring, edges, bounds), bounds))
-        figure.add_traces(_layer_legend(regions, edges, layer_names))
+        figure.add_traces(layer_legend(regions, edges, layer_names))
     bold = [] if boundary is None else boundary_lines(boundary)
     figure.add_traces(bold)
     figure.add_traces(legend(colouring, narrow=edges == "layer" or bool(bold)))
@@ -243,7 +243,8 @@ def _lines(ends: Float[np.ndarray, "edges 2 2"], line: dict, name: str, in_legen
     )
 
 
-def _layer_legend(regions: Regions, edges: str, layer_names: tuple[str, ...]) -> list[go.Scatter]:
+def layer_legend(regions: Regions, edges: str, layer_names: tuple[str, ...]) -> list[go.Scatter]:
+    """Empty traces that name the layers of edges, if these are coloured by layer."""
     layers = _drawn_layers(regions) if edges == "layer" else []
     return [
         go.Scatter(

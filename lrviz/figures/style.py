@@ -22,7 +22,7 @@ CLASS_COLOURS = (
 )  # fmt: skip
 """One colour per class, in light and dark pairs that colour-blind readers tell apart; repeated beyond ten."""
 
-LAYER_COLOURS = ("#0b3954", "#d1495b", "#edae49", "#00798c", "#8f5da8", "#66a182", "#7a4419", "#2e4057")
+LAYER_COLOURS = ("#0b3954", "#d1495b", "#edae49", "#00798c", "#8f5da8", "#66a182", "#7a4419", "#e377c2")
 """One colour per layer; repeated beyond eight."""
 
 DARK = 0.3

@@ -22,8 +22,8 @@ from lrviz.ui import (
     explore,
     fitting,
     look,
-    maps,
     missing,
+    overview,
     panel,
     resources,
     sidebar,
@@ -149,9 +149,7 @@ def _show_maps(
     figure.update_layout(dragmode="select" if mode == "New window" else "zoom")
     st.session_state.drawing_seconds = time.monotonic() - began
     chart = f"maps-{mode}-{state.generation()}"
-    st.plotly_chart(
-        figure, key=chart, theme=None, config=maps.CONFIG, on_select=lambda: _box_drawn(chart), selection_mode="box"
-    )
+    look.chart(figure, key=chart, config=overview.CONFIG, on_select=lambda: _box_drawn(chart), selection_mode="box")
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
@@ -162,7 +160,7 @@ def _figure(key: str, _cells: Sequence[Cell], _bounds: np.ndarray, columns: int)
 def _box_drawn(chart: str) -> None:
     boxes = st.session_state[chart].selection.box
     if boxes:
-        maps.move_to_box(boxes[0])
+        overview.move_to_box(boxes[0])
 
 
 def num_columns(cards: Sequence[Card]) -> int:
@@ -213,7 +211,7 @@ def _show_failures(cards: Sequence[Card], slots: Sequence[Slot]) -> None:
 def _show_measures(view: View, members: Sequence[Member]) -> None:
     if has_widths(members):
         st.html('<div class="lr-head"><span class="t">Against width</span></div>')
-        st.plotly_chart(width_curves(members), key="curves", theme=None, config={"displayModeBar": False})
+        look.chart(width_curves(members), key="curves", config={"displayModeBar": False})
     st.html('<div class="lr-head"><span class="t">Measures</span></div>')
     _show_table(_table(repr((view.to_json(), [(member.model, member.summary.status) for member in members])), members))
 

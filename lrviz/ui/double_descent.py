@@ -113,8 +113,8 @@ def _show_curves(curve: pd.DataFrame) -> float | None:
     points = st.session_state.get(chart, {}).get("selection", {}).get("points", [])
     chosen = points[0]["customdata"] if points else None
     marks = Marks(peak=find_peak(curve), threshold=find_threshold(curve), chosen=chosen)
-    st.plotly_chart(
-        sweep_curves(curve, marks), key=chart, theme=None, on_select="rerun", selection_mode="points",
+    look.chart(
+        sweep_curves(curve, marks), key=chart, on_select="rerun", selection_mode="points",
         config={"displayModeBar": False},
     )  # fmt: skip
     return chosen if chosen in curve[against_of(curve)].tolist() else None

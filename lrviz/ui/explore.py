@@ -1,30 +1,69 @@
-"""The Explore page: choose a model, three images and a window; see its regions."""
+"""The Explore page: choose a model, three images and a window; see its regions.
+
+All of the page is one fragment, which runs again when something in it is used: the map answers within some 30 ms.
+"""
 
 from collections.abc import Callable
 
 import streamlit as st
 
-from lrviz.errors import LrvizError
+from lrviz.engine.requests import fitting_half_width
+from lrviz.errors import BudgetExceeded, LrvizError
 from lrviz.models.images import ImageRecord
-from lrviz.ui import fitting, following, look, maps, missing, panel, resources, sidebar, state, triplet
+from lrviz.ui import (
+    fitting,
+    following,
+    look,
+    maps,
+    missing,
+    overview,
+    panel,
+    pins,
+    resources,
+    sidebar,
+    state,
+    toolbar,
+    triplet,
+)
 from lrviz.ui.following import Task
+from lrviz.ui.guard import guard
+from lrviz.ui.jobs import Job
 from lrviz.ui.look import Container
 from lrviz.ui.visit import readable_image, resolve
 from lrviz.views.presets import PLACES, Aim
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
-AIM = Aim(num_regions=maps.TARGET_REGIONS, fewest=100, most=30_000)
+AIM = Aim(num_regions=1500, fewest=100, most=30_000)
+"""As many regions as a map shows well."""
+
+_WIDTHS = [0.36, 0.64]
 
 
 def explore() -> None:
     """The whole page."""
     look.apply_look()
-    view = state.open_page("explore", _first_view, _need_window)
-    with st.sidebar:
-        sidebar.sign()
+    state.open_page("explore", _first_view, _need_window)
+    _page()
+
+
+@st.fragment
+def _page() -> None:
+    with st.container(key="explore"):
+        header, notices = st.container(horizontal=True, vertical_alignment="center", key="header"), st.container()
+        guard(lambda: _show_page(header))
+        with header:
+            toolbar.show_toolbar()
+        with notices:
+            toolbar.show_notices()
+            toolbar.replace_address()
+
+
+def _show_page(header: Container) -> None:
+    state.write_link()
+    view = state.current()
+    with header:
         sidebar.choose_model()
-    header = st.container()
     scene = open_scene(view, header, _first_view)
     if scene is None:
         return
@@ -38,13 +77,7 @@ def explore() -> None:
     if state.current() != view:
         view = state.current()
         scene = resolve(view)
-    with st.sidebar:
-        sidebar.choose_colour(scene.model.classes)
-        sidebar.choose_edges()
-        sidebar.choose_window(scene, {name: name for name in PLACES}, f"about {AIM.num_regions:,} regions")
-        device = sidebar.choose_limits()
-        downloads = st.container()
-    _show_views(view, scene, device, downloads)
+    _show_views(view, scene, header)
 
 
 def _first_view() -> View:
@@ -106,32 +139,51 @@ def load_images(view: View) -> tuple[ImageRecord | None, ...]:
     return tuple(map(readable_image, view.triplet))
 
 
-def _show_views(view: View, scene: Scene, device: str | None, downloads: Container) -> None:
-    """The exact map first, since it is what one waits for; then the overview and what lies under both."""
-    left, right = st.columns(2, gap="medium")
-    numbers, below = st.container(), st.container()
+def _show_views(view: View, scene: Scene, header: Container) -> None:
+    """The map first, since it is what one waits for; then what stands around it."""
+    left, right = st.columns(_WIDTHS, gap="small")
+    device = sidebar.chosen_device()
+    job = maps.find_job(view, scene, device)
+    here = maps.find_samples(scene, device, job)
+    triangle = overview.best_samples(scene, device, may_start=job.done and here.job is None)
     with right, st.container(key="exact"):
-        outcome = maps.find_regions(view, scene, device)
-        if outcome is not None and st.session_state.get("has_map"):
-            maps.show_regions(view, scene, outcome)
-        elif outcome is not None:
-            maps.show_draft(view, scene, outcome)
-    with downloads:
+        outcome = maps.show_map(view, scene, job, here, triangle)
+        _offer_more(job, scene)
+    with header:
         panel.show_downloads(view, scene, outcome)
-    if outcome is not None:
-        with numbers:
+    with left:
+        with st.container(key="sampled"):
+            overview.show_overview(view, scene, triangle)
+        with st.container(key="controls"):
+            sidebar.choose_colour(scene.model.classes)
+            sidebar.choose_edges()
+            sidebar.choose_place(scene, {name: name for name in PLACES}, f"about {AIM.num_regions:,} regions")
+        if outcome is not None:
             panel.show_numbers(view, scene, outcome)
-    if outcome is not None and not st.session_state.get("has_map"):
-        with left:
-            maps.await_overview()
-        st.session_state.has_map = True
-        return
-    if outcome is not None:
-        with below:
-            region, distribution = st.columns([2.3, 1], gap="medium")
-            with region:
+            pins.show_pins(maps.plane_name(view, scene), scene)
+            with st.container(key="region"):
                 panel.show_region(view, scene, outcome)
-            with distribution:
-                panel.show_histogram(view, scene, outcome)
-    with left, st.container(key="sampled"):
-        maps.show_overview(view, scene, device, may_start=resources.regions_job(view, scene, device).done)
+            panel.show_histogram(view, scene, outcome)
+        sidebar.show_model()
+
+
+def _offer_more(job: Job, scene: Scene) -> None:
+    """What to do where the map is not the whole answer."""
+    if not job.done or not (job.error or job.cancelled):
+        return
+    failure = job.failure
+    if not isinstance(failure, BudgetExceeded):
+        following.offer_again([job.key])
+        return
+    u, v = (float(x) for x in scene.window.center)
+    half = float(f"{fitting_half_width(failure.pieces_per_length, AIM.num_regions):.3g}")
+    text, button = st.columns([3, 1], vertical_alignment="center")
+    text.info(
+        f"{failure.reason} Zoom in, choose a smaller window, such as one around ({u:.4g}, {v:.4g}) with half width "
+        f"{half:g}, or raise the budget.",
+        icon=":material/zoom_in:",
+    )
+    button.button(
+        "Smaller window here", type="primary", width="stretch", on_click=state.set_window, args=((u, v), half),
+        help=f"Half width {half:g}, which should hold about {AIM.num_regions:,} regions",
+    )  # fmt: skip

@@ -2,12 +2,15 @@
 
 import html
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from lrviz.figures.facts import Fact
 from lrviz.figures.rasterise import data_uri
+from lrviz.figures.style import on_dark_ground
 from lrviz.models.images import as_picture
 
 Container = AbstractContextManager[object]
@@ -17,21 +20,32 @@ _CSS = """
 <style>
 .stApp {--lr-faint: color-mix(in srgb, currentColor 70%, transparent); --lr-line: rgba(128, 140, 152, 0.33);}
 .stMainBlockContainer {padding: 4.1rem 2rem 1rem 2rem; max-width: none;}
+.stMainBlockContainer:has(.st-key-explore) {padding: 3.6rem 1.3rem 1rem;}
+.st-key-header {gap: 0.4rem 0.6rem;} .st-key-header .lr-image img {width: 40px; height: 40px;}
+.st-key-header .lr-image {gap: 0.45rem;} .st-key-header button {padding: 0.1rem 0.5rem; min-height: 2.1rem;}
+.st-key-step-Undo p, .st-key-step-Redo p {font-size: 0;}
+.st-key-sampled {gap: 0.4rem;}
+.st-key-controls {display: grid; grid-template-columns: 1fr 1fr; gap: 0.5rem 0.8rem; align-items: end;}
+@media (max-width: 1390px) {.exact-map {height: calc(100vh - 11.6rem) !important;}}
+@media (min-width: 641px) {.stColumn:has(.st-key-exact) {position: sticky; top: 3.4rem; align-self: flex-start;}}
+@media (max-width: 640px) {
+  .stHorizontalBlock:has(> .stColumn .st-key-exact) {flex-wrap: wrap-reverse;}
+  .exact-map {height: min(75vh, 100vw + 5rem) !important;}
+}
 .stSidebar [data-testid="stSidebarUserContent"] {padding-top: 0.4rem;}
 .stSidebar [data-testid="stSidebarHeader"] {height: 2.2rem; padding-bottom: 0;}
 .lr-brand {font-size: 1.35rem; font-weight: 650; letter-spacing: -0.01em; line-height: 1.1;}
 .lr-sub {color: var(--lr-faint); font-size: 0.82rem; line-height: 1.35;}
 .lr-card {font-size: 0.8rem; color: var(--lr-faint); line-height: 1.5; font-variant-numeric: tabular-nums;}
 .lr-card b {font-weight: 600;}
-.lr-numbers {display: flex; flex-wrap: wrap; gap: 0; border: 1px solid var(--lr-line); border-radius: 6px; margin: 0.1rem 0;}
-.lr-number {flex: 1 1 5rem; padding: 0.45rem 0.7rem 0.4rem; border-left: 1px solid var(--lr-line); min-width: 5rem;}
-.lr-number:first-child {border-left: none;}
+.lr-numbers {display: grid; grid-template-columns: repeat(auto-fit, minmax(8.2rem, 1fr)); margin: 0.1rem 0;
+  border: 1px solid var(--lr-line); border-radius: 6px; overflow: hidden;}
+.lr-number {padding: 0.4rem 0.7rem 0.35rem; box-shadow: -1px -1px 0 var(--lr-line);}
 .lr-number .v {font-size: 1.12rem; font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap;}
 .lr-number .v.long {font-family: monospace; font-size: 0.86rem; line-height: 1.68rem; font-weight: 500;}
-.lr-number:has(.long) {flex: 1 1 10.4rem; min-width: 10.4rem;}
-.lr-number .l {font-size: 0.72rem; color: var(--lr-faint); white-space: nowrap;}
+.lr-number .l {font-size: 0.72rem; color: var(--lr-faint);}
 .lr-facts {border: 1px solid var(--lr-line); border-radius: 6px; padding: 0.3rem 0.7rem; font-size: 0.82rem;}
-.lr-fact {display: grid; grid-template-columns: 12.5rem 5.5rem 1fr; gap: 0.5rem; line-height: 1.55;}
+.lr-fact {display: grid; grid-template-columns: minmax(8rem, 12.5rem) 4.5rem 1fr; gap: 0.5rem; line-height: 1.55;}
 .lr-fact .n, .lr-fact .u {color: var(--lr-faint);} .lr-fact .v {font-variant-numeric: tabular-nums; font-weight: 500;}
 .lr-fact:first-child .n, .lr-fact:first-child .v {font-weight: 700;}
 .lr-head {display: flex; align-items: baseline; gap: 0.55rem; min-height: 1.6rem;}
@@ -41,12 +55,14 @@ _CSS = """
 .lr-exact {background: #e0f1f0; color: #00616e;}
 .lr-sampled {background: #f5ecd9; color: #7b5a10;}
 .lr-image {display: flex; align-items: center; gap: 0.7rem;}
-.lr-image img {width: 56px; height: 56px; image-rendering: pixelated; border-radius: 4px; border: 1px solid var(--lr-line);}
+.lr-image img {width: 56px; height: 56px; image-rendering: pixelated; border-radius: 4px;
+  border: 1px solid var(--lr-line);}
 .lr-image .n {font-weight: 600; font-size: 0.92rem;} .lr-image .r {color: var(--lr-faint); font-size: 0.75rem;}
 .lr-image .k {display: inline-block; width: 1.25rem; height: 1.25rem; border-radius: 50%; background: #1b2733;
   color: white; font-size: 0.75rem; text-align: center; line-height: 1.25rem; margin-right: 0.35rem;}
 .st-key-address {display: none;}
-[data-testid="stLayoutWrapper"]:has(> .st-key-toolbar) {position: sticky; top: 3.6rem; z-index: 90; background: white;}
+[data-testid="stLayoutWrapper"]:has(> .st-key-toolbar) {position: sticky; top: 3.6rem; z-index: 90;
+  background: var(--lr-ground);}
 .st-key-preload {position: absolute; width: 10px; height: 10px; overflow: hidden; opacity: 0;}
 </style>
 """
@@ -54,7 +70,8 @@ _CSS = """
 
 def apply_look() -> None:
     """Add the style sheet to the page."""
-    st.html(_CSS)
+    ground = "#14181d" if st.context.theme.type == "dark" else "#ffffff"
+    st.html(f"{_CSS}<style>.stApp {{--lr-ground: {ground};}}</style>")
 
 
 def brand(title: str, subtitle: str) -> None:
@@ -71,12 +88,15 @@ def heading(title: str, tag: str, detail: str) -> None:
     )
 
 
-def draft(source: str, height: int) -> None:
-    """A picture where a figure of this height will have its axes."""
-    st.html(
-        f'<div class="lr-draft" style="height: {height}px">'
-        f'<img src="{source}" alt="exact regions" style="max-height: {height - 58}px"></div>'
-    )
+def chart(figure: go.Figure, **more: Any) -> Any:
+    """A Plotly figure, light or dark as the page is.
+
+    Args:
+        figure: The figure.
+        more: What else `st.plotly_chart` takes.
+    """
+    shown = on_dark_ground(figure) if st.context.theme.type == "dark" else figure
+    return st.plotly_chart(shown, theme=None, **more)
 
 
 def numbers(items: list[tuple[str, str]]) -> None:

@@ -1,241 +1,420 @@
-"""The two linked views: the sampled overview and the exact regions."""
+"""The exact map of Explore: what it shows now, and what a visitor does on it.
 
-from typing import Any
+Its regions are found in the background. Until they are there, and where they are too many, it shows samples; what was
+shown before stays behind. The browser asks again while the message says that something is still being done.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from math import ceil, log10
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
+from jaxtyping import Float
 
-from lrviz.engine.requests import Outcome, fitting_half_width, request_key
+from lrviz.engine.estimate import expected_pieces_per_length, expected_regions
+from lrviz.engine.requests import Outcome, request_key
 from lrviz.errors import BudgetExceeded
-from lrviz.figures.map import paint, region_map, window_bounds
-from lrviz.figures.overview import blank_overview, overview
-from lrviz.figures.rasterise import data_uri
-from lrviz.models.images import as_picture
+from lrviz.figures.colouring import colour_samples
+from lrviz.figures.facts import fact_columns, sample_columns
+from lrviz.geometry.plane import Window
 from lrviz.results.regions import Regions
 from lrviz.results.samples import Samples
 from lrviz.results.status import Status
-from lrviz.ui import following, look, resources, state
-from lrviz.ui.following import Task
+from lrviz.tolerance import TOLERANCE
+from lrviz.ui import following, look, pins, resources, state
+from lrviz.ui.exact_map import parts
+from lrviz.ui.exact_map.component import Answer, Part, exact_map
 from lrviz.ui.jobs import Job
-from lrviz.views.scene import Scene
+from lrviz.views.scene import FARTHEST, Scene
 from lrviz.views.view import View
 
-HEIGHT = 540
-CONFIG = {"scrollZoom": True, "displaylogo": False, "doubleClick": "reset",
-           "modeBarButtonsToRemove": ["toImage", "autoScale2d", "lasso2d"]}  # fmt: skip
-TARGET_REGIONS = 1500
-"""As many regions as a map shows well."""
+KEY = "exact-map"
+PATIENCE = 0.5
+"""Seconds that a run of the page waits for the regions; then the browser asks again."""
 
-_POLL_SECONDS = 0.4
+_GLANCE = 0.05
+
+SLOW = 0.6
+"""Seconds after which a map that is still being computed is sampled meanwhile."""
+
+RESOLUTIONS = (16, 32, 64, 128, 256)
+"""Pixels of a sampled map, coarse to fine."""
+
+LONG = 4.0
+"""Seconds that sampling took after which it is not repeated with four times as many pixels."""
 
 
-def find_regions(view: View, scene: Scene, device: str | None) -> Outcome | None:
-    """The regions of the view, once they are there; until then a progress bar, or what went wrong."""
-    job = resources.regions_job(view, scene, device)
-    if not job.wait(following.PATIENCE):
-        look.heading("Exact regions", "exact", "")
-        following.follow([Task("Finding regions", job)])
-        return None
-    if job.error:
-        look.heading("Exact regions", "exact", "")
-        _show_failure(job, scene)
-        return None
-    outcome: Outcome = job.result
-    if len(outcome.result) == 0:
-        look.heading("Exact regions", "exact", "")
-        st.info("Cancelled before a region was found.", icon=":material/stop_circle:")
-        following.offer_again([job.key])
-        return None
+@dataclass(slots=True)
+class Memory:
+    """What a session remembers of its map.
+
+    Attributes:
+        name: Tells the map of this session from those of sessions before.
+        jumps: How often the view changed by other means than a movement on the map.
+        window: The window that the browser knows of: u0, u1, v0, v1.
+        asked: The turn in which the browser asked for it.
+        turn: The last turn of the browser that was answered.
+        parts: What was shown last.
+        mode: How.
+        regions: The regions of it, if it is exact.
+        plane: The network, and the plane that is shown of it.
+        pieces_per_length: In that plane, as they were found last.
+        jobs: What is computed for it.
+    """
+
+    name: str = field(default_factory=lambda: secrets.token_hex(4))
+    jumps: int = 0
+    window: tuple[float, ...] = ()
+    asked: int = 0
+    turn: int = 0
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    mode: str = "sampled"
+    regions: Regions | None = None
+    plane: str = ""
+    pieces_per_length: float | None = None
+    jobs: tuple[Job, ...] = ()
+
+    def follow(self, jobs: tuple[Job, ...]) -> None:
+        """Leave the jobs that are not needed any more."""
+        for job in self.jobs:
+            if job not in jobs and not job.done:
+                job.leave()
+        self.jobs = jobs
+
+
+class Sampling(NamedTuple):
+    """Samples of a window.
+
+    Attributes:
+        samples: The finest that are there.
+        job: Makes finer ones, if they are on their way.
+    """
+
+    samples: Samples | None
+    job: Job | None
+
+
+class Content(NamedTuple):
+    """What a map shows.
+
+    Attributes:
+        parts: For the browser.
+        mode: "vector", "raster" or "sampled".
+        num_regions: In the window, as far as that is known.
+        words: The same in words.
+    """
+
+    parts: Mapping[str, Part]
+    mode: str
+    num_regions: int
+    words: str
+
+
+def find_job(view: View, scene: Scene, device: str | None) -> Job:
+    """The job that finds what the map shows, after a moment in which it mostly ends."""
+    memory = _memory()
+    is_known = memory.plane == plane_name(view, scene)
+    nu = memory.pieces_per_length if is_known else None
+    job = resources.map_job(view, scene, device, nu)
+    _wait(job)
+    if job.done and not job.error and not len(job.result.result) and not resources.is_cancelled(job):
+        resources.forget(job.key)  # it was left by all who waited, and is wanted again
+        job = resources.map_job(view, scene, device, nu)
+    return job
+
+
+def _wait(job: Job) -> None:
+    """Wait a moment for a job, unless the visitor goes on: whatever is shown lets Streamlit begin another run."""
+    place = st.empty()
+    for _ in range(round(PATIENCE / _GLANCE)):
+        if job.wait(_GLANCE):
+            return
+        place.empty()
+
+
+def find_samples(scene: Scene, device: str | None, exact: Job) -> Sampling:
+    """What the map shows while its regions are not found, and where they are too many."""
+    if _outcome_of(exact) is not None or (not exact.done and exact.elapsed < SLOW):
+        return Sampling(None, None)
+    best = None
+    for resolution in RESOLUTIONS if exact.done else RESOLUTIONS[:2]:
+        job = resources.samples_job(scene, scene.window, resolution, device)
+        assert job is not None
+        if best is None:
+            _wait(job)
+        if not job.done:
+            return Sampling(best, job)
+        if job.error:
+            return Sampling(best, None)
+        best = job.result.result
+        if best.seconds > LONG:
+            return Sampling(best, None)
+    return Sampling(best, None)
+
+
+def show_map(view: View, scene: Scene, job: Job, here: Sampling, overview: Sampling) -> Outcome | None:
+    """Show the map; its regions, once they are there.
+
+    Args:
+        view: What is shown.
+        scene: Its objects.
+        job: From `find_job`.
+        here: From `find_samples`.
+        overview: What the rest of the page shows and waits for.
+    """
+    memory, answer = _memory(), _answer()
+    _place(memory, plane_name(view, scene), bounds_of(scene.window.corners))
+    is_poll, memory.turn = answer.turn > memory.turn and answer.window is None, answer.turn
+    outcome = _outcome_of(job)
+    if outcome is not None:
+        content, memory.regions = _exact(view, scene, outcome), outcome.result
+        if outcome.result.status == Status.COMPLETE:
+            memory.pieces_per_length = expected_pieces_per_length(len(outcome.result), scene.window)
+        if overview.job is not None and is_poll:
+            _wait(overview.job)
+    elif (samples := here.samples or (overview.samples if job.done else None)) is not None:
+        content, memory.regions = _of_samples(view, scene, samples, job), None
+    else:
+        content = Content(memory.parts, memory.mode, 0, "")
+    memory.follow(tuple(waiting for waiting in (job, here.job) if waiting is not None))
+    memory.parts, memory.mode = content.parts, content.mode
+    message = {
+        "plane": memory.plane, "window": memory.window, "asked": memory.asked, "home": bounds_of(scene.plane.anchors),
+        "revision": f"{memory.name}-{memory.jumps}", "limits": _limits(scene), "lit": lit_range(view),
+        "mode": content.mode, "tag": "SAMPLED" if content.mode == "sampled" else "EXACT", "count": content.words,
+        "num_regions": content.num_regions,
+        "busy": not job.done or here.job is not None or overview.job is not None,
+        **_marks(outcome), **_progress(job, outcome, scene, view, is_sampled=here.samples is not None),
+    }  # fmt: skip
+    exact_map(
+        message, content.parts, answer, key=KEY, on_map_change=_moved, on_click_change=_clicked, on_pin_change=_pinned,
+        on_cancel_change=partial(resources.cancel, job),
+    )  # fmt: skip
     return outcome
 
 
-def _show_failure(job: Job, scene: Scene) -> None:
-    failure = job.failure
-    if not isinstance(failure, BudgetExceeded):
-        st.error(job.error, icon=":material/error:")
-        following.offer_again([job.key])
+def plane_name(view: View, scene: Scene) -> str:
+    """Names the network, and the plane that is shown of it."""
+    return f"{scene.program.digest} {view.triplet}"
+
+
+def bounds_of(corners: Float[np.ndarray, "corners 2"]) -> tuple[float, ...]:
+    """u0, u1, v0, v1 of a window."""
+    return tuple(float(bound) for bound in np.stack([corners.min(0), corners.max(0)]).T.ravel())
+
+
+def _memory() -> Memory:
+    return st.session_state.setdefault("map", Memory())
+
+
+def _answer() -> Answer:
+    return Answer.read(_told().get("map"))
+
+
+def _told() -> Mapping[str, Any]:
+    return st.session_state.get(KEY) or {}
+
+
+def _place(memory: Memory, plane: str, window: tuple[float, ...]) -> None:
+    if plane != memory.plane:
+        memory.plane, memory.parts, memory.pieces_per_length = plane, {}, None
+    if window != memory.window:
+        memory.window, memory.jumps = window, memory.jumps + 1
+
+
+def _limits(scene: Scene) -> dict[str, float]:
+    """How far away and how small a window may be, a little within what is refused."""
+    triangle = scene.plane.triangle()
+    u, v = (float(x) for x in triangle.center)
+    farthest = max(float(np.abs(scene.window.center).max()), float(np.abs(scene.plane.origin).max()), 1.0)
+    return {
+        "u": u,
+        "v": v,
+        "reach": 0.9 * FARTHEST * triangle.radius,
+        "smallest": 1e3 * TOLERANCE.resolution * farthest,
+    }
+
+
+# ---- what a visitor does ----
+
+
+def _moved() -> None:
+    """Make what is visible the window."""
+    answer, memory = _answer(), _memory()
+    if answer.window is None or answer.asked == memory.asked:
         return
-    u, v = (float(x) for x in scene.window.center)
-    half = float(f"{fitting_half_width(failure.pieces_per_length, TARGET_REGIONS):.3g}")
-    st.error(
-        f"{failure.reason} Choose a smaller window, such as one around ({u:.4g}, {v:.4g}) with half width {half:g}, or "
-        "raise the budget.",
-        icon=":material/error:",
-    )
-    left, right, _ = st.columns([1.3, 1, 1])
-    left.button(
-        "Smaller window here", type="primary", width="stretch", on_click=state.set_window, args=((u, v), half),
-        help=f"Half width {half:g}, which should hold about {TARGET_REGIONS:,} regions",
-    )  # fmt: skip
-    with right:
-        following.offer_again([job.key])
+    memory.asked = answer.asked
+    u0, u1, v0, v1 = answer.window
+    center, half_width, half_height = rounded_window((u0 + u1) / 2, (v0 + v1) / 2, (u1 - u0) / 2, (v1 - v0) / 2)
+    state.change(center=center, half_width=half_width, half_height=half_height)
+    state.forget_wanted_window()
+    memory.window = bounds_of(Window.rectangle(center, half_width, half_height).corners)
 
 
-def show_draft(view: View, scene: Scene, outcome: Outcome) -> None:
-    """The exact map as a picture, which appears before the browser has loaded what draws figures."""
-    regions: Regions = outcome.result
-    key = request_key(resources.regions_request(view, scene))
-    size = regions.window.max(0) - regions.window.min(0)
-    look.heading("Exact regions", "exact", f"window {size[0]:.3g} × {size[1]:.3g}")
-    colouring = resources.colouring_of(key, regions, view.colour, view.class_index, scene.model.classes)
-    pixels = paint(regions, colouring, "layer" if view.layer_edges else "thin", window_bounds(regions), side=720)
-    look.draft(data_uri(pixels), HEIGHT)
+def rounded_window(
+    u: float, v: float, half_width: float, half_height: float
+) -> tuple[tuple[float, float], float, float]:
+    """Centre and half extents of a window with no more digits than one sees, so that links stay short."""
+    digits = max(ceil(-log10(half_width)) + 4, 0)
+    return (round(u, digits), round(v, digits)), float(f"{half_width:.4g}"), float(f"{half_height:.4g}")
 
 
-def show_regions(view: View, scene: Scene, outcome: Outcome) -> None:
-    """The exact map, with its heading and what a drag on it does."""
-    regions: Regions = outcome.result
-    classes = scene.model.classes
-    key = request_key(resources.regions_request(view, scene))
-    size = regions.window.max(0) - regions.window.min(0)
-    left, right = st.columns([1.25, 1], vertical_alignment="center")
-    with left:
-        look.heading("Exact regions", "exact", f"window {size[0]:.3g} × {size[1]:.3g}")
-    with right:
-        mode = st.segmented_control(
-            "Drag", ["Inspect", "New window"], default="Inspect", label_visibility="collapsed", key="drag",
-            help="Inspect: click a region to open it, drag to pan, scroll to zoom. New window: drag a box.",
-            width="stretch",
-        )  # fmt: skip
-    colouring = resources.colouring_of(key, regions, view.colour, view.class_index, classes)
-    figure = region_map(
-        regions,
-        colouring,
-        edges="layer" if view.layer_edges else "thin",
-        class_names=classes,
-        layer_names=tuple(layer.name for layer in scene.program.layers),
-        selected=open_region(regions),
-        height=HEIGHT,
-    )
-    figure.update_layout(dragmode="select" if mode == "New window" else "pan")
-    chart = f"map-{key[:16]}-{view.colour}-{view.class_index}-{view.layer_edges}-{mode}-{state.generation()}"
-    st.plotly_chart(
-        figure, key=chart, theme=None, config=CONFIG, on_select=lambda: _map_selected(chart, regions),
-        selection_mode=("points", "box"),
-    )  # fmt: skip
-    _warn_partial(regions, scene, view, key)
+def _clicked() -> None:
+    """Open a region, or close it."""
+    index, regions = _chosen("click"), _memory().regions
+    open_pattern(None if index is None or regions is None else f"{regions.pattern[index]:016x}")
 
 
-def _warn_partial(regions: Regions, scene: Scene, view: View, key: str) -> None:
-    if regions.status == Status.COMPLETE:
-        return
-    share = regions.area.sum() / scene.window.area
-    if regions.status == Status.MAX_REGIONS:
-        st.warning(
-            f"The budget of {view.max_regions:,} regions was hit: the map covers {share:.0%} of the window. "
-            f"{regions.status.remedy}",
-            icon=":material/warning:",
-        )
-        return
-    st.warning(f"Cancelled: the map covers {share:.0%} of the window.", icon=":material/stop_circle:")
-    job = resources.pool().find(key)
-    if job is not None:
-        following.offer_again([key])
+def _pinned() -> None:
+    index, memory = _chosen("pin"), _memory()
+    if index is not None and memory.regions is not None:
+        pins.toggle(memory.plane, memory.regions, index)
+
+
+def _chosen(event: str) -> int | None:
+    """The index of the region that was clicked, if it is one of those that are shown."""
+    memory = _memory()
+    match _told().get(event):
+        case {"picture": str(picture), "region": int(region)}:
+            is_shown = "picture" in memory.parts and picture == memory.parts["picture"].key
+            return region if is_shown and memory.regions is not None and 0 <= region < len(memory.regions) else None
+    return None
+
+
+def open_pattern(pattern: str | None) -> None:
+    """Open a region by its id; None closes it."""
+    state.change(region=pattern)
 
 
 def open_region(regions: Regions) -> int | None:
     """Index of the region that the user opened, if the window holds it."""
-    pattern = state.current().region
+    return _find(regions, state.current().region)
+
+
+def _find(regions: Regions, pattern: str | None) -> int | None:
     if pattern is None:
         return None
     found = np.flatnonzero(regions.pattern == np.uint64(int(pattern, 16)))
     return int(found[0]) if len(found) else None
 
 
-def open_by_index(regions: Regions, index: int) -> None:
-    """Open a region."""
-    state.change(region=f"{regions.pattern[index]:016x}")
+# ---- what is shown ----
 
 
-def _map_selected(chart: str, regions: Regions) -> None:
-    selection = st.session_state[chart].selection
-    if selection.box:
-        move_to_box(selection.box[0])
-    elif selection.points:
-        index = selection.points[0].get("customdata")
-        index = index[0] if isinstance(index, list) else index
-        if index is not None and 0 <= int(index) < len(regions):
-            open_by_index(regions, int(index))
+def _outcome_of(job: Job) -> Outcome | None:
+    """The regions that were found, if there are any."""
+    return job.result if job.done and not job.error and len(job.result.result) else None
 
 
-def move_to_box(box: Any) -> None:
-    """Make a box that was drawn the window."""
-    (u0, u1), (v0, v1) = sorted(box["x"]), sorted(box["y"])
-    half_width, half_height = float(f"{(u1 - u0) / 2:.4g}"), float(f"{(v1 - v0) / 2:.4g}")
-    if not (half_width > 0 and half_height > 0):
-        return
-    similar = abs(half_width - half_height) < 0.02 * half_width
-    center = (float(f"{(u0 + u1) / 2:.8g}"), float(f"{(v0 + v1) / 2:.8g}"))
-    state.set_window(center, half_width, None if similar else half_height)
-
-
-def show_overview(view: View, scene: Scene, device: str | None, *, may_start: bool) -> None:
-    """The sampled triangle, finer and finer; the exact map comes first, so that it appears sooner."""
-    left, right = st.columns([1.25, 1], vertical_alignment="center")
-    with right:
-        quantity = st.segmented_control(
-            "Overview", ["class", "slope", "margin"], default="class", label_visibility="collapsed", key="overview",
-            width="stretch",
-        )  # fmt: skip
-    samples, running = _best_samples(scene, device, may_start)
-    with left:
-        detail = f"{samples.predicted.shape[1]} × {samples.predicted.shape[0]} pixels" if samples else "waiting"
-        look.heading("Overview", "sampled", detail + (", refining" if running and samples else ""))
-    shown = {
-        "images": tuple(as_picture(record.image) for record in scene.images),
-        "labels": tuple(record.label or "" for record in scene.images),
-        "window": scene.window.corners if view.center is not None else None,
-        "height": HEIGHT,
-    }
-    figure = (
-        overview(samples, quantity or "class", class_names=scene.model.classes, **shown)  # type: ignore[arg-type]
-        if samples
-        else blank_overview(scene.plane.anchors, **shown)  # type: ignore[arg-type]
-    )
-    figure.update_layout(dragmode="select")
-    chart = f"overview-{scene.program.digest[:12]}-{view.triplet}-{quantity}-{state.generation()}"
-    st.plotly_chart(
-        figure, key=chart, theme=None, config=CONFIG, on_select=lambda: _overview_selected(chart),
-        selection_mode="box",
+def _exact(view: View, scene: Scene, outcome: Outcome) -> Content:
+    regions: Regions = outcome.result
+    classes = scene.model.classes
+    request = request_key(resources.regions_request(view, scene))
+    name = f"{request[:20]} {regions.status} {len(regions)}"
+    scheme = f"{view.colour} {view.class_index}"
+    colouring = resources.colouring_of(request, regions, view.colour, view.class_index, classes)
+    mode = parts.mode_of(regions)
+    edges = "layer" if view.layer_edges else "thin"
+    edges_of = name if view.layer_edges else ""
+    layers = tuple(layer.name for layer in scene.program.layers)
+    return Content(
+        {
+            "picture": Part(key=name, make=partial(parts.picture, regions)),
+            "colours": Part(key=f"{name} {scheme}", make=partial(parts.colours, name, scheme, colouring)),
+            "edges": Part(key=f"{edges} {edges_of}", make=partial(parts.edges, regions, edges)),
+            "figure": Part(
+                key=f"{name} {scheme} {edges} {view.boundary}", rank=1,
+                make=partial(parts.figure, colouring, regions, edges, layers, boundary=view.boundary),
+            ),
+            "facts": Part(
+                key=f"{name} {scheme}", rank=2,
+                make=lambda: parts.facts(name, fact_columns(regions, colouring, classes)),
+            ),
+        },
+        mode,
+        len(regions),
+        f"{len(regions):,} region{'s' * (len(regions) != 1)} in view",
     )  # fmt: skip
-    if running is not None:
-        _wake_up(running)
 
 
-def await_overview() -> None:
-    """Leave the browser alone while it draws a session's first map; the page runs again soon after, with the rest."""
-    look.heading("Overview", "sampled", "waiting")
+def _of_samples(view: View, scene: Scene, samples: Samples, job: Job) -> Content:
+    classes = scene.model.classes
+    name = f"{plane_name(view, scene)} {bounds_of(samples.window)} {samples.predicted.shape}"
+    scheme = f"{view.colour} {view.class_index}"
+    colouring = colour_samples(samples, view.colour, class_index=view.class_index, class_names=classes)
+    number, count = 0, ""
+    if isinstance(job.failure, BudgetExceeded):
+        _memory().pieces_per_length = job.failure.pieces_per_length
+        expected = float(f"{expected_regions(job.failure.pieces_per_length, scene.window):.2g}")
+        number, count = round(expected), f"about {look.count(expected)} regions in view"
+    return Content(
+        {
+            "picture": Part(key=name, make=partial(parts.sampled_picture, samples)),
+            "colours": Part(key=f"{name} {scheme}", make=partial(parts.colours, name, scheme, colouring)),
+            "edges": Part(key="none", make=partial(parts.edges, None, "none")),
+            "figure": Part(key=f"{name} {scheme}", rank=1, make=partial(parts.figure, colouring)),
+            "facts": Part(
+                key=f"{name} {scheme}", rank=2,
+                make=lambda: parts.facts(name, sample_columns(samples, colouring, classes)),
+            ),
+        },
+        "sampled",
+        number,
+        count,
+    )  # fmt: skip
 
-    @st.fragment(run_every=0.5)
-    def follow() -> None:
-        if st.session_state.get("has_map"):
-            state.rerun()
 
-    follow()
-
-
-@st.fragment(run_every=_POLL_SECONDS)
-def _wake_up(job: Job) -> None:
-    if job.done:
-        state.rerun()
+def lit_range(view: View) -> list[float] | None:
+    """The values that were brushed in the histogram of what is coloured; None for all."""
+    scheme, values = st.session_state.get("lit", (None, None))
+    return values if scheme == (view.colour, view.class_index) else None
 
 
-def _overview_selected(chart: str) -> None:
-    boxes = st.session_state[chart].selection.box
-    if boxes:
-        move_to_box(boxes[0])
+def light(view: View, values: list[float] | None) -> None:
+    """Light up the regions with values in a range; None for all."""
+    st.session_state.lit = ((view.colour, view.class_index), values)
 
 
-def _best_samples(scene: Scene, device: str | None, may_start: bool) -> tuple[Samples | None, Job | None]:
-    """The finest samples that are there, and the job that makes finer ones."""
-    best = None
-    for resolution in resources.OVERVIEW_RESOLUTIONS:
-        job = resources.overview_job(scene, resolution, device, start=may_start)
-        if job is None:
-            return best, None
-        if not job.wait(0.3 if best is None and may_start else 0.02):
-            return best, job
-        if job.error:
-            return best, None
-        best = job.result.result
-    return best, None
+def _marks(outcome: Outcome | None) -> dict[str, Any]:
+    """The region that is open and those that are pinned."""
+    if outcome is None:
+        return {"selected": None, "pinned": []}
+    pinned = (_find(outcome.result, pin.pattern) for pin in pins.pins(_memory().plane))
+    return {"selected": open_region(outcome.result), "pinned": [index for index in pinned if index is not None]}
+
+
+def _progress(job: Job, outcome: Outcome | None, scene: Scene, view: View, *, is_sampled: bool) -> dict[str, Any]:
+    """Status, the words beside the count, and what is to be said over the map."""
+    size = " × ".join(f"{extent:.3g}" for extent in np.ptp(scene.window.corners, axis=0))
+    if not job.done:
+        text = "waiting for other work" if job.waiting else job.text or "counting on a few lines"
+        return {
+            "status": "computing", "text": f"{text}{following.remaining(job)}", "fraction": job.fraction, "note": None,
+        }  # fmt: skip
+    if outcome is None:
+        is_waiting = isinstance(job.failure, BudgetExceeded) and not is_sampled
+        told = {"text": f"window {size}", "fraction": None, **_refusal(job)}
+        return {**told, "status": "computing"} if is_waiting else told
+    regions: Regions = outcome.result
+    words = f"{regions.status.reason or 'complete'}, {look.duration(regions.seconds)}, {regions.device.upper()}"
+    words = f"{words}, {'stored' if outcome.stored else 'computed'}, window {size}"
+    share = float(regions.area.sum()) / scene.window.area
+    notes = {
+        Status.MAX_REGIONS: f"The budget of {view.max_regions:,} regions was hit: the map covers {share:.0%} of the "
+        f"window. {regions.status.remedy}",
+        Status.CANCELLED: f"Cancelled: the map covers {share:.0%} of the window.",
+    }
+    return {"status": str(regions.status), "text": words, "fraction": None, "note": notes.get(regions.status)}
+
+
+def _refusal(job: Job) -> dict[str, Any]:
+    if isinstance(job.failure, BudgetExceeded):
+        note = f"{job.failure.reason} This is a sampled picture; zoom in, and its exact regions appear."
+        return {"status": "max_regions", "note": note}
+    if job.error:
+        return {"status": "failed", "note": job.error}
+    return {"status": "cancelled", "note": "Cancelled before a region was found."}

@@ -1,16 +1,12 @@
 """The pages of the app, their addresses, and how each of them is run."""
 
-import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from lrviz.errors import LrvizError
-from lrviz.ui.jobs import CALM
-
-log = logging.getLogger("lrviz")
+from lrviz.ui.guard import guard
 
 _is_navigating: ContextVar[bool] = ContextVar("is_navigating", default=False)
 
@@ -34,23 +30,17 @@ def navigate() -> None:
         _is_navigating.reset(token)
 
 
-def run_page(page: Callable[[], None]) -> None:
-    """Run a page from its file; what goes wrong becomes a sentence, and what nobody expected is logged."""
+def run_page(page: Callable[[], None], *, has_bar: bool = False) -> None:
+    """Run a page from its file, under the bar of all pages unless it shows the bar itself."""
     if st.context.url is not None and not _is_navigating.get():
         # Until app.py has run once, Streamlit runs the files of pages/ by themselves, with a bar of its own.
         navigate()
         return
     session = st.session_state
     session.showed_view, session.shows_view = session.get("shows_view", False), False
-    top = st.container(key="toolbar")
-    try:
-        page()
-    except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
-    except Exception:
-        log.exception("the page failed")
-        st.error(CALM, icon=":material/error:")
-    if session.shows_view:
+    top = None if has_bar else st.container(key="toolbar")
+    guard(page)
+    if top is not None and session.shows_view:
         from lrviz.ui.toolbar import replace_address, show_notices, show_toolbar  # noqa: PLC0415
 
         with top:
@@ -66,4 +56,4 @@ def _explore() -> None:
     with st.spinner("Starting"):
         from lrviz.ui.explore import explore  # noqa: PLC0415
 
-    run_page(explore)
+    run_page(explore, has_bar=True)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from lrviz.engine.requests import Outcome, request_key
 from lrviz.errors import LrvizError
-from lrviz.figures.colouring import name_of
+from lrviz.figures.colouring import Colouring, name_of
 from lrviz.figures.facts import card_facts
 from lrviz.figures.panels import histogram, slope_image
 from lrviz.figures.paper import PRINTED, SUFFIXES, Paper
@@ -17,7 +17,7 @@ from lrviz.measures.region import neighbourhood
 from lrviz.measures.window import QUANTITIES, jump
 from lrviz.models.images import image_shape
 from lrviz.results.regions import Regions
-from lrviz.ui import look, maps, resources, state
+from lrviz.ui import look, maps, resources
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
@@ -51,10 +51,21 @@ def show_histogram(view: View, scene: Scene, outcome: Outcome) -> None:
     regions: Regions = outcome.result
     key = request_key(resources.regions_request(view, scene))
     colouring = resources.colouring_of(key, regions, view.colour, view.class_index, scene.model.classes)
-    st.html('<div class="lr-head"><span class="t">Distribution</span></div>')
-    st.plotly_chart(
-        histogram(regions, colouring, height=300), theme=None, config={"displayModeBar": False}, key="histogram"
-    )
+    brushed = "" if colouring.values is None else "drag over a part of it to light up its regions"
+    st.html(f'<div class="lr-head"><span class="t">Distribution</span><span class="s">{brushed}</span></div>')
+    figure = histogram(regions, colouring, height=240)
+    figure.update_layout(dragmode="select", selectdirection="h")
+    chart = f"histogram-{view.colour}-{view.class_index}"
+    look.chart(
+        figure, config={"displayModeBar": False}, key=chart, selection_mode="box",
+        on_select=lambda: _brushed(chart, view, colouring),
+    )  # fmt: skip
+
+
+def _brushed(chart: str, view: View, colouring: Colouring) -> None:
+    boxes = st.session_state[chart].selection.box
+    values = sorted(float(x) for x in boxes[0]["x"]) if boxes and colouring.values is not None else None
+    maps.light(view, values)
 
 
 def show_region(view: View, scene: Scene, outcome: Outcome) -> None:
@@ -69,15 +80,12 @@ def show_region(view: View, scene: Scene, outcome: Outcome) -> None:
         index = int(regions.area.argmax())
     else:
         st.html('<div class="lr-head"><span class="t">Region</span><span class="s">opened</span></div>')
-    left, right = st.columns([1.5, 1], gap="medium")
     key = request_key(resources.regions_request(view, scene))
     colouring = resources.colouring_of(key, regions, view.colour, view.class_index, scene.model.classes)
-    with left:
-        look.numbers([("region id", f"{regions.pattern[index]:016x}")])
-        look.facts(card_facts(regions, index, colouring, scene.model.classes))
-        _show_neighbours(regions, index, scene, view.class_index)
-    with right:
-        _show_slope(regions, index, scene, view.class_index)
+    look.numbers([("region id", f"{regions.pattern[index]:016x}")])
+    look.facts(card_facts(regions, index, colouring, scene.model.classes))
+    _show_slope(regions, index, scene, view.class_index)
+    _show_neighbours(regions, index, scene, view.class_index)
 
 
 def _show_neighbours(regions: Regions, index: int, scene: Scene, class_index: int | None) -> None:
@@ -104,8 +112,8 @@ def _show_neighbours(regions: Regions, index: int, scene: Scene, class_index: in
     )  # fmt: skip
     rows = chosen.selection.rows
     if rows and rows[0] < len(near) - 1:
-        maps.open_by_index(near, rows[0] + 1)
-        state.rerun()
+        maps.open_pattern(f"{near.pattern[rows[0] + 1]:016x}")
+        st.rerun(scope="fragment")
 
 
 def _show_slope(regions: Regions, index: int, scene: Scene, class_index: int | None) -> None:
@@ -122,15 +130,15 @@ def _show_slope(regions: Regions, index: int, scene: Scene, class_index: int | N
     if picture is None:
         st.caption(", ".join(f"{value:.4g}" for value in slopes[chosen].ravel()[:_MOST_NUMBERS]))
         return
-    st.plotly_chart(
-        slope_image(slopes[chosen].reshape(picture), height=250), theme=None, config={"displayModeBar": False},
+    look.chart(
+        slope_image(slopes[chosen].reshape(picture), height=250), config={"displayModeBar": False},
         key=f"slope-image-{regions.pattern[index]:x}-{chosen}",
     )  # fmt: skip
 
 
 def show_downloads(view: View, scene: Scene, outcome: Outcome | None) -> None:
     """Figure and data as files."""
-    with st.popover("Export", icon=":material/download:", width="stretch", disabled=outcome is None):
+    with st.popover("Export", icon=":material/download:", disabled=outcome is None):
         if outcome is not None:
             _show_files(view, scene, outcome.result)
 

@@ -93,8 +93,8 @@ def _show_path(drawing: PathDrawing, tracks: list[Track]) -> None:
     path_controls.choose_part(drawing.lines[0].curve)
     view = state.current()
     chart = f"path-{state.generation()}-{view.to_json()}-{[track.running for track in tracks]}"
-    st.plotly_chart(
-        path_figure(drawing), key=chart, theme=None, config=_CONFIG, selection_mode="box",
+    look.chart(
+        path_figure(drawing), key=chart, config=_CONFIG, selection_mode="box",
         on_select=lambda: _box_drawn(chart, drawing.lines[0].curve.length),
     )  # fmt: skip
 

@@ -2,15 +2,18 @@
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from lrviz.engine.requests import Outcome, RegionsRequest, Request, SamplesRequest, request_key, run
+from lrviz.engine.estimate import expected_regions
+from lrviz.engine.requests import HOPELESS_FACTOR, Outcome, RegionsRequest, Request, SamplesRequest, request_key, run
 from lrviz.errors import LrvizError
 from lrviz.figures.colouring import Colouring, colour_regions
+from lrviz.geometry.plane import Window
 from lrviz.measures.summary import Summary, summary
 from lrviz.models.card import Card
 from lrviz.models.catalogue import Model, list_models
@@ -24,7 +27,8 @@ from lrviz.ui.visit import changed_at, find_card, load_image, load_program
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
-OVERVIEW_RESOLUTIONS = (32, 64, 128)
+MOST_OF_A_PART = 100_000.0
+"""Where more regions than the budget are expected, and more than these, a part of them is not worth the time."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -65,6 +69,11 @@ def cancel(job: Job) -> None:
     """Stop work; this session keeps what it has found until it is started again."""
     st.session_state.cancelled = {*st.session_state.get("cancelled", ()), job.key}
     job.cancel()
+
+
+def is_cancelled(job: Job) -> bool:
+    """Whether this session stopped it."""
+    return job.key in st.session_state.get("cancelled", ())
 
 
 def forget(key: str) -> None:
@@ -125,11 +134,25 @@ def regions_job(view: View, scene: Scene, device: str | None) -> Job:
     return request_job(regions_request(view, scene), device)
 
 
-def overview_job(scene: Scene, resolution: int, device: str | None, *, start: bool = True) -> Job | None:
-    """Sample the triangle of a scene in the background; without `start`, only if that was begun before."""
-    request = SamplesRequest(
-        program=scene.program, plane=scene.plane, window=scene.plane.triangle(), resolution=resolution
-    )
+def map_job(view: View, scene: Scene, device: str | None, pieces_per_length: float | None) -> Job:
+    """Find the regions that the exact map of a view shows, unless they are so many that samples show more.
+
+    Args:
+        view: What is shown.
+        scene: Its objects.
+        device: Where to compute.
+        pieces_per_length: As they are nearby, if that is known.
+    """
+    most = max(float(view.max_regions), min(HOPELESS_FACTOR * view.max_regions, MOST_OF_A_PART))
+    if pieces_per_length is not None and most / 3 < expected_regions(pieces_per_length, scene.window) < 3 * most:
+        pieces_per_length = None
+    request = replace(regions_request(view, scene), most_expected=most, pieces_per_length=pieces_per_length)
+    return request_job(request, device)
+
+
+def samples_job(scene: Scene, window: Window, resolution: int, device: str | None, *, start: bool = True) -> Job | None:
+    """Sample a window in the background; without `start`, only if that was begun before."""
+    request = SamplesRequest(program=scene.program, plane=scene.plane, window=window, resolution=resolution)
     return request_job(request, device) if start else pool().find(request_key(request))
 
 
@@ -173,6 +196,16 @@ def input_slope_of(digest: str, point: tuple[float, float], _scene: Scene) -> Fl
     from lrviz.network.gradient import input_slope  # noqa: PLC0415
 
     return input_slope(_scene.program, _scene.plane, np.array(point))
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def differing_units_of(
+    digest: str, points: tuple[tuple[float, float], ...], _scene: Scene
+) -> Int[np.ndarray, " units"]:
+    """Units that tell two points of the plane apart."""
+    from lrviz.network.difference import differing_units  # noqa: PLC0415
+
+    return differing_units(_scene.program, _scene.plane.embed(np.array(points)).to(_scene.program.device))
 
 
 def threads() -> int:

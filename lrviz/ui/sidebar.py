@@ -4,7 +4,7 @@ import html
 
 import streamlit as st
 
-from lrviz.measures.window import QUANTITIES
+from lrviz.measures.definitions import QUANTITIES, WINDOW_TERMS
 from lrviz.models.card import Card
 from lrviz.ui import look, resources, state
 from lrviz.views.presets import CHECK
@@ -16,22 +16,32 @@ _BUDGETS = (10_000, 50_000, 200_000, 500_000, 1_000_000)
 
 
 def choose_model() -> None:
-    """The model picker, the epoch where there are several, and the card of the chosen one."""
-    view = state.current()
-    card = next((card for cards in resources.checkpoints().values() for card in cards if card.name == view.model), None)
+    """The model picker."""
+    view, card = state.current(), _card()
     own = resources.own_cards()
     names = [*(card.name for card in resources.cards()), *own]
     st.session_state["w-model"] = view.model if card is None else card.training
     st.selectbox(
         "Model", names if card or view.model in own else [view.model, *names], key="w-model",
         format_func=lambda name: own[name].name if name in own else name,
-        on_change=lambda: _change_model(st.session_state["w-model"]),
+        on_change=lambda: _change_model(st.session_state["w-model"]), width=190, label_visibility="collapsed",
     )  # fmt: skip
+
+
+def show_model() -> None:
+    """The card of the chosen model, and its epochs where there are several."""
+    name, card, own = state.current().model, _card(), resources.own_cards()
     if card is not None:
         _choose_epoch(card)
         _show_card(card)
-    elif view.model in own:
-        _show_own(own[view.model])
+    elif name in own:
+        _show_own(own[name])
+
+
+def _card() -> Card | None:
+    """The card of the chosen model, if it is a shipped one."""
+    name = state.current().model
+    return next((card for cards in resources.checkpoints().values() for card in cards if card.name == name), None)
 
 
 def _choose_epoch(card: Card) -> None:
@@ -94,6 +104,12 @@ def choose_edges() -> None:
         on_change=lambda: state.change(layer_edges=st.session_state["w-edges"]),
     )  # fmt: skip
 
+    st.session_state["w-boundary"] = state.current().boundary
+    st.toggle(
+        "Decision boundary", key="w-boundary", help=WINDOW_TERMS["boundary"].help,
+        on_change=lambda: state.change(boundary=st.session_state["w-boundary"]),
+    )  # fmt: skip
+
 
 def _class_changed() -> None:
     chosen = st.session_state["w-class"]
@@ -102,6 +118,19 @@ def _class_changed() -> None:
 
 def _colour_name(quantity: str) -> str:
     return {"region": "region (by id)", "density": "density (log)"}.get(quantity, QUANTITIES[quantity].label)
+
+
+def choose_place(scene: Scene, presets: dict[str, str], size: str) -> None:
+    """Where the window is, and how much is computed, each behind a button; arguments as of `choose_window`."""
+    with st.popover("Window", icon=":material/crop_free:", width="stretch"):
+        choose_window(scene, presets, size)
+    with st.popover("Budget", icon=":material/tune:", width="stretch"):
+        choose_limits()
+
+
+def chosen_device() -> str:
+    """The device that was chosen, on any page."""
+    return st.session_state.get("w-device") or resources.devices()[0]
 
 
 def choose_window(scene: Scene, presets: dict[str, str], size: str) -> None:
@@ -134,8 +163,8 @@ def choose_window(scene: Scene, presets: dict[str, str], size: str) -> None:
     largest = 10 * scene.plane.triangle().radius
     st.session_state["w-exact-half"] = float(half)
     st.number_input(
-        "half width, exactly", key="w-exact-half", format="%.6g", min_value=1e-9, max_value=max(largest, half),
-        step=half / 10, label_visibility="collapsed",
+        "half width, exactly", key="w-exact-half", format="%.6g", min_value=min(1e-9, half),
+        max_value=max(largest, half), step=half / 10, label_visibility="collapsed",
         on_change=lambda: _resize(st.session_state["w-exact-half"]),
     )  # fmt: skip
 

@@ -11,14 +11,10 @@ from lrviz.ui.gallery import choose_image
 
 def show_triplet(images: tuple[ImageRecord | None, ...], predictions: tuple[str, ...] = ()) -> None:
     """The row of thumbnails with a button to change each, and one to shuffle all."""
-    columns = st.columns([1, 1, 1, 0.42], vertical_alignment="center")
     for index, letter in enumerate("ABC"):
-        with columns[index], st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="xsmall"):
             _show_one(index, letter, images[index], predictions)
-    columns[3].button(
-        "Shuffle", icon=":material/shuffle:", on_click=_shuffle, help="Three random samples of different classes",
-        width="stretch",
-    )  # fmt: skip
+    st.button("Shuffle", icon=":material/shuffle:", on_click=_shuffle, help="Three random samples of different classes")
 
 
 def _show_one(index: int, letter: str, record: ImageRecord | None, predictions: tuple[str, ...]) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import plotly
 import streamlit as st
-from streamlit.components.v1 import declare_component
 
 from lrviz.ui.exact_map.codec import pack
 
@@ -23,12 +22,12 @@ class Part:
     Attributes:
         key: names the content; equal content has an equal key.
         make: makes the content, of JSON and arrays; called only when it is sent.
-        can_wait: whether it is sent only when the browser has all others, so that it delays none of them.
+        rank: it is sent only when the browser has all parts of lower ranks, so that it delays none of them.
     """
 
     key: str
     make: Callable[[], Mapping[str, Any]]
-    can_wait: bool = False
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +73,8 @@ def exact_map(
     """Show the map, or tell the one that is there what changed.
 
     Args:
-        message: revision, window, home, status, mode, num_regions, tag, count, text, fraction, note, selected,
-            pinned, lit, cancellable, as `pane.js` reads them.
+        message: plane, revision, asked, window, home, limits, status, mode, num_regions, tag, count, text, fraction,
+            note, selected, pinned, lit, busy, as `pane.js` reads them.
         parts: picture, colours, edges, facts and figure.
         answer: what the browser told last.
         key: names the map among others.
@@ -100,8 +99,9 @@ def exact_map(
 
 def to_send(parts: Mapping[str, Part], have: Mapping[str, str]) -> dict[str, Any]:
     """Key and content of every part; no content of what the browser has, nor of what can wait until it has the rest."""
-    lacking = {name for name, part in parts.items() if have.get(name) != part.key}
-    sent = {name for name in lacking if not parts[name].can_wait} or lacking
+    lacking = {name: part.rank for name, part in parts.items() if have.get(name) != part.key}
+    first = min(lacking.values(), default=0)
+    sent = {name for name, rank in lacking.items() if rank == first}
     return {
         name: {"key": part.key, "content": dict(part.make()) if name in sent else None} for name, part in parts.items()
     }
@@ -117,5 +117,5 @@ def _component() -> Callable[..., Any]:
 @cache
 def _plotly_address() -> str:
     """Where the server hands out plotly.min.js, which ships inside the package plotly."""
-    folder = declare_component("plotly", path=str(Path(plotly.__file__).parent / "package_data"))
+    folder = st.components.v1.declare_component("plotly", path=str(Path(plotly.__file__).parent / "package_data"))
     return f"component/{folder.name}/plotly.min.js?v={plotly.__version__}"

@@ -1,6 +1,7 @@
 // What a visitor sees and does: the pane holds the figure, the pictures, the line of words above them, and the pointer.
 
 const REST = 200; // milliseconds without movement after which the visible part becomes the window
+const TWICE = 200; // milliseconds that a click waits for a second one
 const STEP = 2; // how much a double click or a key changes the width of the window
 const SELECTED = "#d1495b";
 const PINNED = ["#00798c", "#edae49"];
@@ -41,10 +42,12 @@ class Pane {
   receive(message) {
     this.message = message;
     this.theme = this.readTheme();
+    if (message.plane !== this.plane) this.screen.stack = [];
+    this.plane = message.plane;
     const fresh = this.store(message.parts);
     if (message.revision !== this.revision) this.jump(message);
     if (fresh.has("picture")) this.screen.push(new Picture({ key: this.parts.picture.key, ...this.parts.picture.content }));
-    this.dress(fresh);
+    this.dress();
     if (fresh.has("figure") || this.shownTheme !== this.theme.key) this.showFigure();
     if (message.asked >= this.asked) this.report(message);
     this.root.dataset.ready = "yes";
@@ -78,7 +81,7 @@ class Pane {
   }
 
   // Colours of the newest picture; older ones stay while theirs are of the same kind.
-  dress(fresh) {
+  dress() {
     const { colours, edges } = this.parts;
     const current = this.screen.current;
     if (!current || !colours || !edges || colours.content.picture !== current.key) return;
@@ -95,7 +98,7 @@ class Pane {
     this.shownTheme = this.theme.key;
     this.plot.show(this.message.plotly, this.parts.figure?.content ?? { data: [], layout: {} }, this.theme).then(
       () => {
-        this.known ??= this.plot.visible;
+        if (!this.moving) this.known = this.plot.visible;
         this.refresh();
       },
       (error) => this.note(String(error.message)),
@@ -109,7 +112,7 @@ class Pane {
     this.find("tag").dataset.tag = tag;
     this.find("count").textContent = count;
     this.find("text").textContent = text;
-    this.find("cancel").hidden = status !== "computing" || !this.message.cancellable;
+    this.find("cancel").hidden = status !== "computing";
     this.find("progress").firstElementChild.style.width = status === "computing" ? `${100 * (fraction ?? 0)}%` : "0";
     this.note(note);
   }
@@ -126,13 +129,16 @@ class Pane {
       text: read("text-color", "#1b2733"), ground: read("background-color", "#ffffff"),
       line: read("border-color", "#c9d1d9"),
     };
-    return { ...theme, key: Object.values(theme).join() };
+    return { ...theme, veil: `${theme.ground}d9`, key: Object.values(theme).join() };
   }
 
   // ---- to the server ----
 
   send(window) {
-    if (window) this.asked = this.turn + 1;
+    if (window) {
+      this.asked = this.turn + 1;
+      performance.mark("exact-map asked");
+    }
     this.turn += 1;
     const have = Object.fromEntries(Object.entries(this.parts).map(([name, { key }]) => [name, key]));
     this.tell("map", { turn: this.turn, asked: this.asked, window, have });
@@ -142,7 +148,9 @@ class Pane {
   poll() {
     clearTimeout(this.waiting);
     if (this.moving || this.message.asked < this.asked) return;
-    if (this.message.status === "computing" || this.lacking) this.waiting = setTimeout(() => this.send(null), 15);
+    if (this.message.busy || this.lacking) {
+      this.waiting = setTimeout(() => this.send(null), Math.max(15, this.quiet - performance.now()));
+    }
   }
 
   // ---- movement ----
@@ -165,7 +173,26 @@ class Pane {
   rest() {
     if (this.pressed) return void (this.timer = setTimeout(() => this.rest(), REST));
     this.moving = false;
-    this.send(this.plot.visible);
+    const range = this.allowed(this.plot.visible);
+    this.send(range);
+  }
+
+  // The range, or what comes closest of what the server computes.
+  allowed([u0, u1, v0, v1]) {
+    const { u, v, reach, smallest } = this.message.limits;
+    const half = Math.min((u1 - u0) / 2, (v1 - v0) / 2);
+    const largest = Math.max((u1 - u0) / 2, (v1 - v0) / 2);
+    const scale = half < smallest ? smallest / half : Math.min(1, reach / largest);
+    const [x, y] = [((u1 - u0) / 2) * scale, ((v1 - v0) / 2) * scale];
+    const clamp = (value, middle, extent) => Math.min(Math.max(value, middle - reach + extent), middle + reach - extent);
+    const [cu, cv] = [clamp((u0 + u1) / 2, u, x), clamp((v0 + v1) / 2, v, y)];
+    const range = [cu - x, cu + x, cv - y, cv + y];
+    if (scale !== 1 || cu !== (u0 + u1) / 2 || cv !== (v0 + v1) / 2) {
+      this.plot.go(range);
+      this.known = this.plot.visible;
+      this.refresh();
+    }
+    return range;
   }
 
   // Zoom by a factor around a place of the plane; the middle if none is given.
@@ -223,8 +250,10 @@ class Pane {
     const now = performance.now();
     const twice = this.clicked && now - this.clicked.time < 350 && Math.hypot(x - this.clicked.x, y - this.clicked.y) < 6;
     this.clicked = twice ? null : { time: now, x, y };
-    if (twice) this.zoom(STEP, place);
-    else this.choose(place, event.shiftKey);
+    clearTimeout(this.choosing);
+    if (twice) return this.zoom(STEP, place);
+    const pin = event.shiftKey;
+    this.choosing = setTimeout(() => this.choose(place, pin), TWICE);
   }
 
   choose(place, pin) {
@@ -283,7 +312,7 @@ class Pane {
       }
     }
     const [first, ...rest] = lines;
-    const [, size] = [u, this.plot.visible[1] - this.plot.visible[0]];
+    const size = this.plot.visible[1] - this.plot.visible[0];
     const digits = Math.max(2, Math.ceil(-Math.log10(size)) + 3);
     return [first ? `<b>${first}</b>` : null, ...rest, `u ${u.toFixed(digits)}, v ${v.toFixed(digits)}`].filter(Boolean).join("<br>");
   }
@@ -311,6 +340,10 @@ class Pane {
       this.screen.draw();
       this.mark();
       this.root.dataset.drawn = this.screen.current?.key ?? "";
+      if (this.settled !== this.asked && this.root.dataset.status !== "computing") {
+        this.settled = this.asked;
+        if (this.asked) performance.measure("exact-map drawn", "exact-map asked");
+      }
     });
   }
 

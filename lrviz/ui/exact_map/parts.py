@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 from lrviz.figures.boundary import boundary_lines
 from lrviz.figures.colouring import Colouring
 from lrviz.figures.facts import FactColumn
-from lrviz.figures.map import MAX_VECTOR_REGIONS, legend, pixel_grid, window_bounds
+from lrviz.figures.map import MAX_VECTOR_REGIONS, layer_legend, legend, pixel_grid, window_bounds
 from lrviz.figures.rasterise import label_pixels, mark_segments, pixel_runs
 from lrviz.figures.style import FONT, LAYER_COLOURS
-from lrviz.measures.boundary import Boundary
+from lrviz.measures.boundary import find_boundary
 from lrviz.results.regions import Regions
 from lrviz.results.samples import Samples
 
@@ -67,10 +67,10 @@ def colours(picture_key: str, scheme: str, colouring: Colouring) -> dict[str, An
     return {"picture": picture_key, "scheme": scheme, "rgba": rgba, "values": values}
 
 
-def edges(regions: Regions, mode: str) -> dict[str, Any]:
+def edges(regions: Regions | None, mode: str) -> dict[str, Any]:
     """How edges are drawn ("thin", by "layer" or "none"); on a raster with the layer of every pixel."""
     same = {"mode": mode, "colours": list(LAYER_COLOURS)}
-    if mode != "layer" or mode_of(regions) == "vector":
+    if regions is None or mode != "layer" or mode_of(regions) == "vector":
         return same
     u, v = pixel_grid(window_bounds(regions), _raster_side(regions))
     inner = regions.edge_unit >= 0
@@ -91,21 +91,25 @@ def facts(picture_key: str, columns: list[FactColumn]) -> dict[str, Any]:
     return {"picture": picture_key, "columns": told}
 
 
-def figure(colouring: Colouring | None, boundary: Boundary | None, layers: list[go.Scatter]) -> dict[str, Any]:
-    """What Plotly draws over the picture: the boundary, and the colour bar or the legend as high as the map."""
+def figure(
+    colouring: Colouring,
+    regions: Regions | None = None,
+    edges: str = "none",
+    layer_names: tuple[str, ...] = (),
+    *,
+    boundary: bool = False,
+) -> dict[str, Any]:
+    """What Plotly draws over a picture: the boundary, and a colour bar or a legend as high as the map."""
     shown = go.Figure()
-    shown.add_traces(layers)
-    shown.add_traces([] if boundary is None else boundary_lines(boundary))
-    shown.add_traces([] if colouring is None else legend(colouring))
+    lines = [] if regions is None else layer_legend(regions, edges, layer_names)
+    lines += boundary_lines(find_boundary(regions)) if boundary and regions is not None else []
+    shown.add_traces([line.update(legend="legend2") for line in lines])
+    shown.add_traces(legend(colouring))
     for trace in shown.data:
-        if trace.marker.colorbar.len is not None:
+        if trace.marker.showscale:
             trace.marker.colorbar.update(lenmode="fraction", len=1, y=0.5, yanchor="middle", ypad=0)
-    shown.update_layout(
-        font={"family": FONT, "size": 13},
-        legend={"x": 1.01, "xanchor": "left", "y": 1, "yanchor": "top", "font": {"size": 11}, "itemsizing": "constant"},
-    )
     plain = shown.to_plotly_json()
-    return {"data": [_plain(trace) for trace in plain["data"]], "layout": _plain({**plain["layout"], "template": None})}
+    return {"data": _plain(plain["data"]), "layout": {"font": {"family": FONT, "size": 13}}}
 
 
 def _raster_side(regions: Regions) -> int:

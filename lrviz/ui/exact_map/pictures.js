@@ -1,7 +1,7 @@
 // Pictures of the plane: regions as polygons ("vector") or as labelled pixels ("raster", "sampled").
 // Each keeps a bitmap, so that older ones stand behind the newest at no cost.
 
-const MOST_BITMAP_PIXELS = 4e6;
+const MOST_BITMAP_PIXELS = 2.5e6;
 const BORDER_INK = 0.45;
 const MEAN_INK = 0.08;
 const DARK = 0.3;
@@ -32,14 +32,15 @@ class Picture {
       labels.fill(runs[run], start, start + lengths[run]);
     }
     const border = (this.border = new Uint8Array(labels.length));
-    let number = 0;
+    let number = 0, covered = 1;
     for (let i = width; i < labels.length; i++) {
+      if (labels[i] < this.numLabels) covered++;
       if (labels[i] !== labels[i - width] || (i % width && labels[i] !== labels[i - 1])) {
         border[i] = 1;
         number++;
       }
     }
-    this.ink = Math.min(BORDER_INK, MEAN_INK / Math.max(number / labels.length, 1e-9));
+    this.ink = Math.min(BORDER_INK, MEAN_INK / Math.max(number / covered, 1e-9));
   }
 
   // Bounding boxes of all polygons, for the pointer.
@@ -197,8 +198,15 @@ class Picture {
     context.stroke();
   }
 
+  // Keep only what an older picture behind a newer one needs.
+  retire() {
+    this.pixels = this.border = this.labels = this.lengths = this.covered = null;
+    if (this.isVector) this.coordinates = this.offsets = this.boxes = this.ends = this.layers = null;
+  }
+
   // Put the bitmap where it belongs on the screen.
   drawBitmap(context, { u0, v1, perU, perV }) {
+    if (!this.bitmap) return;
     const [b0, b1, c0, c1] = this.bounds;
     context.imageSmoothingEnabled = this.mode !== "sampled" || this.span * perU < this.bitmap.width;
     context.drawImage(this.bitmap, (b0 - u0) * perU, (v1 - c1) * perV, (b1 - b0) * perU, (c1 - c0) * perV);
@@ -208,12 +216,14 @@ class Picture {
   drawRegion(context, frame, region, colour, width) {
     if (region < 0 || region >= this.numLabels) return;
     if (!this.isVector) return this.coverRegion(context, frame, region, colour);
-    context.strokeStyle = colour;
-    context.lineWidth = width * frame.dpr;
     context.lineJoin = "round";
     context.beginPath();
     this.trace(context, region, frame);
-    context.stroke();
+    for (const [style, extra] of [["rgba(255,255,255,.9)", 2.5], [colour, 0]]) {
+      context.strokeStyle = style;
+      context.lineWidth = (width + extra) * frame.dpr;
+      context.stroke();
+    }
   }
 
   coverRegion(context, frame, region, colour) {

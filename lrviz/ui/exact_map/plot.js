@@ -78,14 +78,17 @@ class Plot {
   layout() {
     const [width, height] = this.size;
     const [u0, u1, v0, v1] = this.ready ? this.visible : this.fitted(this.range);
-    const { text, line } = this.theme;
+    const { text, line, veil } = this.theme;
     const axis = {
       showgrid: false, zeroline: false, showline: true, mirror: true, linecolor: line, linewidth: 1, ticks: "outside",
       ticklen: 4, tickcolor: line, tickfont: { size: 11 }, exponentformat: "power", nticks: 7, automargin: false,
     };
     const { layout } = this.figure;
     return {
-      ...layout, width, height, margin: MARGINS, uirevision: "map", dragmode: "pan", hovermode: false,
+      ...layout, width, height,
+      legend: { x: 1.01, xanchor: "left", y: 1, yanchor: "top", font: { size: 11 }, itemsizing: "constant" },
+      legend2: { x: 0.01, xanchor: "left", y: 0.99, yanchor: "top", font: { size: 11 }, bgcolor: veil, bordercolor: line, borderwidth: 1 },
+      margin: MARGINS, uirevision: "map", dragmode: "pan", hovermode: false,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { ...layout.font, color: text },
       xaxis: { ...axis, title: { text: "u (L2 distance)", standoff: 6, font: { size: 12 } }, range: [u0, u1] },
       yaxis: {

@@ -31,6 +31,7 @@ class Screen {
   // The newest picture comes last; of the older ones, as many stay as one can see behind it.
   push(picture, most = 10) {
     this.stack = this.stack.filter((other) => other.key !== picture.key).slice(1 - most);
+    for (const older of this.stack) older.retire();
     this.stack.push(picture);
   }
 

@@ -1,0 +1,22 @@
+"""No traceback reaches a visitor."""
+
+import logging
+from collections.abc import Callable
+
+import streamlit as st
+
+from lrviz.errors import LrvizError
+from lrviz.ui.jobs import CALM
+
+log = logging.getLogger("lrviz")
+
+
+def guard(show: Callable[[], None]) -> None:
+    """Show something; what goes wrong becomes a sentence, and what nobody expected is logged."""
+    try:
+        show()
+    except LrvizError as error:
+        st.error(str(error), icon=":material/error:")
+    except Exception:
+        log.exception("the page failed")
+        st.error(CALM, icon=":material/error:")

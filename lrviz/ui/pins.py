@@ -1,0 +1,115 @@
+"""Two regions beside each other: how their slopes differ, and which units tell them apart."""
+
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from lrviz.figures.colouring import name_of
+from lrviz.figures.facts import Fact
+from lrviz.figures.panels import slope_image
+from lrviz.measures.definitions import QUANTITIES
+from lrviz.results.regions import Regions
+from lrviz.ui import look, resources, state
+from lrviz.views.scene import Scene
+
+_MOST_UNITS = 200
+
+
+class Pin(NamedTuple):
+    """A region that stays at hand wherever the map goes.
+
+    Attributes:
+        pattern: Its id, as sixteen hexadecimal digits.
+        point: (u, v) of its centroid.
+        slope: (K, 2) slope of every output.
+        predicted: Its class.
+    """
+
+    pattern: str
+    point: tuple[float, float]
+    slope: np.ndarray
+    predicted: int
+
+
+def pins(plane: str) -> tuple[Pin, ...]:
+    """The regions of a network in a plane that are pinned, at most two."""
+    return st.session_state.get("pins", {}).get(plane, ())
+
+
+def toggle(plane: str, regions: Regions, index: int) -> None:
+    """Pin a region, or take its pin out; the last two stay."""
+    u, v = regions.centroid[index]
+    pin = Pin(
+        f"{regions.pattern[index]:016x}", (float(u), float(v)), regions.slope[index], int(regions.predicted[index])
+    )
+    others = tuple(other for other in pins(plane) if other.pattern != pin.pattern)
+    kept = others if len(others) < len(pins(plane)) else (*others, pin)[-2:]
+    st.session_state.pins = {plane: kept}
+
+
+def show_pins(plane: str, scene: Scene) -> None:
+    """What two pinned regions have in common, and what not."""
+    chosen = pins(plane)
+    if not chosen:
+        return
+    st.html(
+        '<div class="lr-head"><span class="t">Pinned regions</span><span class="s">shift and click pins a region, or '
+        "takes its pin out</span></div>"
+    )
+    look.numbers(
+        [
+            (f"{letter}, {scene.model.classes[pin.predicted]}", pin.pattern)
+            for letter, pin in zip("12", chosen, strict=False)
+        ]
+    )
+    if len(chosen) == 2:
+        _show_difference(*chosen, scene)
+    st.button("Remove pins", on_click=lambda: st.session_state.pop("pins", None), key="remove-pins")
+
+
+def _show_difference(one: Pin, other: Pin, scene: Scene) -> None:
+    class_index, classes = state.current().class_index, scene.model.classes
+    outputs = slice(None) if class_index is None else slice(class_index, class_index + 1)
+    first, second = one.slope[outputs].ravel(), other.slope[outputs].ravel()
+    length = float(np.linalg.norm(first) * np.linalg.norm(second))
+    unit = QUANTITIES["slope"].unit
+    name = name_of("slope", class_index, classes)
+    look.facts(
+        [
+            Fact(name=f"difference of {name}", value=f"{np.linalg.norm(first - second):.3g}", unit=unit),
+            Fact(name="cosine of the slopes", value=f"{first @ second / length:.6f}" if length else "not defined"),
+        ]
+    )
+    _show_units(one, other, scene)
+    _show_slopes(one, other, scene, class_index)
+
+
+def _show_units(one: Pin, other: Pin, scene: Scene) -> None:
+    units = resources.differing_units_of(scene.program.digest, (one.point, other.point), scene)
+    layers = scene.program.layer_of(units)
+    st.caption(f"{len(units):,} units differ" + (f"; the first {_MOST_UNITS}:" if len(units) > _MOST_UNITS else ":"))
+    if len(units):
+        st.dataframe(
+            {
+                "layer": [int(layer) + 1 for layer in layers[:_MOST_UNITS]],
+                "unit": [scene.program.unit_name(int(unit)) for unit in units[:_MOST_UNITS]],
+            },
+            key=f"pinned-units-{one.pattern}-{other.pattern}", height=160,
+        )  # fmt: skip
+
+
+def _show_slopes(one: Pin, other: Pin, scene: Scene, class_index: int | None) -> None:
+    """Both slopes as images, and their difference."""
+    shown, picture = one.predicted if class_index is None else class_index, image_shape(scene.model.input_shape)
+    if picture is None:
+        return
+    slopes = [resources.input_slope_of(scene.program.digest, pin.point, scene)[shown] for pin in (one, other)]
+    images = [slope.reshape(picture) for slope in slopes]
+    st.caption(f"Slope of {scene.model.classes[shown]} as an image: region 1, region 2, their difference")
+    for number, (column, image) in enumerate(zip(st.columns(3), (*images, images[1] - images[0]), strict=True)):
+        with column:
+            look.chart(
+                slope_image(image, height=130).update_traces(showscale=False), config={"displayModeBar": False},
+                key=f"pinned-slope-{number}-{one.pattern}-{other.pattern}-{shown}",
+            )  # fmt: skip
