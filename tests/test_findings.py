@@ -46,6 +46,12 @@ def test_few_networks_show_nothing_surely():
     assert unfitted.startswith("all 7, the deviation follows")
 
 
+def test_one_network_of_each_kind_shows_nothing_surely():
+    data = table(row(width=k + 1, test_error=error, density=k, deviation=9 - k) for k, error in enumerate(FALLING))
+    said = describe(aggregate(data), correlations(aggregate(data), data))
+    assert "the deviation has no sure relation to the test error (ρ = +1.00)" in said
+
+
 def test_nothing_is_claimed_without_correlations():
     assert "Over" not in describe(curve([0.6, 0.7, 0.5], density=[1, 2, 3], deviation=[1, 3, 2]))
 

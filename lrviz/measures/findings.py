@@ -137,7 +137,7 @@ def _describe_error(curve: pd.DataFrame, values: pd.DataFrame, against: Against)
 
 def _describe_measures(values: pd.DataFrame, against: Against) -> str:
     density, deviation = values["density"], values["deviation"]
-    factor = density.iloc[-1] / density.iloc[0]
+    factor = f", {density.iloc[-1] / density.iloc[0]:.3g}-fold in all" if density.iloc[0] > 0 else ""
     trend = "grows at every step" if (density.diff().dropna() > 0).all() else "changes"
     top = deviation.idxmax()
     if top == deviation.index[-1]:
@@ -147,7 +147,7 @@ def _describe_measures(values: pd.DataFrame, against: Against) -> str:
     else:
         fall = 1 - deviation.iloc[-1] / deviation[top]
         shape = f"while the deviation is largest at {against.place(top)} and {fall:.0%} lower at {against.last}"
-    return f"The density {trend}, {factor:.3g}-fold in all, {shape}."
+    return f"The density {trend}{factor}, {shape}."
 
 
 def _describe_claim(correlations: pd.DataFrame) -> str:
@@ -163,9 +163,9 @@ def _describe_claim(correlations: pd.DataFrame) -> str:
 
 
 def _relation(found: pd.Series) -> str:
-    """What is sure of a rank correlation: its interval does not hold zero, and chance does not make it easily."""
-    rho, low, high = found[["correlation", "low", "high"]].astype(float)
-    is_sure = found["p_value"] <= UNLIKELY and not low <= 0 <= high
+    """What is sure of a rank correlation: it has an interval without zero, and chance does not make it easily."""
+    rho, low, high = (float(found[name]) for name in ("correlation", "low", "high"))
+    is_sure = found["p_value"] <= UNLIKELY and (low > 0 or high < 0)
     words = ("goes against the test error", "follows the test error")[int(rho > 0)]
     interval = f", {low:+.2f} to {high:+.2f}" if np.isfinite(low) else ""
     return f"{words if is_sure else 'has no sure relation to the test error'} (ρ = {rho:+.2f}{interval})"
