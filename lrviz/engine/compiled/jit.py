@@ -46,7 +46,7 @@ def borrowed(typing_context, arrays):
 def _digest() -> str:
     digest = hashlib.sha256()
     for file in [*sorted(Path(__file__).parent.glob("*.py")), Path(lrviz.tolerance.__file__)]:
-        digest.update(file.read_bytes())
+        digest.update(file.read_bytes() + str(file.stat().st_mtime_ns).encode())  # Numba looks at the time as well
     for part in (sys.version, numba.__version__, llvmlite.binding.get_host_cpu_name()):
         digest.update(part.encode())
     return digest.hexdigest()[:16]
