@@ -6,7 +6,7 @@ import jaxtyping
 import pytest
 import torch
 
-jaxtyping.install_import_hook("lrviz", "typecheck.checked")
+jaxtyping.install_import_hook("lrviz", "tests.typecheck.checked")
 torch.set_num_threads(1)
 os.environ.setdefault("LRVIZ_COMPILED", "wait")
 

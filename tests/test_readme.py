@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import results
 import torch
 from torchvision.models import squeezenet1_1
 from typer.testing import CliRunner
 
 from lrviz.cli import app
 from lrviz.measures.definitions import CONSTANT, PATH_QUANTITIES, PUBLISHED
+from tests import sweep_table
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
@@ -78,4 +78,4 @@ def test_measures_are_defined_as_in_the_help_of_the_app() -> None:
 
 
 def test_the_table_of_results_is_that_of_the_shipped_measures() -> None:
-    assert "\n".join(results.lines()) in README
+    assert "\n".join(sweep_table.lines()) in README

@@ -1,0 +1,406 @@
+"""The main ways through the app, in a real browser."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from lrviz.models.catalogue import list_models
+from lrviz.ui.state import DEFAULT_MODEL
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ROOT = Path(__file__).resolve().parents[2]
+LONG = 60_000
+TRIPLET = "a=samples:0&b=samples:1&c=samples:4"
+NAVIGATION_LINK = "[data-testid=stTopNavLink]"
+NAVIGATION = ["Explore", "widths", "Paths", "descent", "Models"]
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: install Debian's package chromium"),
+    pytest.mark.skipif(not (ROOT / "app.py").is_file(), reason="needs a checkout, which has app.py"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A running server with an empty cache of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("cache")
+    environment = {**os.environ, "LRVIZ_CACHE_DIR": str(folder), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    command += ["--server.address=127.0.0.1", "--server.fileWatcherType=none"]
+    log = folder / "server.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _await_server(url, server, log)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(10)
+    assert "Traceback" not in log.read_text()
+
+
+def _await_server(url, server, log):
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        assert server.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"the server did not start: {log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as engine:
+        opened = engine.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def first(browser, address):
+    """One page, opened once; the tests go on from each other's state as a user would."""
+    page = open_tab(browser, address)
+    await_map(page)
+    yield page
+    page.context.close()
+
+
+def open_tab(browser, url):
+    page = browser.new_context(viewport={"width": 1600, "height": 1300}).new_page()
+    page.goto(url)
+    return page
+
+
+EXACT = "[data-testid=exact-map]"
+
+
+def await_map(page, status="complete"):
+    """Until the exact map shows all that was asked for."""
+    page.wait_for_selector(f"{EXACT}[data-status={status}][data-drawn]:not([data-drawn=''])", timeout=LONG)
+
+
+def chart(page, name):
+    """What the pointer acts on in a view: "sampled" or "exact"."""
+    return page.locator(f".st-key-{name} .nsewdrag").first
+
+
+def shown(page):
+    """What the exact map says of itself."""
+    return page.locator(EXACT).evaluate("map => ({...map.dataset})")
+
+
+def window_of(page):
+    return [float(bound) for bound in shown(page)["window"].split()]
+
+
+def drag_box(page, box, start, end):
+    page.mouse.move(box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"])
+    page.mouse.down()
+    for share in (0.3, 0.6, 1.0):
+        u, v = (a + share * (b - a) for a, b in zip(start, end, strict=True))
+        page.mouse.move(box["x"] + u * box["width"], box["y"] + v * box["height"])
+    page.mouse.up()
+
+
+def query(page):
+    return dict(page.evaluate("[...new URLSearchParams(location.search)]"))
+
+
+def test_the_first_visitor_of_any_address_finds_the_apps_navigation(browser, address):
+    page = open_tab(browser, f"{address}/Double_descent?family=vgg11")
+    page.wait_for_selector("text=Rank correlation", timeout=LONG)
+    assert query(page)["family"] == "vgg11"
+    assert [name.strip().split()[-1] for name in page.locator(NAVIGATION_LINK).all_inner_texts()] == NAVIGATION
+    page.context.close()
+
+
+def test_opens_with_a_region_map(first):
+    assert first.locator(".lr-number", has_text="regions per unit area").count() == 1
+    number = first.locator(".lr-number", has_text="regions").first.locator(".v").inner_text()
+    assert 300 < int(number.replace(",", "")) < 5000
+    assert first.locator("[data-testid=stException]").count() == 0
+    assert {"model", "a", "b", "c", "u", "v", "half_width"} <= query(first).keys()
+
+
+def test_the_map_says_what_it_shows(first):
+    found = shown(first)
+    number = first.locator(".lr-number", has_text="regions").first.locator(".v").inner_text()
+    assert found["regions"] == number.replace(",", "")
+    assert found["mode"] == ("vector" if int(found["regions"]) <= 3000 else "raster")
+    u, v, half = (float(query(first)[name]) for name in ("u", "v", "half_width"))
+    assert window_of(first) == pytest.approx([u - half, u + half, v - half, v + half], rel=1e-12)
+
+
+def test_click_opens_a_region(first):
+    await_rest(first)
+    box = chart(first, "exact").bounding_box()
+    first.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"])
+    first.mouse.click(box["x"] + 0.41 * box["width"], box["y"] + 0.41 * box["height"])
+    first.wait_for_function("location.search.includes('region=')", timeout=LONG)
+    opened = query(first)["region"]
+    first.locator(".lr-number .long", has_text=opened).wait_for(timeout=LONG)
+
+
+def test_zoom_and_pan_find_what_is_there_in_a_figure_that_stays(browser, address):
+    page = open_tab(browser, f"{address}/?model=cnn5-w2-noise20&{TRIPLET}&u=35&v=18&half_width=1")
+    await_map(page)
+    svg = "document.querySelector('.map-plot svg')"
+    page.evaluate(f"{svg}.mark = 'the one'")
+    box = chart(page, "exact").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    wide, numbers = window_of(page), [int(shown(page)["regions"])]
+    page.mouse.move(*middle)
+    for _ in range(3):
+        page.mouse.wheel(0, -500)
+        page.wait_for_timeout(60)
+    page.wait_for_timeout(400)
+    await_map(page)
+    close, numbers = window_of(page), [*numbers, int(shown(page)["regions"])]
+    assert wide[0] < close[0] < close[1] < wide[1]
+    assert numbers[1] < numbers[0]
+    assert float(query(page)["half_width"]) == pytest.approx((close[1] - close[0]) / 2, rel=1e-9)
+    page.mouse.dblclick(*middle)
+    page.wait_for_function(f"document.querySelector('{EXACT}').dataset.window !== '{shown(page)['window']}'")
+    await_map(page)
+    assert window_of(page)[1] - window_of(page)[0] == pytest.approx(2 * (close[1] - close[0]), rel=1e-3)
+    page.keyboard.down("Shift")
+    drag_box(page, box, (0.4, 0.4), (0.6, 0.6))
+    page.keyboard.up("Shift")
+    page.wait_for_timeout(400)
+    await_map(page)
+    assert window_of(page)[1] - window_of(page)[0] == pytest.approx(0.4 * (close[1] - close[0]), rel=0.1)
+    page.get_by_text("Edges coloured by layer").click()
+    page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
+    before = page.url
+    page.locator(EXACT).press("ArrowRight")
+    page.wait_for_timeout(400)
+    await_map(page)
+    assert "region" not in query(page)
+    assert page.evaluate(f"{svg}.mark") == "the one"
+    page.go_back()
+    page.wait_for_function(f"location.href === '{before}'", timeout=LONG)
+    page.context.close()
+
+
+def test_the_whole_triangle_is_sampled_and_entered_without_typing(browser, address):
+    page = open_tab(browser, f"{address}/?model=cnn5-w8-noise20&{TRIPLET}&max_regions=2000&u=35&v=18&half_width=0.1")
+    await_map(page)
+    page.get_by_role("button", name="whole triangle").click()
+    page.wait_for_selector(f"{EXACT}[data-mode=sampled]:not([data-status=computing])", timeout=LONG)
+    assert int(shown(page)["regions"]) > 1e6
+    box = chart(page, "exact").bounding_box()
+    for _ in range(12):
+        page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 0.6 * box["height"])
+        for _ in range(4):
+            page.mouse.wheel(0, -500)
+            page.wait_for_timeout(60)
+        page.wait_for_timeout(300)
+        page.wait_for_selector(f"{EXACT}:not([data-status=computing])", timeout=LONG)
+        if shown(page)["status"] == "complete":
+            break
+    assert shown(page)["mode"] == "vector"
+    assert 0 < int(shown(page)["regions"]) <= 2000
+    page.context.close()
+
+
+def test_two_regions_are_pinned_and_compared(browser, address):
+    page = open_tab(browser, f"{address}/?model=cnn5-w2-noise20&{TRIPLET}&u=35&v=18&half_width=0.3")
+    await_map(page)
+    box = chart(page, "exact").bounding_box()
+    page.keyboard.down("Shift")
+    for u, v in ((0.35, 0.35), (0.65, 0.65)):
+        page.mouse.click(box["x"] + u * box["width"], box["y"] + v * box["height"])
+        page.wait_for_timeout(600)
+    page.keyboard.up("Shift")
+    page.wait_for_selector("text=cosine of the slopes", timeout=LONG)
+    page.wait_for_selector("text=units differ", timeout=LONG)
+    page.context.close()
+
+
+def test_box_on_the_overview_moves_the_window(first):
+    before = query(first)
+    first.wait_for_selector("text=128 ×", timeout=LONG)  # until then the overview is drawn anew as it gets finer
+    await_rest(first)
+    box = chart(first, "sampled").bounding_box()
+    drag_box(first, box, (0.30, 0.70), (0.302 + 8 / box["width"], 0.702 + 8 / box["height"]))
+    first.wait_for_function(f"!location.search.includes('u={before['u']}')", timeout=LONG)
+    after = query(first)
+    assert float(after["u"]) < float(before["u"])
+    assert 0.3 < float(after["half_width"]) < 3
+    first.wait_for_selector(f"text=window {2 * float(after['half_width']):.3g} ×", timeout=LONG)
+
+
+def test_downloads_a_pdf(first, tmp_path):
+    first.get_by_role("button", name="Export").click()
+    with first.expect_download(timeout=LONG) as download:
+        first.get_by_role("button", name="Download PDF").click()
+    download.value.save_as(tmp_path / "map.pdf")
+    assert (tmp_path / "map.pdf").read_bytes().startswith(b"%PDF")
+    first.keyboard.press("Escape")
+
+
+def test_a_wrong_file_is_refused_in_words(first, tmp_path):
+    wrong = tmp_path / "not-an-image.png"
+    wrong.write_bytes(b"these bytes are no image")
+    first.get_by_role("button", name="Change").first.click()
+    first.get_by_role("tab", name="Upload").click()
+    first.locator("[data-testid=stDialog] input[type=file], [role=dialog] input[type=file]").set_input_files(wrong)
+    alert = first.locator("[role=dialog] [data-testid=stAlert]")
+    alert.wait_for(timeout=LONG)
+    assert "PNG or JPEG" in alert.inner_text()
+    first.keyboard.press("Escape")
+
+
+def test_another_model_shows_another_map(browser, address):
+    other = next(card.name for card in list_models() if card.width == 2)
+    page = open_tab(browser, f"{address}/?model={other}&{TRIPLET}&u=30&v=15&half_width=0.6&colour=class")
+    await_map(page)
+    assert query(page)["model"] == other
+    page.context.close()
+
+
+def test_a_damaged_link_still_opens(browser, address):
+    page = open_tab(browser, f"{address}/?model=nonsense&{TRIPLET}")
+    alert = page.locator("[data-testid=stAlert]").first
+    alert.wait_for(timeout=LONG)
+    assert "nonsense" in alert.inner_text()
+    assert page.locator("[data-testid=stException]").count() == 0
+    page.context.close()
+
+
+def test_a_window_beyond_the_budget_says_so_and_offers_a_way_out(browser, address):
+    page = open_tab(browser, f"{address}/?model={DEFAULT_MODEL}&{TRIPLET}&u=30&v=15&half_width=20")
+    page.wait_for_selector("text=Smaller window here", timeout=LONG)
+    assert "regions" in page.locator("[data-testid=stAlert]").first.inner_text()
+    page.get_by_role("button", name="Smaller window here").click()
+    await_map(page)
+    assert float(query(page)["half_width"]) < 1
+    page.context.close()
+
+
+def await_rest(page):
+    """Until the script has ended, nothing works in the background, and nothing is missing."""
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning' && "
+        "!document.querySelector('[data-testid=stProgress], [data-testid=stSkeleton], [data-stale=true]')",
+        timeout=LONG,
+    )
+
+
+def back(page):
+    page.go_back()
+    page.wait_for_timeout(500)
+    await_rest(page)
+
+
+def test_back_and_forward_restore_view_and_address_together(browser, address):
+    page = open_tab(browser, f"{address}/?model=cnn5-w1-noise20&{TRIPLET}&u=35&v=18&half_width=0.05")
+    page.wait_for_selector("text=Distribution", timeout=LONG)
+    await_rest(page)
+    page.locator(".st-key-w-edges label").click()
+    page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
+    await_rest(page)
+    page.get_by_role("link", name="Paths").click()
+    page.wait_for_selector("text=breakpoints in view", timeout=LONG)
+    page.wait_for_function("location.search.includes('models=cnn5-w1-noise20')", timeout=LONG)
+    await_rest(page)
+    back(page)
+    edges = page.locator(".st-key-w-edges input")
+    assert "layer_edges" in query(page) and edges.is_checked()
+    back(page)
+    assert "layer_edges" not in query(page) and not edges.is_checked()
+    page.get_by_role("button", name="Redo").click()
+    page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
+    await_rest(page)
+    assert edges.is_checked()
+    page.context.close()
+
+
+def test_the_dialog_stays_open_while_the_overview_gets_finer(browser, address):
+    page = open_tab(browser, f"{address}/?model=cnn5-w3-noise20&{TRIPLET}&u=35&v=18&half_width=0.05")
+    page.wait_for_selector("text=Distribution", timeout=LONG)
+    page.get_by_role("button", name="Change").first.click()
+    page.get_by_role("dialog").wait_for(timeout=LONG)
+    page.wait_for_selector("text=128 ×", timeout=LONG)
+    await_rest(page)
+    assert page.get_by_role("dialog").count() == 1
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached", timeout=LONG)
+    page.locator(".st-key-w-edges label").click()
+    page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
+    await_rest(page)
+    assert page.get_by_role("dialog").count() == 0
+    page.context.close()
+
+
+def test_compare_shows_maps_curves_and_table_and_moves_the_window(browser, address):
+    link = f"models=cnn5-w1-noise20,cnn5-w2-noise20&{TRIPLET}&u=35&v=18&half_width=0.1"
+    page = open_tab(browser, f"{address}/Compare_widths?{link}")
+    page.wait_for_selector("text=Against width", timeout=LONG)
+    await_rest(page)
+    assert page.locator(".stPlotlyChart").count() == 2
+    assert page.locator("[data-testid=stDataFrame]").count() == 1
+    page.get_by_text("New window", exact=True).click()
+    page.wait_for_function(
+        "document.querySelector('.js-plotly-plot')?._fullLayout?.dragmode === 'select'", timeout=LONG
+    )
+    await_rest(page)
+    box = page.locator(".stPlotlyChart .nsewdrag").first.bounding_box()
+    drag_box(page, box, (0.3, 0.3), (0.6, 0.6))
+    page.wait_for_function("new URLSearchParams(location.search).get('half_width') !== '0.1'", timeout=LONG)
+    await_rest(page)
+    assert 0.02 < float(query(page)["half_width"]) < 0.04
+    assert page.locator("[data-testid=stAlert]").count() == 0
+    page.context.close()
+
+
+def test_a_path_of_two_models_is_found_zoomed_and_downloaded(browser, address, tmp_path):
+    page = open_tab(browser, f"{address}/Paths?models=cnn5-w2-noise20,cnn5-w1-noise20&images=samples:0&num_anchors=4")
+    page.wait_for_selector("text=breakpoints in view", timeout=LONG)
+    await_rest(page)
+    assert page.locator("[data-testid=stAlert]").count() == 0
+    names = page.locator(".legendtext").all_text_contents()
+    assert {"cnn5-w2-noise20, cat", "cnn5-w1-noise20, cat", "chord"} == set(names)
+    page.get_by_role("button", name="Single pieces").click()
+    page.wait_for_function("location.search.includes('baseline=view')", timeout=LONG)
+    await_rest(page)
+    assert "13 breakpoints in view" in page.locator(".lr-head").first.inner_text()
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download(timeout=LONG) as download:
+        page.get_by_role("button", name="Download PDF").click()
+    download.value.save_as(tmp_path / "path.pdf")
+    assert (tmp_path / "path.pdf").read_bytes().startswith(b"%PDF")
+    page.context.close()
+
+
+def test_a_width_of_the_sweep_opens_in_explore_and_can_be_measured_again(browser, address):
+    page = open_tab(browser, f"{address}/Double_descent?family=vgg11")
+    page.locator(".stPlotlyChart .points path.point").nth(1).click(force=True, timeout=LONG)
+    link = page.get_by_role("link", name="open in Explore")
+    link.wait_for(timeout=LONG)
+    assert "model=vgg11-w2-noise20" in link.get_attribute("href")
+    page.get_by_role("button", name="Measure again").click()
+    dialog = page.get_by_role("dialog")
+    for width in (3, 4, 6, 8, 12, 16):
+        dialog.get_by_role("button", name=str(width), exact=True).click()
+    dialog.get_by_text("2 networks, 2 paths").wait_for(timeout=LONG)
+    dialog.get_by_role("button", name="Measure", exact=True).click()
+    page.wait_for_selector("text=Measured here: 2 paths of 2 networks", timeout=LONG)
+    page.get_by_role("button", name="Shipped results").click()
+    page.wait_for_selector("text=Measured here", state="detached", timeout=LONG)
+    page.context.close()
