@@ -13,7 +13,6 @@ from typing import Any
 from lrviz.engine.requests import Device, Request, keep, look_up, request_key, run
 from lrviz.errors import InvalidRequest
 from lrviz.progress import Cancelled, Progress, ignore, never
-from lrviz.results.archive import Archive
 from lrviz.results.status import Status
 from lrviz.results.store import MemoryStore, Store
 
@@ -52,7 +51,7 @@ def answer_all(
     device: Device = None,
     progress: Progress = ignore,
     cancelled: Cancelled = never,
-) -> Iterator[tuple[int, Archive]]:
+) -> Iterator[tuple[int, Any]]:
     """Answer requests, in any order, each as soon as it is known; ends early when it is cancelled.
 
     Args:

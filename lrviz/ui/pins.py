@@ -9,6 +9,7 @@ from lrviz.figures.colouring import name_of
 from lrviz.figures.facts import Fact
 from lrviz.figures.panels import slope_image
 from lrviz.measures.definitions import QUANTITIES
+from lrviz.models.images import image_shape
 from lrviz.results.regions import Regions
 from lrviz.ui import look, resources, state
 from lrviz.views.scene import Scene

@@ -38,7 +38,7 @@ def find_cells(
         check: Called often; raises to stop.
     """
     net, terms = network_of(restriction)
-    levels = _levels(net, terms, restriction.base.item())
+    levels = _levels(net, terms, int(restriction.base))
     stack = _stack(net, corners.numpy(), labels.numpy())
     state = CELLS_FULL
     while state != FINISHED:
@@ -78,11 +78,11 @@ def network_of(restriction: Restriction) -> tuple[Network, Float[np.ndarray, "2 
         unit=restriction.unit.numpy(),
         flip=flips(restriction, twin).numpy(),
     )
-    first, weight, mix = np.empty_like(net.first), np.zeros_like(net.weight), np.empty_like(net.mix)
+    based = np.empty_like(net.first), np.zeros_like(net.weight), np.empty_like(net.mix)
     remainders = np.zeros((len(restriction.reach), 3 + len(restriction.reach)))
-    rebase(net, first, weight, mix, remainders)
-    terms = np.abs(net.first[1:, number:]) + np.abs(remainders[:, 1:3].T) @ np.abs(net.weight[:, number:])
-    return net._replace(first=first, weight=weight, mix=mix), terms
+    rebase(net, *based, remainders)
+    sizes = np.abs(net.first[1:, number:]) + np.abs(remainders[:, 1:3].T) @ np.abs(net.weight[:, number:])
+    return net._replace(first=based[0], weight=based[1], mix=based[2]), sizes
 
 
 def _levels(net: Network, terms_before: Float[np.ndarray, "2 K"], base: int) -> Levels:
