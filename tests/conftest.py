@@ -6,7 +6,9 @@ import jaxtyping
 import pytest
 import torch
 
-jaxtyping.install_import_hook("lrviz", "tests.typecheck.checked")
+from tests import typecheck
+
+jaxtyping.install_import_hook("lrviz", f"{typecheck.__name__}.checked")
 torch.set_num_threads(1)
 os.environ.setdefault("LRVIZ_COMPILED", "wait")
 

@@ -11,10 +11,13 @@ from lrviz.ui.gallery import choose_image
 
 def show_triplet(images: tuple[ImageRecord | None, ...], predictions: tuple[str, ...] = ()) -> None:
     """The row of thumbnails with a button to change each, and one to shuffle all."""
-    for index, letter in enumerate("ABC"):
-        with st.container(horizontal=True, vertical_alignment="center", width="content", gap="xsmall"):
-            _show_one(index, letter, images[index], predictions)
-    st.button("Shuffle", icon=":material/shuffle:", on_click=_shuffle, help="Three random samples of different classes")
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
+        for index, letter in enumerate("ABC"):
+            with st.container(horizontal=True, vertical_alignment="center", width="content", gap="xsmall"):
+                _show_one(index, letter, images[index], predictions)
+        st.button(
+            "Shuffle", icon=":material/shuffle:", on_click=_shuffle, help="Three random samples of different classes"
+        )
 
 
 def _show_one(index: int, letter: str, record: ImageRecord | None, predictions: tuple[str, ...]) -> None:
