@@ -19,6 +19,7 @@ from lrviz.models.formats.tensors import Tensors
 from lrviz.models.multilayer import MLP, build_mlp
 from lrviz.models.weights import Shapes, fit_tensors
 
+_HALVES = (torch.float16, torch.bfloat16)
 TORCHVISION = "torchvision:"
 
 _TEXT = re.compile(r"(?P<name>[^()]{1,4000}?)\s*(?:\((?P<options>.{0,4000})\))?", re.S)
@@ -98,7 +99,9 @@ class Blueprint:
         fitting = fit_tensors(tensors, self.shapes(), self)
         module = self._family() if self.name in FAMILIES else self._hollow()
         state = module.state_dict()  # with the versions of its layers
-        state.update({name: value.clone() for name, value in fitting.items()})  # the file may change
+        for name, value in fitting.items():
+            # A copy, for the file may change; numbers of half the size were for the file only.
+            state[name] = value.float() if value.dtype in _HALVES else value.clone()
         module.load_state_dict(state, assign=True)
         return module.eval()
 

@@ -105,7 +105,7 @@ def test_the_measures_of_a_path_are_those_of_its_pieces(content, store):
 
 
 def test_equal_content_has_equal_keys_in_another_process(content):
-    code = "import lrviz, sys; sys.path.append('tests'); from test_pipeline import print_keys; print_keys()"
+    code = "from tests.engine.test_pipeline import print_keys; print_keys()"
     output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert output.split() == [request_key(request) for request in requests(content)]
 

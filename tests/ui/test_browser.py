@@ -160,6 +160,7 @@ def test_zoom_and_pan_find_what_is_there_in_a_figure_that_stays(browser, address
     page = open_tab(browser, f"{address}/?model=cnn5-w2-noise20&{TRIPLET}&u=35&v=18&half_width=1")
     await_map(page)
     svg = "document.querySelector('.map-plot svg')"
+    page.wait_for_selector(".map-plot svg", state="attached", timeout=LONG)
     page.evaluate(f"{svg}.mark = 'the one'")
     box = chart(page, "exact").bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -321,9 +322,13 @@ def test_back_and_forward_restore_view_and_address_together(browser, address):
     await_rest(page)
     back(page)
     edges = page.locator(".st-key-w-edges input")
-    assert "layer_edges" in query(page) and edges.is_checked()
+    page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
+    await_rest(page)
+    assert edges.is_checked()
     back(page)
-    assert "layer_edges" not in query(page) and not edges.is_checked()
+    page.wait_for_function("!location.search.includes('layer_edges')", timeout=LONG)
+    await_rest(page)
+    assert not edges.is_checked()
     page.get_by_role("button", name="Redo").click()
     page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
     await_rest(page)
