@@ -96,7 +96,7 @@ def _answer_here(
 
 
 def _answer_there(
-    requests: Sequence[Request],
+    requests: Sequence[Any],
     missing: list[int],
     store: Store,
     workers: Workers,
@@ -147,7 +147,7 @@ def _without_program(request: Request) -> dict[str, Any]:
     return {item.name: getattr(request, item.name) for item in fields(request) if item.name != "program"}  # type: ignore[arg-type]
 
 
-def _answer(kind: type[Request], parts: dict[str, Any], program: Any, device: str | None) -> bytes:
+def _answer(kind: Any, parts: dict[str, Any], program: Any, device: str | None) -> bytes:
     """Answer on a worker: the result as the bytes of an npz file."""
     result = run(kind(program=program, **parts), MemoryStore(), device=device).result
     buffer = io.BytesIO()
