@@ -20,7 +20,7 @@ from lrviz.results.diskstore import DiskStore
 from lrviz.results.pieces import Pieces
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
-from lrviz.results.store import MemoryStore
+from lrviz.results.store import MemoryStore, Store
 from lrviz.views.scene import Scene, load_program, resolve
 from lrviz.views.view import View
 
@@ -42,11 +42,15 @@ class Run:
     cache: bool
     access: Access = USER
 
+    @property
+    def store(self) -> Store:
+        """Where results are kept."""
+        return DiskStore() if self.cache else MemoryStore()
+
     def answer(self, request: Request) -> Outcome:
         """Answer with a progress bar; Ctrl-C ends it with what was found so far."""
-        store = DiskStore() if self.cache else MemoryStore()
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
-            return run(request, store, device=self.device, progress=progress, cancelled=cancelled)
+            return run(request, self.store, device=self.device, progress=progress, cancelled=cancelled)
 
 
 def make_view(

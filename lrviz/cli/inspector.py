@@ -16,7 +16,6 @@ from lrviz.models.card import Card
 from lrviz.models.catalogue import load_model
 from lrviz.models.images import load_image
 from lrviz.models.inspection import Inspection, inspect_model
-from lrviz.network.program import Layer
 from lrviz.network.refusals import alternative
 
 _SHOWN_OUTPUTS = 5
@@ -79,13 +78,8 @@ def _layers(found: Inspection) -> Table:
         table.add_column(column, justify="right")
     table.add_column("kind")
     for layer in found.program.layers:
-        table.add_row(layer.name, " x ".join(map(str, layer.shape)) or "1", f"{layer.num_units:,}", kind(layer))
+        table.add_row(layer.name, " x ".join(map(str, layer.shape)) or "1", f"{layer.num_units:,}", layer.kind)
     return table
-
-
-def kind(layer: Layer) -> str:
-    """What a layer's units are."""
-    return f"maximum of {layer.num_entries}" if layer.num_entries else "ReLU"
 
 
 def _estimates(found: Inspection) -> list[str]:

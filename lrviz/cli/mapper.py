@@ -11,13 +11,10 @@ from lrviz.cli.finder import Run, open_scene
 from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
 from lrviz.engine.requests import EstimateRequest, run
 from lrviz.engine.workers import Workers, answer_all
-from lrviz.errors import InvalidRequest
 from lrviz.figures.paper import PRINTED
-from lrviz.figures.plane_map import MAP_QUANTITIES, render_map
+from lrviz.figures.plane_map import render_map, require_quantity
 from lrviz.measures.plane_map import MapGrid, map_requests
-from lrviz.results.diskstore import DiskStore
 from lrviz.results.plane_map import PlaneMap
-from lrviz.results.store import MemoryStore
 from lrviz.views.view import View
 
 
@@ -37,10 +34,7 @@ class Drawing:
     quantity: str
 
     def __post_init__(self) -> None:
-        if self.quantity not in MAP_QUANTITIES:
-            raise InvalidRequest(
-                f"Expected a quantity among {', '.join(MAP_QUANTITIES)}; got {self.quantity!r}. Choose one of them."
-            )
+        require_quantity(self.quantity)
 
 
 def write_map(view: View, how: Run, out: Path, resolution: int, drawing: Drawing, workers: Workers) -> None:
@@ -50,7 +44,7 @@ def write_map(view: View, how: Run, out: Path, resolution: int, drawing: Drawing
         target = files.enter_context(written_whole(out, (".npz",)))
         picture = drawing.path and files.enter_context(written_whole(drawing.path, PRINTED))
         scene = open_scene(view, how)
-        store = DiskStore() if how.cache else MemoryStore()
+        store = how.store
         request = EstimateRequest(program=scene.program, plane=scene.plane, window=scene.window)
         expected = run(request, store, device=how.device).result.num_regions
         grid = MapGrid.fit(scene.window, expected, resolution)

@@ -6,11 +6,10 @@ from typing import Any
 
 import typer
 
+from lrviz.cli.finder import Run
 from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
 from lrviz.engine.workers import Workers
 from lrviz.measures.sweeps import SUFFIXES, write_results
-from lrviz.results.diskstore import DiskStore
-from lrviz.results.store import MemoryStore
 from lrviz.views.selection import PathsSpec, find_models
 from lrviz.views.survey import Survey, make_table
 
@@ -26,8 +25,7 @@ def measure_all(
     snapshots: bool,
     gradients: bool,
     data: Path | None,
-    device: str | None,
-    cache: bool,
+    how: Run,
     workers: Workers,
 ) -> None:
     """Measure every model on every path, write the table, and print a summary; Ctrl-C ends it with what is complete."""
@@ -35,11 +33,11 @@ def measure_all(
     specs = [PathsSpec.parse(text, num_anchors=num_anchors, radius=radius, segments=segments) for text in paths]
     with written_whole(out, SUFFIXES) as target:
         survey = Survey.plan(find_models(models, snapshots=snapshots), specs, data, gradients=gradients)
-        store = DiskStore() if cache else MemoryStore()
+        store = how.store
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
-            how: Any = {"device": device, "progress": progress, "cancelled": cancelled}
-            somewhere = bool(workers.number or workers.scheduler)
-            rows = survey.rows_of_workers(store, workers, **how) if somewhere else list(survey.rows(store, **how))
+            told: Any = {"device": how.device, "progress": progress, "cancelled": cancelled}
+            is_here = workers.are_this_process
+            rows = list(survey.rows(store, **told)) if is_here else survey.rows_of_workers(store, workers, **told)
         if not rows:
             tell("cancelled before a path was finished; nothing was written.")
             raise typer.Exit(INTERRUPTED)
@@ -51,6 +49,6 @@ def measure_all(
         f"{time.perf_counter() - began:.2f} s: {out}"
     )
     if len(rows) < len(survey):
-        done = "what is finished is stored and will not be computed again" if cache else "nothing was stored"
+        done = "what is finished is stored and will not be computed again" if how.cache else "nothing was stored"
         tell(f"cancelled: {len(rows):,} of {len(survey):,} paths were measured; {done}.")
         raise typer.Exit(INTERRUPTED)

@@ -47,7 +47,7 @@ def measure(
     cache: Cache = True,
 ) -> None:
     """Measure models on paths of images: density, deviation, similarity ...; a stopped run goes on where it was."""
-    from lrviz.cli import measurer  # noqa: PLC0415
+    from lrviz.cli import finder, measurer  # noqa: PLC0415
     from lrviz.engine.workers import Workers  # noqa: PLC0415
 
     measurer.measure_all(
@@ -60,7 +60,6 @@ def measure(
         snapshots=snapshots,
         gradients=gradients,
         data=data,
-        device=device,
-        cache=cache,
+        how=finder.Run(device=device, cache=cache),
         workers=Workers(number=workers, scheduler=scheduler),
     )

@@ -353,9 +353,14 @@ def keep(result: AnyResult, key: str, store: Store) -> None:
     """Store an answer, unless it was cancelled."""
     if getattr(result, "status", Status.COMPLETE) == Status.CANCELLED:
         return
+    store.put(key, pack(result))
+
+
+def pack(result: AnyResult) -> bytes:
+    """A result as the bytes of an npz file, from which its class loads it again."""
     buffer = io.BytesIO()
     result.save(buffer)
-    store.put(key, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _rounded(value: float) -> float:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
-from lrviz.engine.requests import Device, Request, keep, look_up, request_key, run
+from lrviz.engine.requests import Device, Request, keep, look_up, pack, request_key, run
 from lrviz.errors import InvalidRequest
 from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.results.status import Status
@@ -41,6 +41,11 @@ class Workers:
                 f"Expected a number of workers or the address of a scheduler; got {self.number} and "
                 f"{self.scheduler!r}. Give one of them."
             )
+
+    @property
+    def are_this_process(self) -> bool:
+        """Whether there are none beside this process."""
+        return not (self.number or self.scheduler)
 
 
 def answer_all(
@@ -78,7 +83,7 @@ def answer_all(
         else:
             done += 1
             yield index, found
-    here = _answer_here if not (workers.number or workers.scheduler) else _answer_there
+    here = _answer_here if workers.are_this_process else _answer_there
     for index, result in here(requests, missing, store, workers, device, cancelled):
         done += 1
         progress(done / len(requests), f"{done:,} of {len(requests):,}")
@@ -149,10 +154,7 @@ def _without_program(request: Request) -> dict[str, Any]:
 
 def _answer(kind: Any, parts: dict[str, Any], program: Any, device: str | None) -> bytes:
     """Answer on a worker: the result as the bytes of an npz file."""
-    result = run(kind(program=program, **parts), MemoryStore(), device=device).result
-    buffer = io.BytesIO()
-    result.save(buffer)
-    return buffer.getvalue()
+    return pack(run(kind(program=program, **parts), MemoryStore(), device=device).result)
 
 
 @contextmanager

@@ -47,13 +47,20 @@ def render_map(
     """
     if suffix not in PRINTED:
         raise InvalidRequest(f"Expected a file ending in {', '.join(PRINTED)}; got {suffix!r}. Rename it.")
-    if quantity not in MAP_QUANTITIES:
-        raise InvalidRequest(f"Expected a quantity among {', '.join(MAP_QUANTITIES)}; got {quantity!r}. Choose one.")
+    require_quantity(quantity)
     title = f"{found.num_regions:,} linear regions"
     return print_figure(
         suffix, paper or Paper(), lambda sheet: _draw(sheet, found, quantity, class_names),
         title=title, description=found.description,
     )  # fmt: skip
+
+
+def require_quantity(quantity: str) -> None:
+    """Raise InvalidRequest unless a map can show the quantity."""
+    if quantity not in MAP_QUANTITIES:
+        raise InvalidRequest(
+            f"Expected a quantity among {', '.join(MAP_QUANTITIES)}; got {quantity!r}. Choose one of them."
+        )
 
 
 def _draw(figure: Figure, found: PlaneMap, quantity: str, class_names: tuple[str, ...]) -> None:

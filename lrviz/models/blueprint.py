@@ -18,8 +18,8 @@ from lrviz.models.architectures import FAMILIES, build
 from lrviz.models.formats.tensors import Tensors
 from lrviz.models.multilayer import MLP, build_mlp
 from lrviz.models.weights import Shapes, fit_tensors
+from lrviz.network.tracing import TRACING
 
-_HALVES = (torch.float16, torch.bfloat16)
 TORCHVISION = "torchvision:"
 
 _TEXT = re.compile(r"(?P<name>[^()]{1,4000}?)\s*(?:\((?P<options>.{0,4000})\))?", re.S)
@@ -99,20 +99,19 @@ class Blueprint:
         fitting = fit_tensors(tensors, self.shapes(), self)
         module = self._family() if self.name in FAMILIES else self._hollow()
         state = module.state_dict()  # with the versions of its layers
-        for name, value in fitting.items():
-            # A copy, for the file may change; numbers of half the size were for the file only.
-            state[name] = value.float() if value.dtype in _HALVES else value.clone()
+        state.update({name: value.clone() for name, value in fitting.items()})  # the file may change
         module.load_state_dict(state, assign=True)
         return module.eval()
 
     def _hollow(self) -> nn.Module:
         """The network without values."""
         try:
-            if self.name in FAMILIES:
-                with FakeTensorMode():
-                    return self._family()
-            with _Hollow():
-                return _torchvision_model(self.name.removeprefix(TORCHVISION), self.options)
+            with TRACING:
+                if self.name in FAMILIES:
+                    with FakeTensorMode():
+                        return self._family()
+                with _Hollow():
+                    return _torchvision_model(self.name.removeprefix(TORCHVISION), self.options)
         except LrvizError:
             raise
         except Exception as error:

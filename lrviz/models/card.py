@@ -121,6 +121,10 @@ class Card:
         """Whether it was pruned or distilled, so that it belongs to no series of widths."""
         return bool(self.pruned_from or self.teacher)
 
+    def shares_plane(self, other: "Card") -> bool:
+        """Whether both networks take the same images in the same way: a plane of one is a plane of the other."""
+        return all(getattr(self, name) == getattr(other, name) for name in ("input_shape", "mean", "std", "classes"))
+
     def to_json(self) -> str:
         """Return the card as the text of its file, without what is unknown."""
         known = {name: value for name, value in asdict(self).items() if value == value}  # noqa: PLR0124  NaN

@@ -23,6 +23,7 @@ from lrviz.models.architectures import FAMILIES
 from lrviz.models.assets import assets_folder
 from lrviz.models.card import MAX_CARD_BYTES, Card
 from lrviz.models.description import Description
+from lrviz.models.formats.tensors import clean
 from lrviz.models.images import ImageRecord, fit_image
 from lrviz.models.library import Library, is_upload
 from lrviz.models.opening import SUFFIXES, family_blueprint, open_network
@@ -234,11 +235,6 @@ def save_model(path: Path, module: nn.Module, card: Card) -> None:
     os.replace(temporary, path.with_suffix(".json"))
 
 
-def count_parameters(module: nn.Module) -> int:
-    """Return how many numbers of a network are trained."""
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
 def _find_checkpoint(name_or_path: str | Path, access: Access) -> Path:
     shipped = {file.stem: file for file in models_folder().glob(f"*{SUFFIX}")}
     if str(name_or_path) in shipped:
@@ -296,7 +292,7 @@ def _read_card(path: Path, access: Access = USER) -> Card:
 
 def _load_module(path: Path, card: Card) -> nn.Module:
     try:
-        return family_blueprint(card).load(load_file(path, device="cpu"))
+        return family_blueprint(card).load(clean(load_file(path, device="cpu")))
     except Exception as error:  # PyTorch and safetensors raise many kinds for a damaged file
         raise _misfit(path, card) from error
 

@@ -270,12 +270,12 @@ def _describe(
         classes=classes,
         input_shape=shape,
         **fields,
-        num_parameters=_count_parameters(network.module),
+        num_parameters=count_parameters(network.module),
     )
     return (card if preset is None else dataclasses.replace(card, data=preset.name)), assumed
 
 
-def _count_parameters(module: nn.Module) -> int:
+def count_parameters(module: nn.Module) -> int:
     """Numbers of the parameters; of ONNX graphs, which do not tell what was trained, of all constants."""
     found: list[Tensor] = list(module.parameters())
     found = found or [value for value in module.buffers() if value.is_floating_point()]

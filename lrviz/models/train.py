@@ -23,9 +23,10 @@ from lrviz.errors import InvalidCheckpoint, InvalidData, TrainingDiverged
 from lrviz.models.architectures import IMAGE_SIZE, build
 from lrviz.models.batches import CROP_PADDING, crop_and_flip, normalise, to_nhwc
 from lrviz.models.card import Card
-from lrviz.models.catalogue import SUFFIX, Model, count_parameters, save_model
+from lrviz.models.catalogue import SUFFIX, Model, save_model
 from lrviz.models.datasets import Dataset, add_label_noise, channel_statistics, take_subset
 from lrviz.models.distil import Teacher, distillation_loss
+from lrviz.models.opening import count_parameters
 from lrviz.models.prune import keep_zero, prune_weights
 from lrviz.models.recipes import TrainConfig, describe
 

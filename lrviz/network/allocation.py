@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from lrviz.errors import InvalidNetwork
-from lrviz.network.tracing import quiet
+from lrviz.network.tracing import TRACING, quiet
 
 MAX_NUMBERS = 2**25
 """Most numbers that one step of a network may return for one input: 268 MB in float64."""
@@ -48,7 +48,7 @@ class _Bounded(TorchDispatchMode):
 
 def _size_of_result(func: Any, args: Any, kwargs: Any) -> int:
     try:
-        with FakeTensorMode() as mode:
+        with TRACING, FakeTensorMode() as mode:
             fake_args, fake_kwargs = tree_map(
                 lambda leaf: mode.from_tensor(leaf) if isinstance(leaf, torch.Tensor) else leaf, (args, kwargs)
             )

@@ -7,12 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from lrviz.network.conversion import convert
 from lrviz.network.operations import REWRITES, operation_name
-from lrviz.network.prepare import prepare_example, prepare_module
 from lrviz.network.program import Program
-from lrviz.network.proof import prove
-from lrviz.network.tracing import trace_module
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,9 +28,6 @@ class Conversion:
 
 def inspect_module(module: nn.Module, example: torch.Tensor, output: str | int | None = None) -> Conversion:
     """Convert a module as `Program.from_module` does, and tell what was done; arguments and errors are the same."""
-    module, example = prepare_module(module), prepare_example(example)
-    trace = trace_module(module, example, output)
-    program = Program(*convert(trace), tuple(example.shape[1:]), trace.notes)
-    error = prove(program, module, trace)
+    program, trace, error = Program.proven(module, example, output)
     names = (operation_name(node) for node in trace.needed if node.op == "call_function")
     return Conversion(program=program, rewritten=Counter(name for name in names if name in REWRITES), error=error)

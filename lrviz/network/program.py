@@ -20,7 +20,7 @@ from lrviz.network.pickling import Step, decode_graph, encode_graph
 from lrviz.network.prepare import prepare_example, prepare_module
 from lrviz.network.proof import prove
 from lrviz.network.rows import call_rows
-from lrviz.network.tracing import module_path, trace_module
+from lrviz.network.tracing import Trace, module_path, trace_module
 from lrviz.tolerance import TOLERANCE
 
 _KEY_SEED = 20220211
@@ -50,6 +50,11 @@ class Layer:
     shape: tuple[int, ...]
     first_unit: int
     num_entries: int = 0
+
+    @property
+    def kind(self) -> str:
+        """What its units are, in words."""
+        return f"maximum of {self.num_entries}" if self.num_entries else "ReLU"
 
     @property
     def num_results(self) -> int:
@@ -115,11 +120,17 @@ class Program:
                 inputs of a batch, or is random.
             InvalidNetwork: What was given is no network with finite weights, or no example for it.
         """
+        return cls.proven(module, example, output)[0]
+
+    @classmethod
+    def proven(
+        cls, module: nn.Module, example: torch.Tensor, output: str | int | None = None
+    ) -> tuple["Program", Trace, float]:
+        """As `from_module`; also returns the trace, and the largest relative difference that the proof met."""
         module, example = prepare_module(module), prepare_example(example)
         trace = trace_module(module, example, output)
         program = cls(*convert(trace), tuple(example.shape[1:]), trace.notes)
-        prove(program, module, trace)
-        return program
+        return program, trace, prove(program, module, trace)
 
     @property
     def num_units(self) -> int:

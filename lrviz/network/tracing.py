@@ -17,8 +17,8 @@ from lrviz.errors import InvalidNetwork, UnsupportedOperation
 from lrviz.network.operations import KEPT, aten, operation_name
 from lrviz.network.prepare import first_line, in_double
 
-_EXPORTING = threading.Lock()
-"""`torch.export` keeps global state, so it traces one network at a time."""
+TRACING = threading.RLock()
+"""Tensors without values and `torch.export` keep state of the whole process: one thread at a time works with them."""
 
 _LEFT_OFF = {"_softmax": "softmax", "_safe_softmax": "softmax", "_log_softmax": "log-softmax"}
 """Last steps that keep the order of the outputs."""
@@ -126,7 +126,7 @@ def _export(module: nn.Module, example: torch.Tensor) -> torch.export.ExportedPr
         if operation._schema.name.split("::")[-1] in KEPT:
             table.pop(operation)
     try:
-        with _EXPORTING, quiet():
+        with TRACING, quiet():
             with in_double():
                 exported = torch.export.export(module, (example,), strict=False)
             for node in exported.graph.find_nodes(op="call_function", target=aten._assert_tensor_metadata.default):

@@ -70,7 +70,9 @@ def arrive(view: View) -> View:
     if family is None:
         own = resources.own_cards()
         fitting = (
-            name for name in view.models if view.model in own and name in own and _fits(own[name], own[view.model])
+            name
+            for name in view.models
+            if view.model in own and name in own and own[name].shares_plane(own[view.model])
         )
         return replace(view, models=tuple(fitting) or view.models[:1])
     models = tuple(name for name in view.models if known.get(name) == family)
@@ -123,17 +125,12 @@ def cards_of(models: tuple[str, ...]) -> dict[str, Card]:
     cards = {name: known.get(name) or find_card(name) for name in models}
     first = cards[models[0]]
     for card in cards.values():
-        if not _fits(card, first):
+        if not card.shares_plane(first):
             raise InvalidView(
                 f"Expected models with the same inputs, normalisation and classes; got {first.name} and {card.name}. "
                 "Compare models that share them."
             )
     return dict(sorted(cards.items(), key=lambda item: (item[1].seed, item[1].width)))
-
-
-def _fits(card: Card, other: Card) -> bool:
-    """Whether two models can show the same window of the same plane."""
-    return all(getattr(card, name) == getattr(other, name) for name in ("input_shape", "mean", "std", "classes"))
 
 
 def is_family(cards: Sequence[Card]) -> bool:

@@ -46,8 +46,7 @@ def double_descent() -> None:
     if paths is None:
         st.info("The table holds no finished path of a trained network. Measure some models first.")
         return
-    curve = aggregate(paths, state.current().against)
-    found = correlations(curve, paths)
+    curve, found = _average(paths, state.current().against)
     st.markdown(f"**{describe(curve, found)}**")
     left, right = st.columns([1.5, 1], gap="large")
     with left:
@@ -105,6 +104,13 @@ def _measured_or_shipped() -> pd.DataFrame:
 @st.cache_data(show_spinner=False)
 def _shipped() -> pd.DataFrame:
     return read_results(assets_folder() / "measured.csv")
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _average(paths: pd.DataFrame, against: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The curve of a series and its rank correlations; resampling takes longer than all else on the page."""
+    curve = aggregate(paths, against)
+    return curve, correlations(curve, paths)
 
 
 def _show_curves(curve: pd.DataFrame) -> float | None:

@@ -64,17 +64,21 @@ def follow(tasks: Sequence[Task], *, is_news: Callable[[], bool] | None = None, 
 
 def _show_bar(task: Task) -> None:
     job = task.job
-    text = "waiting for other work" if job.waiting else job.text or "counting on a few lines"
     bar, button = st.columns([6, 1], vertical_alignment="center")
-    bar.progress(job.fraction, text=f"{task.label}: {text}{remaining(job)}")
+    bar.progress(job.fraction, text=f"{task.label}: {describe(job)}")
     if task.can_cancel and button.button(
         "Cancel", key=f"cancel-{job.key}", icon=":material/stop_circle:", width="stretch"
     ):
         resources.cancel(job)
 
 
-def remaining(job: Job) -> str:
-    """How long a job will still take, in words; empty while that is not known."""
+def describe(job: Job) -> str:
+    """What a job is at, and how long it will still take, if that is known."""
+    text = "waiting for other work" if job.waiting else job.text or "counting on a few lines"
+    return f"{text}{_remaining(job)}"
+
+
+def _remaining(job: Job) -> str:
     if job.fraction < 0.02 or job.elapsed < 1:
         return ""
     return f", about {look.duration(job.elapsed * (1 - job.fraction) / job.fraction)} left"

@@ -391,10 +391,7 @@ def _progress(job: Job, outcome: Outcome | None, scene: Scene, view: View, *, is
     """Status, the words beside the count, and what is to be said over the map."""
     size = " × ".join(f"{extent:.3g}" for extent in np.ptp(scene.window.corners, axis=0))
     if not job.done:
-        text = "waiting for other work" if job.waiting else job.text or "counting on a few lines"
-        return {
-            "status": "computing", "text": f"{text}{following.remaining(job)}", "fraction": job.fraction, "note": None,
-        }  # fmt: skip
+        return {"status": "computing", "text": following.describe(job), "fraction": job.fraction, "note": None}
     if outcome is None:
         is_waiting = isinstance(job.failure, BudgetExceeded) and not is_sampled
         told = {"text": f"window {size}", "fraction": None, **_refusal(job)}

@@ -85,8 +85,9 @@ def _show_report(name: str) -> None:
     with st.container(border=True):
         if isinstance(found, Inspection):
             card = replace(found.model.card, name=st.session_state.get("own-title") or found.model.name)
-            if is_upload(name):
+            if is_upload(name) and st.session_state.get("own-remembered") != (name, card):
                 remember(name, card)
+                st.session_state["own-remembered"] = name, card
             _show_facts(found, card)
             _offer_pages("report", name, card)
         elif isinstance(found, UnsupportedOperation):
@@ -131,7 +132,7 @@ def _show_facts(found: Inspection, card: Card) -> None:
         [
             {
                 "layer": layer.name, "shape": " x ".join(map(str, layer.shape)) or "1", "units": layer.num_units,
-                "kind": f"maximum of {layer.num_entries}" if layer.num_entries else "ReLU",
+                "kind": layer.kind,
             }
             for layer in found.program.layers
         ],
@@ -229,5 +230,6 @@ def _show_library() -> None:
 
 def _delete(name: str) -> None:
     Library.of_user().delete(name)
+    st.session_state.pop("own-remembered", None)
     if st.session_state.get("own-network") == name:
         del st.session_state["own-network"]

@@ -62,7 +62,7 @@ def follow_models(names: Sequence[str], path: Path, device: str | None) -> tuple
     first: Model | None = next((model for model, _ in loaded.values()), None)
     works = {}
     for job in loading:
-        if job.key in loaded and _same_inputs(loaded[job.key][0], first):
+        if first is not None and job.key in loaded and loaded[job.key][0].card.shares_plane(first.card):
             model, program = loaded[job.key]
             request = PathRequest(program=program, points=model.normalise(path.points))
             works[job.key] = model, program, request, _first_look(request)
@@ -75,11 +75,6 @@ def follow_models(names: Sequence[str], path: Path, device: str | None) -> tuple
         else _not_started(name, job, first if job.key in loaded else None)
         for name, job in zip(names, loading, strict=True)
     )
-
-
-def _same_inputs(model: Model, first: Model | None) -> bool:
-    names = ("classes", "mean", "std", "input_shape")
-    return first is not None and all(getattr(model, name) == getattr(first, name) for name in names)
 
 
 def _first_look(request: PathRequest) -> Job:

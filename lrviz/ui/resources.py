@@ -1,6 +1,5 @@
 """What all sessions share: the store, the background pool, and results that are costly to derive."""
 
-import os
 from contextlib import suppress
 from dataclasses import replace
 
@@ -129,11 +128,6 @@ def regions_request(view: View, scene: Scene) -> RegionsRequest:
     return RegionsRequest(program=scene.program, plane=scene.plane, window=scene.window, max_regions=view.max_regions)
 
 
-def regions_job(view: View, scene: Scene, device: str | None) -> Job:
-    """Find the regions of a view in the background."""
-    return request_job(regions_request(view, scene), device)
-
-
 def map_job(view: View, scene: Scene, device: str | None, pieces_per_length: float | None) -> Job:
     """Find the regions that the exact map of a view shows, unless they are so many that samples show more.
 
@@ -206,11 +200,6 @@ def differing_units_of(
     from lrviz.network.difference import differing_units  # noqa: PLC0415
 
     return differing_units(_scene.program, _scene.plane.embed(np.array(points)).to(_scene.program.device))
-
-
-def threads() -> int:
-    """Processors that the server may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @st.cache_resource(show_spinner=False)

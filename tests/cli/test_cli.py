@@ -53,18 +53,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def lrviz(capsys):
-    def call(command):
-        with pytest.raises(SystemExit) as stop:
-            cli.main(shlex.split(command))
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.out + captured.err
-        return stop.value.code or 0, captured.out, captured.err
-
-    return call
-
-
 def expected_regions():
     scene = resolve(VIEW)
     return find_regions(scene.program, scene.plane, scene.window)

@@ -1,12 +1,9 @@
 """lrviz inspect, and the options that describe a network."""
 
-import shlex
-
 import pytest
 import torch
 from torch import nn
 
-from lrviz import cli
 from lrviz.models.architectures import build
 from lrviz.models.inspection import default_images
 from lrviz.results.diskstore import FOLDER_VARIABLE
@@ -26,13 +23,12 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def lrviz(capsys):
+def lrviz(lrviz):
+    """The same, with texts as one line."""
+
     def call(command):
-        with pytest.raises(SystemExit) as stop:
-            cli.main(shlex.split(command))
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.out + captured.err
-        return stop.value.code or 0, " ".join(captured.out.split()), " ".join(captured.err.split())
+        code, out, err = lrviz(command)
+        return code, " ".join(out.split()), " ".join(err.split())
 
     return call
 

@@ -13,7 +13,8 @@ from lrviz import cli
 from lrviz.errors import InvalidCheckpoint, UnknownModel
 from lrviz.models.architectures import FAMILIES, build
 from lrviz.models.card import Card
-from lrviz.models.catalogue import count_parameters, list_models, load_model, models_folder, save_model
+from lrviz.models.catalogue import list_models, load_model, models_folder, save_model
+from lrviz.models.opening import count_parameters
 from tests.tiny import make_dataset
 
 CARD = Card(

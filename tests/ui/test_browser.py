@@ -91,7 +91,15 @@ EXACT = "[data-testid=exact-map]"
 
 def await_map(page, status="complete"):
     """Until the exact map shows all that was asked for."""
-    page.wait_for_selector(f"{EXACT}[data-status={status}][data-drawn]:not([data-drawn=''])", timeout=LONG)
+    await_state(page, f"[data-status={status}][data-drawn]:not([data-drawn=''])")
+
+
+def await_state(page, state):
+    """Until the exact map is in a state; what it shows instead is said."""
+    try:
+        page.wait_for_selector(EXACT + state, timeout=LONG)
+    except Exception as error:
+        raise AssertionError(f"{state} never came, {shown(page)}, {page.url}, {page.inner_text('body')}") from error
 
 
 def chart(page, name):
@@ -202,18 +210,18 @@ def test_the_whole_triangle_is_sampled_and_entered_without_typing(browser, addre
     page = open_tab(browser, f"{address}/?model=cnn5-w8-noise20&{TRIPLET}&max_regions=2000&u=35&v=18&half_width=0.1")
     await_map(page)
     page.get_by_role("button", name="whole triangle").click()
-    page.wait_for_selector(f"{EXACT}[data-mode=sampled]:not([data-status=computing])", timeout=LONG)
+    await_state(page, "[data-mode=sampled]:not([data-status=computing])")
     assert int(shown(page)["regions"]) > 1e6
     box = chart(page, "exact").bounding_box()
-    for _ in range(12):
+    deadline = time.monotonic() + 120
+    while shown(page)["status"] != "complete":
+        assert time.monotonic() < deadline, shown(page)
         page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 0.6 * box["height"])
         for _ in range(4):
             page.mouse.wheel(0, -500)
             page.wait_for_timeout(60)
         page.wait_for_timeout(300)
-        page.wait_for_selector(f"{EXACT}:not([data-status=computing])", timeout=LONG)
-        if shown(page)["status"] == "complete":
-            break
+        await_state(page, ":not([data-status=computing])")
     assert shown(page)["mode"] == "vector"
     assert 0 < int(shown(page)["regions"]) <= 2000
     page.context.close()
