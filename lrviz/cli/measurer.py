@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -33,11 +32,9 @@ def measure_all(
     specs = [PathsSpec.parse(text, num_anchors=num_anchors, radius=radius, segments=segments) for text in paths]
     with written_whole(out, SUFFIXES) as target:
         survey = Survey.plan(find_models(models, snapshots=snapshots), specs, data, gradients=gradients)
-        store = how.store
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
-            told: Any = {"device": how.device, "progress": progress, "cancelled": cancelled}
-            is_here = workers.are_this_process
-            rows = list(survey.rows(store, **told)) if is_here else survey.rows_of_workers(store, workers, **told)
+            found = survey.rows(how.store, workers=workers, device=how.device, progress=progress, cancelled=cancelled)
+            rows = list(found)
         if not rows:
             tell("cancelled before a path was finished; nothing was written.")
             raise typer.Exit(INTERRUPTED)

@@ -48,13 +48,18 @@ class Workers:
         return not (self.number or self.scheduler)
 
 
+HERE = Workers()
+"""This process alone."""
+
+
 def answer_all(
     requests: Sequence[Request],
     store: Store,
     *,
-    workers: Workers = Workers(),
+    workers: Workers = HERE,
     device: Device = None,
     progress: Progress = ignore,
+    within: Progress = ignore,
     cancelled: Cancelled = never,
 ) -> Iterator[tuple[int, Any]]:
     """Answer requests, in any order, each as soon as it is known; ends early when it is cancelled.
@@ -65,6 +70,7 @@ def answer_all(
         workers: Who answers what is not found there.
         device: Where to compute; the GPU if there is one, else the CPU.
         progress: Called with the fraction of the requests that is answered, and a short text.
+        within: Called with the fraction of the work while a request is answered in this process, and a short text.
         cancelled: Asked often.
 
     Yields:
@@ -74,6 +80,10 @@ def answer_all(
         InvalidRequest: dask is not installed, or there is no scheduler at the address.
     """
     missing, done = [], 0
+
+    def report(fraction: float, text: str) -> None:
+        within((done + fraction) / len(requests), text)
+
     for index, request in enumerate(requests):
         if cancelled():
             return
@@ -83,18 +93,26 @@ def answer_all(
         else:
             done += 1
             yield index, found
-    here = _answer_here if workers.are_this_process else _answer_there
-    for index, result in here(requests, missing, store, workers, device, cancelled):
+    if workers.are_this_process:
+        answers = _answer_here(requests, missing, store, device, report, cancelled)
+    else:
+        answers = _answer_there(requests, missing, store, workers, device, cancelled)
+    for index, result in answers:
         done += 1
         progress(done / len(requests), f"{done:,} of {len(requests):,}")
         yield index, result
 
 
 def _answer_here(
-    requests: Sequence[Request], missing: list[int], store: Store, _: Workers, device: Device, cancelled: Cancelled
+    requests: Sequence[Request],
+    missing: list[int],
+    store: Store,
+    device: Device,
+    progress: Progress,
+    cancelled: Cancelled,
 ) -> Iterator[tuple[int, Any]]:
     for index in missing:
-        result = run(requests[index], store, device=device, cancelled=cancelled).result
+        result = run(requests[index], store, device=device, progress=progress, cancelled=cancelled).result
         if cancelled() or getattr(result, "status", Status.COMPLETE) == Status.CANCELLED:
             return
         yield index, result

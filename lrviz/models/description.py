@@ -1,7 +1,8 @@
 """What is said of a network beside its weights, by the user or by a card; and what data sets stand for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from lrviz.errors import InvalidRequest
 from lrviz.files import shown
@@ -138,6 +139,77 @@ class Description:
             else ("architecture", "input_shape", "mean", "std", "classes")
         )
         return replace(self, **{name: getattr(card, name) for name in names if getattr(self, name) is None})
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    words = text.lower().replace("x", ",").split(",")
+    if not all(word.strip().isdecimal() and len(word.strip()) < 10 for word in words):
+        raise ValueError
+    return tuple(map(int, words))
+
+
+def _floats(text: str) -> tuple[float, ...]:
+    return tuple(map(float, text.split(",")))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(","))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What may be said of a network, and how it is read.
+
+    Attributes:
+        label: What it is called.
+        example: A text that says it.
+        read: Reads such a text, or raises ValueError.
+        kind: What such a text is.
+    """
+
+    label: str
+    example: str
+    read: Callable[[str], Any]
+    kind: str = "a text"
+
+
+FIELDS = {
+    "architecture": Field(
+        label="architecture", example="cnn5(width=8), mlp, torchvision:resnet18(num_classes=10)", read=str.strip
+    ),
+    "input_shape": Field(label="input shape", example="3,32,32", read=_sizes, kind="an input shape"),
+    "mean": Field(label="mean of every channel", example="0.4914,0.4822,0.4465", read=_floats, kind="numbers"),
+    "std": Field(
+        label="standard deviation of every channel", example="0.247,0.2435,0.2616", read=_floats, kind="numbers"
+    ),
+    "classes": Field(label="names of the classes", example="cat,dog", read=_names),
+    "dataset": Field(label="data set that it was trained on", example="cifar10", read=str),
+}
+"""By the names that `Description` has for them."""
+
+
+def read_description(texts: Mapping[str, str]) -> dict[str, Any]:
+    """What texts say of a network, as `lrviz.load_model` takes it.
+
+    Args:
+        texts: By the names of `FIELDS`.
+
+    Raises:
+        InvalidRequest: A text does not say what it should.
+
+    >>> read_description({"input_shape": "1,28,28", "mean": "0.5", "classes": "a, b"})
+    {'input_shape': (1, 28, 28), 'mean': (0.5,), 'classes': ('a', 'b')}
+    """
+    said = {}
+    for name, text in texts.items():
+        field = FIELDS[name]
+        try:
+            said[name] = field.read(text)
+        except ValueError:
+            raise InvalidRequest(
+                f"Expected {field.kind} such as {field.example}, got {shown(text)}: correct the {field.label}."
+            ) from None
+    return said
 
 
 def likely_preset(input_shape: tuple[int, ...], num_outputs: int) -> Preset | None:

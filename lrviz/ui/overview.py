@@ -7,7 +7,7 @@ import streamlit as st
 from lrviz.figures.overview import blank_overview, overview
 from lrviz.models.images import as_picture
 from lrviz.ui import look, resources, state
-from lrviz.ui.maps import Sampling
+from lrviz.ui.maps import Sampling, rounded_window
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
@@ -76,9 +76,8 @@ def _box_drawn(chart: str) -> None:
 def move_to_box(box: Any) -> None:
     """Make a box that was drawn the window."""
     (u0, u1), (v0, v1) = sorted(box["x"]), sorted(box["y"])
-    half_width, half_height = float(f"{(u1 - u0) / 2:.4g}"), float(f"{(v1 - v0) / 2:.4g}")
-    if not (half_width > 0 and half_height > 0):
+    if not (u0 < u1 and v0 < v1):
         return
+    center, half_width, half_height = rounded_window((u0 + u1) / 2, (v0 + v1) / 2, (u1 - u0) / 2, (v1 - v0) / 2)
     similar = abs(half_width - half_height) < 0.02 * half_width
-    center = (float(f"{(u0 + u1) / 2:.8g}"), float(f"{(v0 + v1) / 2:.8g}"))
     state.set_window(center, half_width, None if similar else half_height)

@@ -6,10 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from lrviz.errors import LrvizError, Refusal, UnsupportedOperation
+from lrviz.errors import InvalidRequest, LrvizError, Refusal, UnsupportedOperation
 from lrviz.models.access import FOLDERS_VARIABLE, TRUST_VARIABLE
 from lrviz.models.card import Card
-from lrviz.models.description import PRESETS
+from lrviz.models.description import FIELDS, PRESETS, read_description
 from lrviz.models.inspection import Inspection, default_images, inspect_model
 from lrviz.models.library import Library, is_upload
 from lrviz.models.opening import SUFFIXES
@@ -26,14 +26,6 @@ MAX_UPLOAD_MB = 512
 
 _PAGES = {"explore": "Explore", "compare": "Compare", "paths": "Paths"}
 _REFUSED = "background-color: #fbe3e0"
-_FIELDS = {
-    "architecture": ("Architecture", "cnn5(width=8), mlp, torchvision:resnet18(num_classes=10)"),
-    "input_shape": ("Input shape", "3,32,32"),
-    "mean": ("Mean of every channel", "0.4914,0.4822,0.4465"),
-    "std": ("Standard deviation of every channel", "0.247,0.2435,0.2616"),
-    "classes": ("Names of the classes", "cat,dog"),
-}
-"""What may be said of a network: its label and an example."""
 
 
 def show_own_networks() -> None:
@@ -166,14 +158,14 @@ def _show_refusals(refusals: tuple[Refusal, ...]) -> None:
 def _ask(found: Inspection | None) -> None:
     """Fields for what is not said, with what is assumed as their examples."""
     with st.expander("Say what the file does not", expanded=found is None), st.form("own-say", border=False):
-        texts = {name: st.text_input(label, key=f"own-{name}", placeholder=example)
-                 for name, (label, example) in _FIELDS.items()}  # fmt: skip
+        texts = {name: st.text_input(field.label.capitalize(), key=f"own-{name}", placeholder=field.example)
+                 for name, field in FIELDS.items() if name != "dataset"}  # fmt: skip
         dataset = st.selectbox("Trained on", list(PRESETS), index=None, key="own-dataset")
         if st.form_submit_button("Look again", key="own-again"):
             try:
-                said = read_description(texts)
-            except ValueError:
-                st.error("Expected numbers with commas between, such as 3,32,32 or 0.49,0.48,0.45: correct the fields.")
+                said = read_description({name: text for name, text in texts.items() if text.strip()})
+            except InvalidRequest as error:
+                st.error(str(error))
                 return
             st.session_state["own-said"] = said | ({"dataset": dataset} if dataset else {})
             st.rerun()
@@ -181,23 +173,6 @@ def _ask(found: Inspection | None) -> None:
         "Files that run code when they are opened (.pt2, TorchScript) are refused unless the operator sets "
         f"{TRUST_VARIABLE}=1."
     )
-
-
-def read_description(texts: dict[str, str]) -> dict[str, Any]:
-    """What the fields say, as `lrviz.load_model` takes it.
-
-    Raises:
-        ValueError: Something that should be numbers is none.
-
-    >>> read_description({"architecture": "", "input_shape": "1,28,28", "mean": "0.5", "std": "", "classes": "a, b"})
-    {'input_shape': (1, 28, 28), 'mean': (0.5,), 'classes': ('a', 'b')}
-    """
-    words = {name: tuple(word.strip() for word in text.split(",")) for name, text in texts.items() if text.strip()}
-    kinds = {"input_shape": int, "mean": float, "std": float, "classes": str}
-    said: dict[str, Any] = {
-        name: tuple(kinds[name](word) for word in values) for name, values in words.items() if name in kinds
-    }
-    return said | ({"architecture": texts["architecture"].strip()} if "architecture" in words else {})
 
 
 def _offer_pages(place: str, name: str, card: Card) -> None:

@@ -1,7 +1,8 @@
 """Measuring many models on many paths; what is finished is in the store, so that a stopped survey goes on."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,14 @@ import pandas as pd
 import torch
 
 from lrviz import __version__
-from lrviz.engine.requests import ENGINE_VERSION, Device, run
-from lrviz.engine.workers import Workers, answer_all
+from lrviz.engine.requests import ENGINE_VERSION, Device
+from lrviz.engine.workers import HERE, Workers, answer_all
 from lrviz.measures.requests import MeasureRequest
 from lrviz.measures.sweeps import COLUMNS, ERRORS, summarise_path
 from lrviz.models.attack import Attack
 from lrviz.models.card import Card
-from lrviz.progress import Progress
+from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.results.pieces import PathMeasures
-from lrviz.results.status import Status
 from lrviz.results.store import Store
 from lrviz.views.scene import load_program
 from lrviz.views.selection import NamedPath, PathsSpec, find_paths
@@ -26,17 +26,20 @@ from lrviz.views.selection import NamedPath, PathsSpec, find_paths
 DIGEST_DIGITS = 12
 """Digits of a program's digest that a table shows."""
 
+Task = tuple[str, Card, NamedPath]
+"""What `lrviz.load_model` takes, the model's card, and a path."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
     """Models and the paths to measure each of them on.
 
     Attributes:
-        tasks: Every model, by what `lrviz.load_model` takes, with its card and a path.
+        tasks: Every model with every path.
         gradients: Whether gradients by the input are compared as well.
     """
 
-    tasks: tuple[tuple[str, Card, NamedPath], ...]
+    tasks: tuple[Task, ...]
     gradients: bool = False
 
     @classmethod
@@ -71,26 +74,33 @@ class Survey:
         self,
         store: Store,
         *,
+        workers: Workers = HERE,
         device: Device = None,
-        progress: Callable[[float, str], None],
-        cancelled: Callable[[], bool],
+        progress: Progress = ignore,
+        cancelled: Cancelled = never,
     ) -> Iterator[dict[str, Any]]:
-        """Measure, path by path; ends after the last path that was finished when it is cancelled.
+        """Measure: path by path here, or all at once on workers; ends with the paths that were finished when cancelled.
 
         Args:
-            store: Where measures are found, or kept as soon as a path is finished.
+            store: Where measures are found, or kept as soon as they are known.
+            workers: Who measures.
             device: Where to compute; the GPU if there is one, else the CPU.
             progress: Called with a fraction of the work and a short text; a path's work grows with its segments and
                 with the parameters of the network.
             cancelled: Asked often.
 
         Yields:
-            The rows of the table, as in `lrviz.measures.sweeps.COLUMNS`.
+            The rows of the table, as in `lrviz.measures.sweeps.COLUMNS`, in the order of the paths.
         """
+        if not workers.are_this_process:
+            yield from self._rows_of(
+                self.tasks, store, workers=workers, device=device, progress=progress, cancelled=cancelled
+            )
+            return
         work = np.array([card.num_parameters * _num_segments(path) for _, card, path in self.tasks], float)
         shares = np.concatenate([[0.0], np.cumsum(work / work.sum())])
-        for index, (name, card, path) in enumerate(self.tasks):
-            text = f"{card.name}, {path.path.kind} {path.images} ({index + 1:,} of {len(self):,} paths)"
+        for index, task in enumerate(self.tasks):
+            text = f"{task[1].name}, {task[2].path.kind} {task[2].images} ({index + 1:,} of {len(self):,} paths)"
 
             def show(fraction: float, _: str, index: int = index, text: str = text) -> None:
                 progress(float(np.interp(fraction, [0, 1], shares[index : index + 2])), text)
@@ -98,40 +108,17 @@ class Survey:
             show(0.0, "")
             if cancelled():
                 return
-            points, requests = self._requests(name, path)
-            parts = []
-            for number, request in enumerate(requests):
-                report = _shifted(show, number, _num_segments(path)) if path.segments else show
-                parts.append(run(request, store, device=device, progress=report, cancelled=cancelled).result)
-                if parts[-1].status != Status.COMPLETE:
-                    return
-            yield _row(card, path, points, PathMeasures.join(parts), requests[0].program.digest)
+            yield from self._rows_of([task], store, device=device, within=show, cancelled=cancelled)
 
-    def rows_of_workers(
-        self,
-        store: Store,
-        workers: Workers,
-        *,
-        device: Device = None,
-        progress: Callable[[float, str], None],
-        cancelled: Callable[[], bool],
-    ) -> list[dict[str, Any]]:
-        """Measure on workers; arguments as in `rows`. The rows of the finished paths, in order."""
-        planned = [self._requests(name, path) for name, _, path in self.tasks]
-        owner = [index for index, (_, requests) in enumerate(planned) for _ in requests]
-        answers: list[list[tuple[int, PathMeasures]]] = [[] for _ in planned]
+    def _rows_of(self, tasks: Sequence[Task], store: Store, **how: Any) -> Iterator[dict[str, Any]]:
+        """The rows of those of some paths that are finished; options as of `answer_all`."""
+        planned = [self._requests(name, path) for name, _, path in tasks]
         everything = [request for _, requests in planned for request in requests]
-        found = answer_all(
-            everything, store, workers=workers, device=device, progress=progress, cancelled=cancelled
-        )  # fmt: skip
-        for number, measures in found:
-            answers[owner[number]].append((number, measures))
-        return [
-            _row(card, path, points, PathMeasures.join([part for _, part in sorted(parts, key=_first)]),
-                 requests[0].program.digest)
-            for (_, card, path), (points, requests), parts in zip(self.tasks, planned, answers, strict=True)
-            if len(parts) == len(requests)
-        ]  # fmt: skip
+        answers, number = dict(answer_all(everything, store, **how)), count()
+        for (_, card, path), (points, requests) in zip(tasks, planned, strict=True):
+            parts = [answers[index] for index in islice(number, len(requests)) if index in answers]
+            if len(parts) == len(requests):
+                yield _row(card, path, points, PathMeasures.join(parts), requests[0].program.digest)
 
     def _requests(self, name: str, path: NamedPath) -> tuple[torch.Tensor, list[MeasureRequest]]:
         """The points of a path in a model's inputs, and what is asked of the model along it."""
@@ -142,10 +129,6 @@ class Survey:
             MeasureRequest(program=program, points=part, gradients=self.gradients)
             for part in _parts(points, path.segments)
         ]
-
-
-def _first(pair: tuple[int, PathMeasures]) -> int:
-    return pair[0]
 
 
 def _num_segments(path: NamedPath) -> int:
@@ -159,11 +142,6 @@ def _parts(points: torch.Tensor, segments: tuple[int, ...] | None) -> Iterator[t
         yield points
     for segment in segments or ():
         yield points[segment : segment + 2]
-
-
-def _shifted(report: Progress, number: int, total: int) -> Progress:
-    """The progress of one of several parts of equal work."""
-    return lambda fraction, text: report((number + fraction) / total, text)
 
 
 def make_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

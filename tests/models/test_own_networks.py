@@ -9,7 +9,9 @@ import streamlit as st
 import torch
 from torch import nn
 
+from lrviz.errors import InvalidRequest
 from lrviz.models.catalogue import load_model, remember
+from lrviz.models.description import FIELDS, read_description
 from lrviz.models.library import FOLDER_VARIABLE, Library
 from lrviz.results import diskstore
 from lrviz.ui.own_networks import view_of
@@ -129,3 +131,13 @@ def test_networks_with_other_inputs_are_not_compared():
         "the same inputs, normalisation and classes; got flat and cnn5-w1-noise20" in error.value
         for error in page.error
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [("input_shape", "3,big", "an input shape such as 3,32,32"), ("std", "", "numbers such as 0.247,0.2435,0.2616")],
+)
+def test_a_text_that_does_not_describe_is_named(name, text, message):
+    with pytest.raises(InvalidRequest, match=message) as error:
+        read_description({name: text})
+    assert f"correct the {FIELDS[name].label}" in str(error.value)

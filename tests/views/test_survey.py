@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from lrviz.engine.find_pieces import find_path_pieces
+from lrviz.engine.workers import Workers, answer_all
 from lrviz.measures import requests
 from lrviz.measures.sweeps import MEASURES
 from lrviz.models.catalogue import load_model
 from lrviz.models.images import load_image
 from lrviz.models.paths import closed_path
 from lrviz.results.store import MemoryStore
+from lrviz.views import survey as survey_module
 from lrviz.views.selection import PathsSpec, find_models
 from lrviz.views.survey import Survey, make_table
 
@@ -154,6 +156,18 @@ def test_a_stopped_survey_goes_on_from_the_store(count):
     pd.testing.assert_frame_equal(make_table(again[:4]), make_table(first), check_exact=True)
     list(plan().rows(store, progress=ignore, cancelled=never))
     assert len(count) == 6
+
+
+def test_workers_give_the_same_rows_in_the_same_order(monkeypatch):
+    def backwards(requests, store, *, workers, **_):
+        assert workers.number == 2
+        return reversed(list(answer_all(requests, store)))
+
+    store = MemoryStore()
+    here = make_table(list(plan().rows(store)))
+    monkeypatch.setattr(survey_module, "answer_all", backwards)
+    there = make_table(list(plan().rows(store, workers=Workers(number=2))))
+    pd.testing.assert_frame_equal(there, here, check_exact=True)
 
 
 def test_a_path_that_is_cancelled_midway_gives_no_row_and_is_not_stored(count):
