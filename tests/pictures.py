@@ -57,6 +57,18 @@ def keep_sheets(monkeypatch, module):
     return sheets
 
 
+def traces(figure, name):
+    """The traces of a Plotly figure that have a name."""
+    return [trace for trace in figure.data if trace.name == name]
+
+
+def assert_inside(sheet, artist):
+    """A printed artist is whole on its sheet."""
+    box = artist.get_window_extent()
+    width, height = sheet.bbox.size
+    assert 0 <= box.x0 <= box.x1 <= width and 0 <= box.y0 <= box.y1 <= height, (artist, box)
+
+
 def region_at(regions: Regions, point: np.ndarray) -> int | None:
     """The region that holds a point (u, v) of the plane, by the side of each of its edges; None if there is none."""
     for index in range(len(regions)):

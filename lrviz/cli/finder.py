@@ -12,7 +12,7 @@ from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, t
 from lrviz.engine.requests import EstimateRequest, Outcome, PiecesRequest, RegionsRequest, Request, run
 from lrviz.errors import InvalidRequest
 from lrviz.figures.paper import Paper
-from lrviz.figures.print_regions import save_figure
+from lrviz.figures.region_map.print import save_figure
 from lrviz.geometry.plane import Segment
 from lrviz.models.access import USER, Access
 from lrviz.models.images import ImageRecord, load_image

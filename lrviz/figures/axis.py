@@ -18,6 +18,9 @@ _LEAST_DECADES = 0.7
 _LARGEST = 1e100
 """Numbers beyond this, which no measure takes, stand at the end of an axis; those below its inverse count as zero."""
 
+PLANE_TITLES = ("u (L2 distance)", "v (L2 distance)")
+"""What the axes of the plane say."""
+
 _DIGITS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

@@ -1,17 +1,20 @@
-"""The decision boundary as bold lines over a map."""
+"""The decision boundary as bold lines over a map, on screen and in print."""
 
-import numpy as np
 import plotly.graph_objects as go
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
 
+from lrviz.figures.frame import straight_lines
 from lrviz.figures.style import INK
 from lrviz.measures.boundary import Boundary
 from lrviz.measures.definitions import WINDOW_TERMS
 
-HALO = "white"
-"""Bold lines are dark with a light rim, so that they show on every colour."""
+_COLOURS = ("white", INK)
+"""Bold lines are dark over a light rim, so that they show on every colour."""
 
-NAME = WINDOW_TERMS["boundary"].label
-_WIDTHS = (5.0, 2.6)
+_NAME = WINDOW_TERMS["boundary"].label
+_PIXELS, _POINTS = (5.0, 2.6), (2.0, 1.0)
 
 
 def boundary_lines(boundary: Boundary) -> list[go.Scatter]:
@@ -22,11 +25,19 @@ def boundary_lines(boundary: Boundary) -> list[go.Scatter]:
     """
     if len(boundary) == 0:
         return []
-    u, v = (np.column_stack([boundary.segments[..., k], np.full(len(boundary), np.nan)]).ravel() for k in (0, 1))
     return [
-        go.Scatter(
-            x=u, y=v, mode="lines", hoverinfo="skip", name=NAME, legendgroup=NAME, showlegend=colour == INK,
-            line={"width": width, "color": colour, "simplify": False},
+        straight_lines(
+            boundary.segments, name=_NAME, colour=colour, width=width, legendgroup=_NAME, showlegend=colour == INK
         )
-        for width, colour in zip(_WIDTHS, (HALO, INK), strict=True)
-    ]  # fmt: skip
+        for width, colour in zip(_PIXELS, _COLOURS, strict=True)
+    ]
+
+
+def print_boundary(axes: Axes, boundary: Boundary) -> list[Line2D]:
+    """Draw the boundary over a printed map; what a legend shows of it."""
+    if len(boundary) == 0:
+        return []
+    for width, colour in zip(_POINTS, _COLOURS, strict=True):
+        lines = LineCollection(list(boundary.segments), colors=colour, linewidths=width, capstyle="round", zorder=3)
+        axes.add_collection(lines)
+    return [Line2D([], [], color=INK, linewidth=_POINTS[1], label=_NAME)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 
 from lrviz.figures.style import (
     Scale,
@@ -75,11 +75,9 @@ def colour_regions(
     if quantity == "region":
         return Colouring(rgb=region_colours()[region_colour_index(regions.pattern)], **same)
     if quantity == "class":
-        rgb, categories = _colour_classes(regions, class_names)
-        return Colouring(rgb=rgb, categories=categories, **same)
-    values = shown_values(regions, quantity, class_index)
-    scale = fit_scale(values, COLOUR_MAPS[quantity])
-    return Colouring(rgb=scale.colours(values), values=values, scale=scale, **same)
+        share = np.bincount(regions.predicted, weights=regions.area, minlength=regions.num_outputs)
+        return _colour_classes(regions.predicted, share, class_names, class_index)
+    return colour_numbers(shown_values(regions, quantity, class_index), COLOUR_MAPS[quantity], **same)
 
 
 def colour_samples(
@@ -100,13 +98,10 @@ def colour_samples(
     if quantity == "region":
         return Colouring(rgb=region_colours()[region_colour_index(samples.pattern.ravel())], **same)
     if quantity == "class":
-        num_outputs, predicted = samples.values.shape[2], samples.predicted.ravel()
-        categories = _categories(np.bincount(predicted[predicted >= 0], minlength=num_outputs), class_names)
-        return Colouring(rgb=class_colours(num_outputs)[predicted], categories=categories, **same)
+        return colour_predicted(samples.predicted, samples.values.shape[2], class_names, class_index)
     outputs = slice(None) if class_index is None else slice(class_index, class_index + 1)
     values = np.linalg.norm(samples.slope[:, :, outputs].reshape(len(samples.u) * len(samples.v), -1), axis=1)
-    scale = fit_scale(values, COLOUR_MAPS[quantity])
-    return Colouring(rgb=scale.colours(values), values=values, scale=scale, **same)
+    return colour_numbers(values, COLOUR_MAPS[quantity], **same)
 
 
 def rescale(colouring: Colouring, scale: Scale) -> Colouring:
@@ -124,21 +119,37 @@ def shown_values(regions: Regions, quantity: str, class_index: int | None = None
     return values
 
 
+def colour_numbers(values: Float[np.ndarray, " n"], colour_map: str, **words: Any) -> Colouring:
+    """Colours of numbers on the scale that fits them; the other attributes of a colouring are given."""
+    scale = fit_scale(values, colour_map)
+    return Colouring(rgb=scale.colours(values), values=values, scale=scale, **words)
+
+
+def colour_predicted(
+    predicted: Int[np.ndarray, "height width"],
+    num_outputs: int,
+    class_names: tuple[str, ...] = (),
+    class_index: int | None = None,
+) -> Colouring:
+    """The colour of the predicted class at every pixel, row by row; -1, which is outside, has that of some class."""
+    share = np.bincount(predicted[predicted >= 0], minlength=num_outputs)
+    return _colour_classes(predicted.ravel(), share, class_names, class_index)
+
+
 def _colour_classes(
-    regions: Regions, class_names: tuple[str, ...]
-) -> tuple[UInt8[np.ndarray, "regions 3"], tuple[tuple[str, str], ...]]:
-    """The colour of each region's class, and the classes that there are, the largest first."""
-    predicted = regions.predicted
-    share = np.bincount(predicted, weights=regions.area, minlength=regions.num_outputs)
-    return class_colours(regions.num_outputs)[predicted], _categories(share, class_names)
-
-
-def _categories(share: np.ndarray, class_names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Name and colour of the classes that have a share, the largest first."""
+    predicted: Int[np.ndarray, " n"],
+    share: Shaped[np.ndarray, " classes"],
+    class_names: tuple[str, ...],
+    class_index: int | None,
+) -> Colouring:
+    """Colours of classes, and those of them that have a share, the largest first."""
     colours = class_colours(len(share))
     names = class_names or tuple(f"output {k}" for k in range(len(share)))
     present = [k for k in np.argsort(-share, kind="stable") if share[k] > 0]
-    return tuple((names[k], to_hex(colours[k])) for k in present)
+    return Colouring(
+        quantity="class", title=title_of("class"), class_index=class_index, rgb=colours[predicted],
+        categories=tuple((names[k], to_hex(colours[k])) for k in present),
+    )  # fmt: skip
 
 
 def title_of(quantity: str, class_index: int | None = None, class_names: tuple[str, ...] = ()) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure, SubFigure
 from plotly.subplots import make_subplots
 
 from lrviz.figures.axis import Axis
-from lrviz.figures.paper import fit_axes, wrap
+from lrviz.figures.paper import fit_axes, typeset, wrap
 from lrviz.figures.style import ACCENT, FAINT, INK, template
 
 _TITLE_POINTS = 6.5
@@ -132,7 +132,8 @@ def draw_curves(
     figure.update_xaxes(
         showticklabels=False, showgrid=True, gridcolor=FAINT, griddash="dot", gridwidth=0.5, **x_axis.on_screen()
     )
-    figure.update_xaxes(row=rows, showticklabels=True, title=x_title)
+    scale = " (log scale)" if x_axis.logarithmic else ""
+    figure.update_xaxes(row=rows, showticklabels=True, title=x_title + scale)
     margin = {"t": 40, "r": 14, "b": 46} | ({"l": 64} if columns == 1 else {})
     return figure.update_layout(
         template=template(), height=height, showlegend=False, hovermode="closest", margin=margin
@@ -165,7 +166,7 @@ def print_curves(
     for axes in grid.flat[len(diagrams) :]:
         axes.set_visible(False)
     for axes in grid[-1]:
-        axes.set_xlabel(x_title)
+        axes.set_xlabel(typeset(x_title))
 
 
 def _heading(diagram: Diagram, columns: int, before: str, after: str) -> str:

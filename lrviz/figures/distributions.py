@@ -1,25 +1,24 @@
 """How a measure is distributed over paths around several kinds of images."""
 
 import json
+from collections.abc import Iterator
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.figure import Figure
 
-from lrviz.errors import InvalidRequest
 from lrviz.figures.axis import Axis, fit_axis
-from lrviz.figures.paper import PRINTED, Paper, fit_axes, print_figure, write_page
-from lrviz.figures.style import FAINT, template
+from lrviz.figures.paper import PRINTED, Paper, fit_axes, print_figure, require_suffix, write_page
+from lrviz.figures.style import FAINT, MODEL_COLOURS, template
 from lrviz.measures.definitions import PATH_QUANTITIES
 from lrviz.measures.distributions import distribution
 from lrviz.results.status import Status
 
 DISTRIBUTION_SUFFIXES = (*PRINTED, ".html")
 _TITLE = "Distribution over paths"
-
-KIND_COLOURS = ("#00798c", "#d1495b", "#2e4057", "#b6820f", "#8f5da8", "#66a182")
-"""One colour for each kind of images; repeated beyond six."""
+_SHARE, _TOP = "share of the paths", 1.02
 
 
 def steps(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -52,6 +51,12 @@ def title_of(measure: str) -> str:
     return f"{quantity.label} ({quantity.unit})"
 
 
+def _staircases(kinds: dict[str, np.ndarray]) -> Iterator[tuple[str, str, tuple[np.ndarray, np.ndarray]]]:
+    """Name, colour and corners of the staircase of every kind."""
+    for (kind, values), colour in zip(kinds.items(), cycle(MODEL_COLOURS), strict=False):
+        yield f"{kind} ({np.isfinite(values).sum()})", colour, steps(values)
+
+
 def distribution_curves(paths: pd.DataFrame, measure: str, *, height: int = 360) -> go.Figure:
     """Draw the empirical distribution of a measure, a staircase for every kind of images.
 
@@ -62,17 +67,15 @@ def distribution_curves(paths: pd.DataFrame, measure: str, *, height: int = 360)
     """
     kinds = by_kind(paths, measure)
     figure = go.Figure()
-    for number, (kind, values) in enumerate(kinds.items()):
-        x, y = steps(values)
+    for name, colour, (x, y) in _staircases(kinds):
         figure.add_trace(
             go.Scatter(
-                x=x, y=y, mode="lines", name=f"{kind} ({np.isfinite(values).sum()})",
-                line={"color": KIND_COLOURS[number % len(KIND_COLOURS)], "width": 1.8},
+                x=x, y=y, mode="lines", name=name, line={"color": colour, "width": 1.8},
                 hovertemplate="%{y:.0%} up to %{x:.4g}",
             )
         )  # fmt: skip
     figure.update_xaxes(title=title_of(measure), **measure_axis(kinds).on_screen())
-    figure.update_yaxes(title="share of the paths", range=[0, 1.02], tickformat=".0%", showgrid=True, gridcolor=FAINT)
+    figure.update_yaxes(title=_SHARE, range=[0, _TOP], tickformat=".0%", showgrid=True, gridcolor=FAINT)
     figure.update_layout(template=template(), height=height, hovermode="closest", legend={"x": 0.02, "y": 0.98})
     return figure
 
@@ -89,9 +92,7 @@ def render_distributions(suffix: str, paths: pd.DataFrame, measure: str, *, pape
     Raises:
         InvalidRequest: the suffix is another one.
     """
-    if suffix not in DISTRIBUTION_SUFFIXES:
-        known = ", ".join(DISTRIBUTION_SUFFIXES)
-        raise InvalidRequest(f"Expected a file ending in {known}; got {suffix!r}. Rename it.")
+    require_suffix(suffix, DISTRIBUTION_SUFFIXES)
     description = json.dumps({"measure": measure, "models": sorted(set(paths["model"]))})
     if suffix == ".html":
         return write_page([distribution_curves(paths, measure)], title=_TITLE, description=description)
@@ -103,10 +104,9 @@ def render_distributions(suffix: str, paths: pd.DataFrame, measure: str, *, pape
 
 def _draw(figure: Figure, paths: pd.DataFrame, measure: str) -> None:
     axes, kinds = figure.add_subplot(), by_kind(paths, measure)
-    for number, (kind, values) in enumerate(kinds.items()):
-        name = f"{kind} ({np.isfinite(values).sum()})"
-        axes.plot(*steps(values), color=KIND_COLOURS[number % len(KIND_COLOURS)], linewidth=1, label=name)
-    fit_axes(axes, measure_axis(kinds), Axis(low=0.0, high=1.02, ticks=(0, 0.5, 1), labels=("0", "0.5", "1")))
-    axes.set(xlabel=title_of(measure), ylabel="share of the paths")
+    for name, colour, corners in _staircases(kinds):
+        axes.plot(*corners, color=colour, linewidth=1, label=name)
+    fit_axes(axes, measure_axis(kinds), Axis(low=0.0, high=_TOP, ticks=(0, 0.5, 1), labels=("0", "0.5", "1")))
+    axes.set(xlabel=title_of(measure), ylabel=_SHARE)
     if kinds:
         axes.legend(fontsize=6, frameon=False)

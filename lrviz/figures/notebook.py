@@ -7,9 +7,9 @@ from html import escape
 import numpy as np
 
 from lrviz.figures.colouring import colour_regions
-from lrviz.figures.map import paint, window_bounds
-from lrviz.figures.rasterise import data_uri
-from lrviz.figures.style import CLASS_COLOURS, class_colours
+from lrviz.figures.rasterise import data_uri, with_alpha
+from lrviz.figures.region_map.data import paint, window_bounds
+from lrviz.figures.style import class_colour, class_colours
 from lrviz.measures.curve import exact_curve, thin
 from lrviz.results.archive import Archive
 from lrviz.results.pieces import PathPieces, Pieces
@@ -42,10 +42,8 @@ def _(result: Regions) -> str:
 
 @picture.register
 def _(result: Samples) -> str:
-    inside = result.predicted >= 0
-    colours = class_colours(result.values.shape[2])[np.maximum(result.predicted, 0)]
-    image = np.concatenate([colours, np.where(inside, 255, 0)[..., None]], 2).astype(np.uint8)
-    return _image(image, "the predicted class at every pixel")
+    rgb = class_colours(result.values.shape[2])[result.predicted]
+    return _image(with_alpha(rgb, result.predicted >= 0), "the predicted class at every pixel")
 
 
 @picture.register
@@ -73,7 +71,7 @@ def _lines(position: np.ndarray, values: np.ndarray) -> str:
     for output, column in enumerate(values.T):
         x, y = thin(position, column, _SIDE)
         points = _points(_SIDE * x / position[-1], _HEIGHT * (1 - (y - low) / extent))
-        colour = CLASS_COLOURS[output % len(CLASS_COLOURS)]
+        colour = class_colour(output)
         lines.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.2"/>')
     label = 'role="img" aria-label="all outputs along the path"'
     return f'<svg {label} viewBox="0 -4 {_SIDE} {_HEIGHT + 8}" width="{_SIDE}">{"".join(lines)}</svg>'

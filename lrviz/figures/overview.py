@@ -4,9 +4,12 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, UInt8
 
-from lrviz.figures.map import colour_bar, frame_plane
-from lrviz.figures.rasterise import data_uri
-from lrviz.figures.style import ACCENT, FAINT, INK, class_colours, fit_scale, to_hex
+from lrviz.figures.colouring import Colouring, colour_numbers, colour_predicted
+from lrviz.figures.frame import frame_plane, placed
+from lrviz.figures.legend import legend
+from lrviz.figures.rasterise import data_uri, pixel_bounds, with_alpha
+from lrviz.figures.style import ACCENT, FAINT, INK, translucent
+from lrviz.measures.class_map import class_outlines
 from lrviz.results.samples import Samples
 
 OVERVIEW_QUANTITIES = ("class", "slope", "margin")
@@ -45,9 +48,10 @@ def overview(
         height: height of the figure in pixels.
     """
     figure = go.Figure()
-    rgb, legend = _colour_pixels(samples, quantity, class_names)
-    figure.add_layout_image(_pixel_picture(samples, rgb))
-    figure.add_traces(legend)
+    colouring = colour_overview(samples, quantity, class_names)
+    figure.add_layout_image(_pixel_picture(samples, colouring))
+    figure.add_traces(_class_lines(samples))
+    figure.add_traces(legend(colouring))
     figure.add_trace(_hover(samples, quantity, class_names))
     figure.add_trace(_triangle(samples.window))
     bounds = _add_corners(figure, samples.window, images, labels)
@@ -90,48 +94,30 @@ def pixel_values(samples: Samples, quantity: str) -> Float[np.ndarray, "height w
     return np.where(inside, values, np.nan)
 
 
-def _colour_pixels(
-    samples: Samples, quantity: str, class_names: tuple[str, ...]
-) -> tuple[UInt8[np.ndarray, "height width 3"], list[go.Scatter]]:
+def colour_overview(samples: Samples, quantity: str, class_names: tuple[str, ...] = ()) -> Colouring:
+    """The colour of every pixel, row by row."""
     if quantity == "class":
-        colours = class_colours(samples.values.shape[2])
-        return colours[np.maximum(samples.predicted, 0)], _class_legend(samples, class_names)
-    values = pixel_values(samples, quantity)
-    scale = fit_scale(values, _MAPS[quantity])
-    bar = go.Scatter(
-        x=[None], y=[None], mode="markers", showlegend=False, marker=colour_bar(scale, _TITLES[quantity])
-    )  # fmt: skip
-    return scale.colours(values), [bar]
+        return colour_predicted(samples.predicted, samples.values.shape[2], class_names)
+    values = pixel_values(samples, quantity).ravel()
+    return colour_numbers(values, _MAPS[quantity], quantity=quantity, title=_TITLES[quantity])
 
 
-def _class_legend(samples: Samples, class_names: tuple[str, ...]) -> list[go.Scatter]:
-    share = np.bincount(samples.predicted[samples.predicted >= 0], minlength=samples.values.shape[2])
-    colours = class_colours(len(share))
-    return [
-        go.Scatter(
-            x=[None], y=[None], mode="markers", name=class_names[k] if class_names else f"output {k}",
-            marker={"color": to_hex(colours[k]), "symbol": "square", "size": 11},
-        )
-        for k in np.argsort(-share, kind="stable")
-        if share[k]
-    ]  # fmt: skip
+def _class_lines(samples: Samples) -> list[go.Scatter]:
+    """Thin lines where the predicted class changes."""
+    lines = class_outlines(samples.predicted, samples.u, samples.v, samples.values)
+    if not lines:
+        return []
+    u, v = np.concatenate([np.vstack([line, [[np.nan, np.nan]]]) for line in lines]).T
+    line = {"color": translucent(INK, 0.7), "width": 0.8}
+    return [go.Scatter(x=u, y=v, mode="lines", line=line, hoverinfo="skip", showlegend=False, name="classes")]
 
 
-def _pixel_picture(samples: Samples, rgb: UInt8[np.ndarray, "height width 3"]) -> dict:
+def _pixel_picture(samples: Samples, colouring: Colouring) -> dict:
     """The pixels as a layout image, drawn larger with sharp corners so that a coarse sampling looks like one."""
-    opaque = np.where(samples.predicted < 0, 0, 255).astype(np.uint8)[..., None]
-    enlarge = max(1, 512 // max(opaque.shape[:2]))
-    pixels = np.concatenate([rgb, opaque], 2).repeat(enlarge, 0).repeat(enlarge, 1)
-    (u0, u1), (v0, v1) = _pixel_edges(samples.u), _pixel_edges(samples.v)
-    return {
-        "source": data_uri(pixels), "xref": "x", "yref": "y", "x": u0, "y": v1, "sizex": u1 - u0, "sizey": v1 - v0,
-        "sizing": "stretch", "layer": "below",
-    }  # fmt: skip
-
-
-def _pixel_edges(centres: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    half = (centres[-1] - centres[0]) / max(len(centres) - 1, 1) / 2
-    return float(centres[0] - half), float(centres[-1] + half)
+    pixels = with_alpha(colouring.rgb.reshape(*samples.predicted.shape, 3), samples.predicted >= 0)
+    enlarge = max(1, 512 // max(samples.predicted.shape))
+    bounds = pixel_bounds(samples.u, samples.v, samples.window)
+    return placed(pixels.repeat(enlarge, 0).repeat(enlarge, 1), bounds)
 
 
 def _hover(samples: Samples, quantity: str, class_names: tuple[str, ...]) -> go.Heatmap:

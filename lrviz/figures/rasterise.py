@@ -5,7 +5,7 @@ import io
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Float, Int, Integer, UInt8
+from jaxtyping import Bool, Float, Int, Integer, UInt8
 from numba import njit
 from PIL import Image
 
@@ -110,6 +110,22 @@ def mark_segments(
 def pixel_centres(low: float, high: float, number: int) -> Float[np.ndarray, " number"]:
     """Centres of equal pixels between two bounds."""
     return low + (np.arange(number) + 0.5) * (high - low) / number
+
+
+def pixel_bounds(
+    u: Float[np.ndarray, " width"], v: Float[np.ndarray, " height"], window: Float[np.ndarray, "corners 2"]
+) -> Float[np.ndarray, "2 2"]:
+    """The bounds [[u low, v low], [u high, v high]] of the square pixels of a window, with given centres."""
+    step = float(max(u[1] - u[0] if len(u) > 1 else 0, v[1] - v[0] if len(v) > 1 else 0))
+    half = (step or float(np.ptp(window, axis=0).max())) / 2
+    return np.array([[u[0] - half, v[0] - half], [u[-1] + half, v[-1] + half]])
+
+
+def with_alpha(
+    rgb: UInt8[np.ndarray, "height width 3"], inside: Bool[np.ndarray, "height width"]
+) -> UInt8[np.ndarray, "height width 4"]:
+    """An RGBA image that is transparent outside."""
+    return np.dstack([rgb, np.where(inside, 255, 0).astype(np.uint8)])
 
 
 def shrink(image: UInt8[np.ndarray, "height width channels"], factor: int) -> UInt8[np.ndarray, "h w channels"]:

@@ -15,6 +15,9 @@ INK = "#1b2733"
 FAINT = "#c9d1d9"
 MISSING = "#e8ebee"
 ACCENT = "#d1495b"
+QUIET = "#5b6875"
+"""Colour of small notes."""
+
 FONT = "Inter, 'Source Sans 3', 'Source Sans Pro', 'Segoe UI', Helvetica, Arial, sans-serif"
 
 CLASS_COLOURS = (
@@ -24,6 +27,9 @@ CLASS_COLOURS = (
 
 LAYER_COLOURS = ("#0b3954", "#d1495b", "#edae49", "#00798c", "#8f5da8", "#66a182", "#7a4419", "#e377c2")
 """One colour per layer; repeated beyond eight."""
+
+MODEL_COLOURS = ("#00798c", "#d1495b", "#b6820f", "#8f5da8", "#2e4057", "#66a182")
+"""One colour per model, that colour-blind readers tell apart."""
 
 DARK = 0.3
 """Lightness below which lines are drawn light on a colour."""
@@ -156,9 +162,19 @@ def region_colour_index(pattern: UInt64[np.ndarray, " regions"]) -> Int[np.ndarr
     return (pattern % np.uint64(NUM_REGION_COLOURS)).astype(np.intp)
 
 
+def layer_colour(layer: int) -> str:
+    """The colour of a layer, from 0."""
+    return LAYER_COLOURS[layer % len(LAYER_COLOURS)]
+
+
+def class_colour(index: int) -> str:
+    """The colour of a class, from 0."""
+    return CLASS_COLOURS[index % len(CLASS_COLOURS)]
+
+
 def class_colours(number: int) -> UInt8[np.ndarray, "classes 3"]:
     """RGB of each class."""
-    return to_rgb([CLASS_COLOURS[k % len(CLASS_COLOURS)] for k in range(number)])
+    return to_rgb([class_colour(k) for k in range(number)])
 
 
 def lightness(rgb: UInt8[np.ndarray, "... 3"]) -> Float[np.ndarray, "..."]:
@@ -169,6 +185,12 @@ def lightness(rgb: UInt8[np.ndarray, "... 3"]) -> Float[np.ndarray, "..."]:
 def to_rgb(colours: list[str]) -> UInt8[np.ndarray, "n 3"]:
     """RGB of colours such as "#1b2733"."""
     return np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours], np.uint8)
+
+
+def translucent(colour: str, opacity: float) -> str:
+    """A colour through which others are seen, the way Plotly reads it."""
+    red, green, blue = to_rgb([colour])[0].tolist()
+    return f"rgba({red},{green},{blue},{opacity})"
 
 
 def to_hex(rgb: UInt8[np.ndarray, "3"]) -> str:

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from lrviz.errors import InvalidRequest
 from lrviz.figures.axis import Axis, fit_axis, share_axis, width_axis
 from lrviz.figures.curves import Diagram, Mark, draw_curves, print_curves
-from lrviz.figures.paper import PRINTED, Paper, print_figure, write_page, write_table
+from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, write_page, write_table
 from lrviz.figures.style import ACCENT, INK
 from lrviz.measures.findings import AGAINST, against_of, find_peak, find_threshold
 from lrviz.measures.sweeps import ALWAYS, ERRORS, series_columns
@@ -65,10 +64,9 @@ def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.
         marks: positions to point out.
         height: height of the figure in pixels, for five diagrams; more make it higher.
     """
-    diagrams, positions = _diagrams(curve), _position_axis(curve)
-    scale = " (log scale)" if positions.logarithmic else ""
+    diagrams = _diagrams(curve)
     figure = draw_curves(
-        diagrams, positions, AGAINST[against_of(curve)].title + scale, height=height * max(len(diagrams), 5) // 5,
+        diagrams, _position_axis(curve), AGAINST[against_of(curve)].title, height=height * max(len(diagrams), 5) // 5,
         marks=_lines(marks), chosen=marks.chosen,
     )  # fmt: skip
     return figure.update_layout(clickmode="event+select", dragmode=False)
@@ -85,8 +83,7 @@ def render_sweep(suffix: str, curve: pd.DataFrame, *, paper: Paper | None = None
     Raises:
         InvalidRequest: the suffix is another one.
     """
-    if suffix not in SWEEP_SUFFIXES:
-        raise InvalidRequest(f"Expected a file ending in {', '.join(SWEEP_SUFFIXES)}; got {suffix!r}. Rename it.")
+    require_suffix(suffix, SWEEP_SUFFIXES)
     description = json.dumps({name: str(curve[name].iloc[0]) for name in series_columns(against_of(curve))})
     if suffix == ".csv":
         return write_table({name: curve[name].to_numpy() for name in curve}, description=description)

@@ -9,11 +9,9 @@ from matplotlib.figure import Figure, SubFigure
 
 from lrviz.figures.axis import Axis, fit_axis, width_axis
 from lrviz.figures.curves import Diagram, Dot, draw_curves, print_curves
+from lrviz.figures.style import ACCENT, MODEL_COLOURS
 from lrviz.measures.window import QUANTITIES
 from lrviz.views.comparison import ERRORS, Member, spread_over_seeds, value_of
-
-ERROR_COLOUR = "#d1495b"
-COLOUR = "#00798c"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +69,13 @@ def width_curves(members: Sequence[Member], *, height: int = 460) -> go.Figure:
         height: height of the figure in pixels.
     """
     diagrams = [_diagram(members, strip) for strip in STRIPS]
-    return draw_curves(diagrams, _axis(members), "width k (log scale)", height=height, columns=COLUMNS)
+    return draw_curves(diagrams, _axis(members), "width k", height=height, columns=COLUMNS)
 
 
 def print_width_curves(figure: Figure | SubFigure, members: Sequence[Member], *, width_inches: float) -> None:
     """Draw the same on a sheet of some width."""
     diagrams, columns = [_diagram(members, strip) for strip in STRIPS], _paper_columns(width_inches)
-    print_curves(figure, diagrams, _axis(members), "width $k$", width_inches=width_inches, columns=columns)
+    print_curves(figure, diagrams, _axis(members), "width k", width_inches=width_inches, columns=columns)
 
 
 def curves_inches(width_inches: float) -> float:
@@ -109,7 +107,7 @@ def _diagram(members: Sequence[Member], strip: Strip) -> Diagram:
     ends = np.concatenate([[dot.y for dot in dots], spread.mean - spread.sd, spread.mean + spread.sd])
     bars = np.nan_to_num(spread.sd)
     return Diagram(
-        name=name, title=strip.title, unit=strip.unit, colour=ERROR_COLOUR if name in ERRORS else COLOUR,
+        name=name, title=strip.title, unit=strip.unit, colour=ACCENT if name in ERRORS else MODEL_COLOURS[0],
         axis=fit_axis(ends, logarithmic=strip.logarithmic), x=spread.widths, mean=spread.mean, below=bars, above=bars,
         dots=dots,
     )  # fmt: skip

@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from lrviz.errors import LrvizError
-from lrviz.figures.comparison import Cell, comparison_map
-from lrviz.figures.print_comparison import COMPARISON_SUFFIXES, fitting_paper, render_comparison
+from lrviz.figures.comparison.data import Cell
+from lrviz.figures.comparison.print import COMPARISON_SUFFIXES, fitting_paper, render_comparison
+from lrviz.figures.comparison.screen import comparison_map
 from lrviz.figures.widths import has_widths, width_curves
 from lrviz.measures.definitions import WINDOW_TERMS
 from lrviz.measures.tables import Columns

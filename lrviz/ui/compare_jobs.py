@@ -7,7 +7,7 @@ import streamlit as st
 
 from lrviz.engine.requests import Outcome, run
 from lrviz.errors import BudgetExceeded
-from lrviz.figures.comparison import Panel, make_panel
+from lrviz.figures.comparison.data import Panel, make_panel
 from lrviz.measures.boundary import find_boundary
 from lrviz.measures.summary import summary
 from lrviz.models.card import Card

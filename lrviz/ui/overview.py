@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from lrviz.figures.overview import blank_overview, overview
+from lrviz.measures.class_map import num_sampled_areas
 from lrviz.models.images import as_picture
 from lrviz.ui import look, resources, state
 from lrviz.ui.maps import Sampling, rounded_window
@@ -46,7 +47,10 @@ def show_overview(view: View, scene: Scene, sampling: Sampling) -> None:
     """
     samples, is_refining = sampling.samples, sampling.job is not None
     with st.container(horizontal=True, vertical_alignment="center"):
-        detail = f"{samples.predicted.shape[1]} × {samples.predicted.shape[0]}" if samples else "waiting"
+        detail = "waiting"
+        if samples:
+            areas = num_sampled_areas(samples.predicted)
+            detail = f"{len(samples.u)} × {len(samples.v)}, {areas:,} class area{'s' * (areas != 1)}"
         look.heading("Overview", "sampled", detail + (", refining" if is_refining and samples else ""))
         quantity = st.segmented_control(
             "Overview", ["class", "slope", "margin"], default="class", label_visibility="collapsed", key="overview"

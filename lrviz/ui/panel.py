@@ -11,8 +11,8 @@ from lrviz.errors import LrvizError
 from lrviz.figures.colouring import Colouring, name_of
 from lrviz.figures.facts import card_facts
 from lrviz.figures.panels import histogram, slope_image
-from lrviz.figures.paper import PRINTED, SUFFIXES, Paper
-from lrviz.figures.print_regions import render
+from lrviz.figures.paper import PRINTED, Paper
+from lrviz.figures.region_map.print import SUFFIXES, render
 from lrviz.measures.region import neighbourhood
 from lrviz.measures.window import QUANTITIES, jump
 from lrviz.models.images import image_shape

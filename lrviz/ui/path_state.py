@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from lrviz.figures.path import Stretch
+from lrviz.figures.path.data import Stretch
 from lrviz.measures.curve import Curve
 from lrviz.ui import state
 from lrviz.views.view import View

@@ -6,8 +6,10 @@ import streamlit as st
 
 from lrviz.errors import LrvizError
 from lrviz.figures.paper import Paper
-from lrviz.figures.path import MODEL_COLOURS, Line, PathDrawing, Stretch, class_lines, path_figure
-from lrviz.figures.print_path import PATH_SUFFIXES, render_path
+from lrviz.figures.path.data import Line, PathDrawing, Stretch, class_lines
+from lrviz.figures.path.print import PATH_SUFFIXES, render_path
+from lrviz.figures.path.screen import path_figure
+from lrviz.figures.style import MODEL_COLOURS
 from lrviz.models.images import SHAPE
 from lrviz.models.paths import Path
 from lrviz.ui import look, panel, path_controls, path_jobs, path_state, path_tables, resources, state

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lrviz.figures import print_comparison as comparison_module
 from lrviz.figures import sweeps as sweeps_module
 from lrviz.figures.axis import fit_axis, width_axis
-from lrviz.figures.comparison import Cell, make_panel
+from lrviz.figures.comparison import print as comparison_module
+from lrviz.figures.comparison.data import Cell, make_panel
+from lrviz.figures.comparison.print import render_comparison
 from lrviz.figures.paper import fit_axes
-from lrviz.figures.print_comparison import render_comparison
 from lrviz.figures.style import fit_scale
 from lrviz.figures.sweeps import Marks, render_sweep, sweep_curves
 from lrviz.figures.widths import STRIPS, width_curves

@@ -11,15 +11,19 @@ from lrviz.engine.find_pieces import find_path_pieces
 from lrviz.engine.find_regions import find_regions
 from lrviz.engine.sample import sample_plane
 from lrviz.figures.colouring import colour_regions
-from lrviz.figures.comparison import Cell, comparison_map, make_panel
-from lrviz.figures.map import region_map, window_bounds
+from lrviz.figures.comparison.data import Cell, make_panel
+from lrviz.figures.comparison.print import COMPARISON_SUFFIXES, render_comparison
+from lrviz.figures.comparison.screen import comparison_map
 from lrviz.figures.overview import OVERVIEW_QUANTITIES, overview
 from lrviz.figures.panels import histogram
-from lrviz.figures.paper import SUFFIXES, Paper
-from lrviz.figures.path import MODEL_COLOURS, Line, PathDrawing, Stretch, class_lines, path_figure
-from lrviz.figures.print_comparison import COMPARISON_SUFFIXES, render_comparison
-from lrviz.figures.print_path import PATH_SUFFIXES, render_path
-from lrviz.figures.print_regions import render
+from lrviz.figures.paper import Paper
+from lrviz.figures.path.data import Line, PathDrawing, Stretch, class_lines
+from lrviz.figures.path.print import PATH_SUFFIXES, render_path
+from lrviz.figures.path.screen import path_figure
+from lrviz.figures.region_map.data import window_bounds
+from lrviz.figures.region_map.print import SUFFIXES, render
+from lrviz.figures.region_map.screen import region_map
+from lrviz.figures.style import MODEL_COLOURS
 from lrviz.geometry.plane import Window
 from lrviz.measures.curve import exact_curve
 from lrviz.measures.path import measure_path

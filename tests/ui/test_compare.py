@@ -1,24 +1,13 @@
-"""The figures of a comparison, and the page in its states, without a browser."""
+"""The page that compares models, in its states, without a browser."""
 
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from lrviz.engine.find_regions import find_regions
-from lrviz.figures import comparison as compare_module
-from lrviz.figures.comparison import Cell, comparison_map, make_panel, panel_picture, share_scale, vector_panels
-from lrviz.figures.map import window_bounds
-from lrviz.figures.widths import STRIPS, width_curves
-from lrviz.geometry.plane import Window
-from lrviz.results.status import Status
 from lrviz.ui import compare_jobs, resources
 from lrviz.ui.compare import num_columns
 from lrviz.ui.compare_models import family_of, group_families
 from tests.apptest import linked, open_file, settle
-from tests.pictures import NAMES, network, plane, regions
-from tests.views.test_comparison import member
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
@@ -26,128 +15,6 @@ pytestmark = [
     pytest.mark.usefixtures("empty_cache"),
 ]
 
-
-BOUNDS = window_bounds(regions())
-
-
-def other_regions():
-    """The regions of a network of another width in the same window."""
-    return find_regions(network(10), plane(), Window.rectangle((2.4, 0.6), 1.5, 1.0))
-
-
-def cells(quantity="slope", **values):
-    panels = [make_panel(found, quantity, class_names=NAMES) for found in (regions(), other_regions())]
-    return [
-        Cell(title=f"k = {k}", detail=f"{len(panel.colouring.rgb)} regions", panel=panel, **values)
-        for k, panel in zip((2, 8), panels, strict=True)
-    ]
-
-
-def draw(shown):
-    return comparison_map(shown, BOUNDS, columns=2)
-
-
-def bars(figure):
-    return [trace.marker for trace in figure.data if trace.marker and trace.marker.showscale]
-
-
-def test_all_panels_share_one_scale_and_one_bar_with_its_unit():
-    panels = share_scale([cell.panel for cell in cells()])
-    assert panels[0].colouring.scale == panels[1].colouring.scale
-    (bar,) = bars(draw(cells()))
-    assert (bar.cmin, bar.cmax) == (panels[0].colouring.scale.low, panels[0].colouring.scale.high)
-    assert bar.colorbar.title.text == "slope (logit per unit of L2 distance)"
-
-
-def test_the_scale_counts_area_and_not_regions():
-    one = make_panel(regions(), "slope")
-    few, many = np.full(len(regions()), 1.0), np.full(len(regions()), 2.0)
-    colourings = [replace(one.colouring, values=values) for values in (few, many)]
-    tiny = np.zeros_like(one.labels)
-    panels = share_scale([replace(one, colouring=colourings[0], labels=tiny), replace(one, colouring=colourings[1])])
-    assert (panels[0].colouring.scale.low, panels[0].colouring.scale.high) == (1.0, 2.0)
-
-
-def test_panels_zoom_together_and_have_equal_scales():
-    layout = draw(cells()).layout
-    assert (layout.xaxis2.matches, layout.yaxis2.matches) == ("x", "y")
-    assert layout.yaxis.scaleanchor == "x"
-    assert layout.xaxis.title.text == "u (L2 distance)"
-    assert layout.yaxis.title.text == "v (L2 distance)"
-    assert layout.yaxis2.title.text is None
-
-
-def test_every_panel_is_named_and_linked_in_its_place():
-    notes = draw(cells(link="./?model=x", notice="budget hit")).layout.annotations
-    assert [note.xref for note in notes] == ["x domain", "x2 domain"]
-    for note, k, found in zip(notes, (2, 8), (regions(), other_regions()), strict=True):
-        assert f"k = {k}" in note.text
-        assert f"{len(found)} regions" in note.text
-        assert 'href="./?model=x"' in note.text
-        assert "budget hit" in note.text
-
-
-def test_a_missing_panel_says_why():
-    waiting = Cell(title="k = 24", notice="not there yet")
-    figure = draw([*cells(), waiting])
-    assert figure.layout.annotations[-1].text == "not there yet"
-    assert figure.layout.annotations[-1].xref == "x3 domain"
-    assert {trace.xaxis for trace in figure.data} >= {"x", "x2", "x3"}
-    assert "x4" not in {trace.xaxis for trace in figure.data}
-    alone = draw([waiting])
-    assert alone.layout.annotations[-1].text == "not there yet"
-    assert alone.layout.xaxis.range == tuple(BOUNDS[:, 0])
-
-
-def test_large_panels_are_pixels_in_the_colours_of_the_scale(monkeypatch):
-    monkeypatch.setattr(compare_module, "MAX_VECTOR_REGIONS", 3)
-    figure = draw(cells())
-    assert [image.xref for image in figure.layout.images] == ["x", "x2"]
-    assert not [trace for trace in figure.data if trace.name == "fill"]
-    panel = share_scale([cell.panel for cell in cells()])[1]
-    image = panel_picture(panel)
-    largest = int(np.bincount(panel.labels.ravel()).argmax())
-    inside = np.argwhere((panel.labels[::2, ::2] == largest) & (panel.labels[1::2, 1::2] == largest))
-    colours = image[tuple(inside.T)][:, :3].astype(int)
-    assert (np.abs(colours - panel.colouring.rgb[largest]).max(1) <= 1).mean() > 0.5
-
-
-def test_the_smallest_panels_become_polygons_first():
-    panels = [cell.panel for cell in cells()]
-    sizes = [len(panel.polygons) for panel in panels]
-    assert vector_panels(panels, sum(sizes)) == {0, 1}
-    assert vector_panels(panels, sum(sizes) - 1) == {int(np.argmin(sizes))}
-    assert vector_panels(panels, min(sizes) - 1) == set()
-
-
-def test_classes_of_all_panels_are_in_one_legend():
-    figure = draw(cells("class"))
-    names = [trace.name for trace in figure.data if trace.marker.symbol == "square"]
-    present = {NAMES[k] for found in (regions(), other_regions()) for k in found.predicted}
-    assert sorted(names) == sorted(present)
-    assert not bars(figure)
-
-
-def test_curves_share_the_width_axis_with_the_test_error_first():
-    members = [member(2), member(8), member(8, seed=1, status=Status.MAX_REGIONS)]
-    figure = width_curves(members)
-    assert STRIPS[0].measure == "test_error"
-    titles = [note.text for note in figure.layout.annotations]
-    assert "test error" in titles[0]
-    lines = [trace for trace in figure.data if trace.mode == "lines"]
-    assert all(line.x.tolist() == [2, 8] for line in lines)
-    (train_error,) = [line for line in lines if line.name == "train_error"]
-    assert train_error.error_y.array[1] == pytest.approx(np.std([0, 0.1], ddof=1))
-    axes = [figure.layout[name] for name in figure.layout if name.startswith("xaxis")]
-    assert all(axis.type == "log" and axis.ticktext == ("2", "8") for axis in axes)
-    assert sum(axis.matches is not None for axis in axes) == len(STRIPS) - 1
-    dots = [trace for trace in figure.data if trace.mode == "markers"]
-    hollow = {trace.name: [colour == "white" for colour in trace.marker.color] for trace in dots}
-    assert hollow["mean_slope"] == [False, False, True]
-    assert hollow["test_error"] == [False, False, False]
-
-
-# --- the page ---------------------------------------------------------------------------------------------------------
 
 LINK = {
     "models": "cnn5-w1-noise20,cnn5-w2-noise20", "a": "samples:0", "b": "samples:1", "c": "samples:4",

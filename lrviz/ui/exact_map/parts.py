@@ -8,8 +8,10 @@ import plotly.graph_objects as go
 from lrviz.figures.boundary import boundary_lines
 from lrviz.figures.colouring import Colouring
 from lrviz.figures.facts import FactColumn
-from lrviz.figures.map import MAX_VECTOR_REGIONS, layer_legend, legend, pixel_grid, window_bounds
-from lrviz.figures.rasterise import label_pixels, mark_segments, pixel_runs
+from lrviz.figures.legend import legend
+from lrviz.figures.rasterise import label_pixels, mark_segments, pixel_bounds, pixel_runs
+from lrviz.figures.region_map.data import pixel_grid, window_bounds
+from lrviz.figures.region_map.screen import MAX_VECTOR_REGIONS, layer_legend
 from lrviz.figures.style import FONT, LAYER_COLOURS
 from lrviz.measures.boundary import find_boundary
 from lrviz.results.regions import Regions
@@ -51,10 +53,8 @@ def sampled_picture(samples: Samples) -> dict[str, Any]:
     """Every pixel of samples as a label of its own."""
     height, width = samples.predicted.shape
     labels = np.where(samples.predicted < 0, -1, np.arange(height * width).reshape(height, width))
-    half = (samples.u[-1] - samples.u[0]) / max(width - 1, 1) / 2
-    bounds = (samples.u[0] - half, samples.u[-1] + half, samples.v[0] - half, samples.v[-1] + half)
     return {
-        "bounds": [float(bound) for bound in bounds],
+        "bounds": pixel_bounds(samples.u, samples.v, samples.window).T.ravel().tolist(),
         "mode": "sampled", "numLabels": height * width, "height": height, "width": width,
         "labels": labels.astype(np.uint32).ravel(), "lengths": np.ones(height * width, np.uint16),
     }  # fmt: skip

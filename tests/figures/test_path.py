@@ -5,19 +5,11 @@ import pytest
 import torch
 
 from lrviz.engine.find_pieces import find_path_pieces
-from lrviz.figures import breakpoints
-from lrviz.figures.breakpoints import count_breakpoints, layer_colour
-from lrviz.figures.path import (
-    MODEL_COLOURS,
-    Line,
-    PathDrawing,
-    Stretch,
-    class_lines,
-    hover_trace,
-    image_at,
-    line_points,
-    path_figure,
-)
+from lrviz.figures.path import breakpoints
+from lrviz.figures.path.breakpoints import count_breakpoints
+from lrviz.figures.path.data import Line, PathDrawing, Stretch, class_lines, image_at, line_points
+from lrviz.figures.path.screen import hover_trace, path_figure
+from lrviz.figures.style import MODEL_COLOURS, layer_colour
 from lrviz.measures.curve import exact_curve, sample_curve
 from lrviz.measures.path import deviation
 from lrviz.models.architectures import build

@@ -7,27 +7,25 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.patches import Patch
 
 from lrviz.errors import InvalidRequest
-from lrviz.figures.comparison import Cell, Panel, all_categories, comparison_map, share_scale, vector_panels
-from lrviz.figures.map import paint_labels
+from lrviz.figures.axis import PLANE_TITLES
+from lrviz.figures.comparison.data import Cell, Place, lay_out
+from lrviz.figures.comparison.screen import comparison_map
+from lrviz.figures.frame import print_frame, print_image
+from lrviz.figures.legend import print_bar, print_legend
 from lrviz.figures.paper import (
-    MAX_VECTOR_REGIONS,
     PRINTED,
-    U_LABEL,
-    V_LABEL,
     Paper,
-    add_colour_bar,
-    add_legend,
-    add_picture,
-    add_polygons,
-    frame_plane,
     print_figure,
+    require_suffix,
+    typeset,
     wrap,
     write_page,
     write_table,
 )
+from lrviz.figures.region_map.data import paint_labels
+from lrviz.figures.region_map.print import MAX_VECTOR_REGIONS, print_polygons
 from lrviz.figures.widths import curves_inches, has_widths, print_width_curves, width_curves
 from lrviz.views.comparison import Member, compare
 from lrviz.views.view import View
@@ -65,8 +63,7 @@ def render_comparison(
     Raises:
         InvalidRequest: the suffix is another one, or there is nothing to draw.
     """
-    if suffix not in COMPARISON_SUFFIXES:
-        raise InvalidRequest(f"Expected a file ending in {', '.join(COMPARISON_SUFFIXES)}; got {suffix!r}. Rename it.")
+    require_suffix(suffix, COMPARISON_SUFFIXES)
     if not members:
         raise InvalidRequest("A comparison needs at least one finished map; got none. Wait for the first one.")
     if suffix == ".csv":
@@ -129,35 +126,36 @@ def _draw(figure: Figure, cells: Sequence[Cell], members: Sequence[Member], colu
 
 
 def _draw_maps(figure: SubFigure, cells: Sequence[Cell], columns: int, map_inches: float) -> None:
-    rows, bounds = -(-len(cells) // columns), _bounds(cells)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    shown = share_scale([cell.panel for cell in cells if cell.panel is not None])
-    vector, panels = vector_panels(shown, MAX_VECTOR_REGIONS), iter(enumerate(shown))
-    for place, (axes, cell) in enumerate(zip(grid.flat, cells, strict=False)):
-        if cell.panel is not None:
-            index, panel = next(panels)
-            _draw_panel(axes, panel, as_polygons=index in vector)
-        frame_plane(axes, bounds, num_ticks=int(np.clip(2.5 * map_inches, 2, 5)))
-        _name_map(axes, cell, map_inches, is_lowest=place + columns >= len(cells), is_left=place % columns == 0)
-    for axes in grid.flat[len(cells) :]:
+    grid, bounds = lay_out(cells, columns, MAX_VECTOR_REGIONS), _bounds(cells)
+    all_axes = figure.subplots(grid.rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes in all_axes.flat[len(cells) :]:
         axes.set_visible(False)
-    add_colour_bar(figure, list(grid.flat), shown[0].colouring, aspect=28 * rows)
-    add_legend(figure, [Patch(facecolor=colour, label=name) for name, colour in all_categories(shown)])
+    for place in grid.places:
+        axes = all_axes[place.row, place.column]
+        _draw_panel(axes, place)
+        print_frame(axes, bounds, num_ticks=int(np.clip(2.5 * map_inches, 2, 5)))
+        _name_map(axes, place, map_inches)
+    if grid.key is not None:
+        print_bar(figure, list(all_axes.flat), grid.key, aspect=28 * grid.rows)
+        print_legend(figure, grid.key)
 
 
-def _name_map(axes: Axes, cell: Cell, map_inches: float, *, is_lowest: bool, is_left: bool) -> None:
+def _name_map(axes: Axes, place: Place, map_inches: float) -> None:
     """The title of a map, in lines that are no longer than the map is wide, and the names of its axes."""
-    points = float(np.clip(_TITLE_POINTS * map_inches / _LEAST_INCHES, 4, _TITLE_POINTS))
+    points, cell = float(np.clip(_TITLE_POINTS * map_inches / _LEAST_INCHES, 4, _TITLE_POINTS)), place.cell
     texts = [cell.title, cell.detail, f"({cell.notice})" if cell.notice else ""]
     axes.set_title("\n".join(wrap(text, map_inches, points) for text in texts if text), fontsize=points, loc="left")
-    axes.tick_params(labelbottom=is_lowest, labelleft=is_left)
-    axes.set_xlabel(U_LABEL if is_lowest else "", fontsize=points)
-    axes.set_ylabel(V_LABEL if is_left else "", fontsize=points)
-    axes.set_anchor("N")
+    axes.tick_params(labelbottom=place.is_lowest, labelleft=place.column == 0)
+    u_title, v_title = map(typeset, PLANE_TITLES)
+    axes.set_xlabel(u_title if place.is_lowest else "", fontsize=points)
+    axes.set_ylabel(v_title if place.column == 0 else "", fontsize=points)
 
 
-def _draw_panel(axes: Axes, panel: Panel, *, as_polygons: bool) -> None:
-    if as_polygons and panel.polygons is not None:
-        add_polygons(axes, panel.polygons, panel.colouring, outlined=True)
+def _draw_panel(axes: Axes, place: Place) -> None:
+    panel = place.cell.panel
+    if panel is None:
+        return
+    if place.as_polygons and panel.polygons is not None:
+        print_polygons(axes, panel.polygons, panel.colouring, outlined=True)
     else:
-        add_picture(axes, paint_labels(panel.labels, panel.colouring.rgb, outlined=True), panel.bounds)
+        print_image(axes, paint_labels(panel.labels, panel.colouring.rgb, outlined=True), panel.bounds)

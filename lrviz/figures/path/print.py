@@ -4,34 +4,39 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from lrviz.errors import InvalidRequest
-from lrviz.figures.breakpoints import count_breakpoints, layer_colour
-from lrviz.figures.paper import PRINTED, Paper, print_figure, write_archive, write_page, write_table
-from lrviz.figures.path import (
+from lrviz.figures.paper import (
+    PRINTED,
+    Paper,
+    print_figure,
+    require_suffix,
+    typeset,
+    write_archive,
+    write_page,
+    write_table,
+)
+from lrviz.figures.path.breakpoints import print_breakpoints
+from lrviz.figures.path.data import (
+    PATH_TITLE,
     PathDrawing,
-    chord_values,
-    line_points,
-    path_figure,
+    drawn_lines,
     seen_anchors,
     shown_images,
     value_range,
     value_title,
 )
-from lrviz.figures.style import FAINT, to_rgb
-from lrviz.measures.curve import thin
+from lrviz.figures.path.screen import path_figure
+from lrviz.figures.style import FAINT
 from lrviz.measures.tables import Columns, measure_segments
 from lrviz.results.pieces import PathMeasures, PathPieces
 from lrviz.views.view import View
 
 PATH_SUFFIXES = (*PRINTED, ".html", ".csv", ".npz")
-MAX_TICKS = 5000
-"""More breakpoints are printed as counts in bins."""
-
 _COLUMNS_PER_INCH = 600
-_BINS = 480
 _TITLE = "f along a path"
 
 
@@ -59,8 +64,7 @@ def render_path(
     Raises:
         InvalidRequest: the suffix is another one, or there is nothing to draw.
     """
-    if suffix not in PATH_SUFFIXES:
-        raise InvalidRequest(f"Expected a file ending in {', '.join(PATH_SUFFIXES)}; got {suffix!r}. Rename it.")
+    require_suffix(suffix, PATH_SUFFIXES)
     if not drawing.lines or not len(pieces):
         raise InvalidRequest("A file needs the pieces of at least one segment; got none. Wait for the first one.")
     description = view.to_json()
@@ -90,9 +94,8 @@ def _draw(figure: Figure, drawing: PathDrawing, paper: Paper) -> None:
     strip, plot, lanes = figure.subplots(3, 1, sharex=True, height_ratios=heights)
     _draw_images(strip, drawing)
     _draw_lines(plot, drawing, int(_COLUMNS_PER_INCH * paper.width_inches))
-    _draw_breakpoints(lanes, drawing)
-    low, high = drawing.stretch.range
-    lanes.set(xlim=(low, high), xlabel="$L_2$ distance along the path")
+    print_breakpoints(lanes, drawing.lines[0], drawing.stretch.range)
+    lanes.set(xlim=drawing.stretch.range, xlabel=typeset(PATH_TITLE))
     lanes.ticklabel_format(axis="x", useOffset=False)
 
 
@@ -106,43 +109,21 @@ def _draw_images(axes: Axes, drawing: PathDrawing) -> None:
 
 
 def _draw_lines(axes: Axes, drawing: PathDrawing, num_columns: int) -> None:
-    stretch = drawing.stretch
     for x in seen_anchors(drawing).values():
         axes.axvline(x, color=FAINT, linewidth=0.5, zorder=0)
-    for index, line in reversed(list(enumerate(drawing.lines))):
-        every_position, every_value = line_points(line, stretch)
-        position, values = thin(every_position, every_value, num_columns)
-        chord = chord_values(line, stretch, position)
-        if drawing.has_chord(index):
+    for drawn in drawn_lines(drawing, num_columns):
+        if drawn.chord is not None:
             axes.plot(
-                position, chord, color=drawing.chord_colour(line), linewidth=0.6, linestyle=(0, (4, 3)),
-                label="chord" if index == 0 else None,
+                drawn.position, drawn.chord, color=drawn.chord_colour, linewidth=0.6, linestyle=(0, (4, 3)),
+                label="chord" if drawn.is_first else None,
             )  # fmt: skip
-        if drawing.is_shaded and index == 0:
-            axes.fill_between(position, values, chord, color=line.colour, alpha=0.22, linewidth=0)
-        axes.plot(position, values, color=line.colour, linewidth=0.9, label=line.name)
-    axes.set(ylim=value_range(drawing), ylabel=value_title(stretch))
+            if drawn.is_shaded:
+                colour = to_rgba(drawn.line.colour, 0.22)
+                axes.fill_between(drawn.position, drawn.values, drawn.chord, color=colour, linewidth=0)
+        axes.plot(drawn.position, drawn.values, color=drawn.line.colour, linewidth=0.9, label=drawn.line.name)
+    axes.set(ylim=value_range(drawing), ylabel=value_title(drawing.stretch))
     axes.ticklabel_format(axis="y", useOffset=False)
     handles = sorted(axes.get_legend_handles_labels()[0][::-1], key=lambda handle: handle.get_label() == "chord")
     axes.legend(
         handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(handles), 5), frameon=False, fontsize=7
     )  # fmt: skip
-
-
-def _draw_breakpoints(axes: Axes, drawing: PathDrawing) -> None:
-    curve, num_layers = drawing.lines[0].curve, len(drawing.layer_names)
-    low, high = drawing.stretch.range
-    inner = curve.knots_between(low, high)
-    if (curve.layer[inner] >= 0).sum() <= MAX_TICKS:
-        for layer in range(num_layers):
-            position = curve.position[inner][curve.layer[inner] == layer]
-            axes.eventplot(position, lineoffsets=layer + 1, linelengths=0.8, linewidths=0.4, colors=layer_colour(layer))
-    else:
-        edges = np.linspace(low, high, _BINS + 1)
-        counts = count_breakpoints(curve, edges, num_layers)
-        share = np.sqrt(counts / counts.max())
-        colours = to_rgb([layer_colour(layer) for layer in range(num_layers)]) / 255
-        image = 1 - share[..., None] * (1 - colours[:, None])
-        axes.imshow(image, extent=(low, high, num_layers + 0.5, 0.5), aspect="auto", interpolation="none")
-    step = -(-num_layers // 8)
-    axes.set(ylim=(num_layers + 0.5, 0.5), yticks=range(1, num_layers + 1, step), ylabel="layer")

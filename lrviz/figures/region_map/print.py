@@ -1,39 +1,30 @@
-"""A region map as a file."""
+"""A map of regions as a file."""
 
 import os
 from pathlib import Path
 
 import numpy as np
-from matplotlib.collections import LineCollection
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from lrviz.errors import InvalidRequest
+from lrviz.figures.boundary import print_boundary
 from lrviz.figures.colouring import Colouring, colour_regions
-from lrviz.figures.map import paint, region_map, window_bounds
-from lrviz.figures.paper import (
-    MAX_VECTOR_REGIONS,
-    SUFFIXES,
-    U_LABEL,
-    V_LABEL,
-    Paper,
-    add_boundary,
-    add_colour_bar,
-    add_legend,
-    add_picture,
-    add_polygons,
-    frame_plane,
-    print_figure,
-    write_archive,
-    write_page,
-    write_table,
-)
-from lrviz.figures.style import LAYER_COLOURS
+from lrviz.figures.frame import print_frame, print_image
+from lrviz.figures.legend import print_bar, print_legend
+from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, write_archive, write_page, write_table
+from lrviz.figures.region_map.data import edges_by_layer, paint, thin_lines, window_bounds
+from lrviz.figures.region_map.screen import region_map
 from lrviz.measures.boundary import Boundary, find_boundary
 from lrviz.measures.tables import measure_regions
 from lrviz.results.regions import Regions
 from lrviz.views.view import View
 
+SUFFIXES = (*PRINTED, ".html", ".npz", ".csv")
+MAX_VECTOR_REGIONS = 20_000
 _TITLE = "Linear regions"
 
 
@@ -75,8 +66,7 @@ def render(
     Raises:
         InvalidRequest: the suffix is another one, or there is nothing to draw.
     """
-    if suffix not in SUFFIXES:
-        raise InvalidRequest(f"Expected a file ending in {', '.join(SUFFIXES)}; got {suffix!r}. Rename it.")
+    require_suffix(suffix, SUFFIXES)
     if len(regions) == 0:
         raise InvalidRequest("A figure needs at least one region; got none. Find regions first.")
     paper, description = paper or Paper(), view.to_json()
@@ -103,26 +93,32 @@ def _draw(
 ) -> None:
     axes, bounds = figure.add_subplot(), window_bounds(regions)
     if len(regions) <= MAX_VECTOR_REGIONS:
-        add_polygons(axes, regions, colouring, outlined=edges == "thin")
-        if edges == "layer":
-            inner = regions.edge_unit >= 0
-            colours = np.array(LAYER_COLOURS)[regions.edge_layer[inner] % len(LAYER_COLOURS)].tolist()
-            axes.add_collection(LineCollection(list(regions.edge_coordinates[inner]), colors=colours, linewidths=0.5))
+        print_polygons(axes, regions, colouring, outlined=edges == "thin")
+        for drawn in edges_by_layer(regions) if edges == "layer" else []:
+            axes.add_collection(LineCollection(list(drawn.ends), colors=drawn.colour, linewidths=0.5))
     else:
-        add_picture(axes, paint(regions, colouring, edges, bounds, side=int(np.clip(side, 400, 3000))), bounds)
-    bold = [] if boundary is None else add_boundary(axes, boundary)
-    frame_plane(axes, bounds)
-    axes.set(xlabel=U_LABEL, ylabel=V_LABEL, anchor="N")
-    add_colour_bar(figure, [axes], colouring)
-    handles = _layer_handles(regions) if edges == "layer" else []
-    add_legend(
-        figure, [*bold, *handles, *(Patch(facecolor=colour, label=name) for name, colour in colouring.categories)]
-    )
+        print_image(axes, paint(regions, colouring, edges, bounds, side=int(np.clip(side, 400, 3000))), bounds)
+    bold = [] if boundary is None else print_boundary(axes, boundary)
+    print_frame(axes, bounds)
+    print_bar(figure, [axes], colouring)
+    print_legend(figure, colouring, [*bold, *(_layer_handles(regions) if edges == "layer" else [])])
+
+
+def print_polygons(axes: Axes, regions: Regions, colouring: Colouring, *, outlined: bool) -> None:
+    """Every region as a polygon."""
+    fills = colouring.rgb / 255
+    polygons = PolyCollection(np.split(regions.coordinates, regions.offsets[1:-1]), facecolors=fills, joinstyle="round")
+    if outlined:
+        colour, opacity, width = thin_lines(regions, colouring, least=0.05, most=0.5)
+        polygons.set(edgecolor=to_rgba(colour, opacity), linewidth=width)
+    else:
+        polygons.set(edgecolor=fills, linewidth=0.2)
+    axes.add_collection(polygons)
 
 
 def _layer_handles(regions: Regions) -> list[Patch]:
     """The colours of the layers that drew edges; layers of one colour share an entry."""
     layers: dict[str, list[str]] = {}
-    for layer in np.unique(regions.edge_layer[regions.edge_unit >= 0]).tolist():
-        layers.setdefault(LAYER_COLOURS[layer % len(LAYER_COLOURS)], []).append(str(layer + 1))
+    for drawn in edges_by_layer(regions):
+        layers.setdefault(drawn.colour, []).append(str(drawn.layer + 1))
     return [Patch(facecolor=colour, label=f"edges of layer {', '.join(names)}") for colour, names in layers.items()]

@@ -1,0 +1,78 @@
+"""What pictures of the plane share: axes of equal scales, images and lines in them, on screen and in print."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float, UInt8
+from matplotlib.axes import Axes
+
+from lrviz.figures.axis import PLANE_TITLES
+from lrviz.figures.paper import typeset
+from lrviz.figures.rasterise import data_uri
+from lrviz.figures.style import ACCENT, template
+
+SELECTION: dict[str, Any] = {
+    "newselection": {"line": {"color": ACCENT, "width": 1.5, "dash": "solid"}},
+    "activeselection": {"fillcolor": ACCENT, "opacity": 0.08},
+}
+"""How a box looks that is being drawn on screen."""
+
+
+def frame_plane(figure: go.Figure, bounds: Float[np.ndarray, "2 2"], *, title: str | None, height: int) -> None:
+    """Give a figure of the plane its axes: equal scales, named, fitted to the bounds."""
+    u_range, v_range = bounds.T
+    figure.update_layout(
+        template=template(),
+        title=title,
+        height=height,
+        hovermode="closest",
+        hoverdistance=14,
+        margin={"t": 34 if title else 12},
+        legend={"orientation": "v", "x": 1.01, "xanchor": "left", "y": 1, "yanchor": "top", "borderwidth": 0},
+        **SELECTION,
+    )
+    same = {"constrain": "domain", "exponentformat": "power", "nticks": 6}
+    figure.update_xaxes(title=PLANE_TITLES[0], range=u_range, scaleanchor="y", scaleratio=1, **same)
+    figure.update_yaxes(title=PLANE_TITLES[1], range=v_range, constraintoward="top", **same)
+
+
+def print_frame(axes: Axes, bounds: Float[np.ndarray, "2 2"], *, num_ticks: int = 5) -> None:
+    """Give printed axes the same: with at most that many steps from tick to tick."""
+    axes.set(xlim=bounds[:, 0], ylim=bounds[:, 1], aspect="equal", anchor="N")
+    axes.set(**dict(zip(("xlabel", "ylabel"), map(typeset, PLANE_TITLES), strict=True)))
+    axes.locator_params(nbins=num_ticks)
+    axes.ticklabel_format(useOffset=False)
+
+
+def placed(image: UInt8[np.ndarray, "height width 4"], bounds: Float[np.ndarray, "2 2"]) -> dict:
+    """An image, the lowest v first, as a layout image that covers the bounds, under the traces."""
+    (u0, v0), (u1, v1) = bounds
+    return {
+        "source": data_uri(image), "xref": "x", "yref": "y", "x": u0, "y": v1, "sizex": u1 - u0, "sizey": v1 - v0,
+        "sizing": "stretch", "layer": "below",
+    }  # fmt: skip
+
+
+def print_image(axes: Axes, image: UInt8[np.ndarray, "height width 4"], bounds: Float[np.ndarray, "2 2"]) -> None:
+    """The same in print."""
+    axes.imshow(image, origin="lower", extent=tuple(bounds.T.ravel()), interpolation="none")
+
+
+def straight_lines(
+    ends: Float[np.ndarray, "lines 2 2"], *, name: str, colour: str, width: float, **options: Any
+) -> go.Scatter:
+    """Many straight lines as one trace, NaN between them.
+
+    Args:
+        ends: (L, 2, 2) the two ends of every line.
+        name: Of the trace.
+        colour: Of all lines.
+        width: In pixels.
+        options: Of the trace.
+    """
+    u, v = (np.column_stack([ends[..., k], np.full(len(ends), np.nan)]).ravel() for k in (0, 1))
+    return go.Scatter(
+        x=u, y=v, mode="lines", hoverinfo="skip", name=name, line={"color": colour, "width": width, "simplify": False},
+        **options,
+    )  # fmt: skip

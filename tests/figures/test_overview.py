@@ -1,0 +1,36 @@
+"""The overview: images, triangle, window, and its colours."""
+
+import numpy as np
+import pytest
+
+from lrviz.figures.overview import blank_overview, overview
+from tests.pictures import NAMES, plane, regions, samples, traces
+
+
+def test_overview_shows_the_images_the_triangle_and_the_window():
+    images = tuple(np.full((3, 4, 4), shade, np.uint8) for shade in (0, 120, 250))
+    window = regions().window
+    figure = overview(samples(), "class", images=images, labels=NAMES, class_names=NAMES, window=window)
+    assert len(figure.layout.images) == 4
+    (triangle,) = traces(figure, "triangle")
+    np.testing.assert_array_equal(np.column_stack([triangle.x, triangle.y])[:3], plane().anchors)
+    texts = [note.text for note in figure.layout.annotations]
+    assert texts == ["<b>A</b> cat", "<b>B</b> dog", "<b>C</b> ship", "window"]
+    heatmap = next(trace for trace in figure.data if trace.type == "heatmap")
+    inside = samples().predicted >= 0
+    assert np.isnan(np.asarray(heatmap.z)[~inside]).all()
+    assert np.asarray(heatmap.text)[inside].tolist() == [NAMES[k] for k in samples().predicted[inside]]
+    for image in figure.layout.images[1:]:
+        assert figure.layout.xaxis.range[0] <= image.x <= image.x + image.sizex <= figure.layout.xaxis.range[1]
+
+
+@pytest.mark.parametrize("quantity", ["slope", "margin"])
+def test_continuous_overviews_have_a_colour_bar(quantity):
+    figure = overview(samples(), quantity)
+    assert sum(bool(trace.marker.showscale) for trace in figure.data if trace.type == "scatter") == 1
+
+
+def test_blank_overview_has_the_same_frame():
+    blank, full = blank_overview(plane().anchors), overview(samples(), "class")
+    assert blank.layout.xaxis.range == full.layout.xaxis.range
+    assert blank.layout.yaxis.range == full.layout.yaxis.range
