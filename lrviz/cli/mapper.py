@@ -66,10 +66,11 @@ def write_map(view: View, how: Run, out: Path, resolution: int, drawing: Drawing
         if picture:
             names = scene.model.classes
             picture.write_bytes(render_map(picture.suffix, found, drawing.quantity, class_names=names))
+    areas = num_sampled_areas(found.predicted)
     typer.echo(
         f"{found.num_regions:,} regions in {found.num_tiles:,} tiles, area {found.area:.6g}, "
         f"{found.num_regions / found.area:,.4g} per unit area, mean slope {found.mean_slope:.4g}, mean similarity "
         f"{found.mean_similarity:.4g}, mean deviation {found.mean_deviation:.4g}, "
-        f"{num_sampled_areas(found.predicted):,} class areas at {len(found.u)} x {len(found.v)} pixels, "
+        f"{areas:,} class area{'s' * (areas != 1)} at {len(found.u)} x {len(found.v)} pixels, "
         f"{time.perf_counter() - began:.2f} s: {out}"
     )

@@ -1,6 +1,10 @@
-"""The decision boundary as bold lines over a map, on screen and in print."""
+"""Where the class changes, over a map, on screen and in print: the exact boundary in bold, sampled outlines thin."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
@@ -11,10 +15,11 @@ from lrviz.measures.boundary import Boundary
 from lrviz.measures.definitions import WINDOW_TERMS
 
 _COLOURS = ("white", INK)
-"""Bold lines are dark over a light rim, so that they show on every colour."""
+"""Lines are dark over a light rim, so that they show on every colour."""
 
 _NAME = WINDOW_TERMS["boundary"].label
 _PIXELS, _POINTS = (5.0, 2.6), (2.0, 1.0)
+_THIN_PIXELS, _THIN_POINTS = (2.2, 0.9), (0.9, 0.4)
 
 
 def boundary_lines(boundary: Boundary) -> list[go.Scatter]:
@@ -37,7 +42,33 @@ def print_boundary(axes: Axes, boundary: Boundary) -> list[Line2D]:
     """Draw the boundary over a printed map; what a legend shows of it."""
     if len(boundary) == 0:
         return []
-    for width, colour in zip(_POINTS, _COLOURS, strict=True):
-        lines = LineCollection(list(boundary.segments), colors=colour, linewidths=width, capstyle="round", zorder=3)
-        axes.add_collection(lines)
+    _print_lines(axes, list(boundary.segments), _POINTS)
     return [Line2D([], [], color=INK, linewidth=_POINTS[1], label=_NAME)]
+
+
+def outlines(lines: Sequence[Float[np.ndarray, "_ 2"]]) -> list[go.Scatter]:
+    """Traces of the outlines of sampled classes, the light rim first; none where there are no outlines.
+
+    Args:
+        lines: as from `lrviz.measures.class_map.class_outlines`.
+    """
+    if not lines:
+        return []
+    u, v = np.concatenate([np.vstack([line, [[np.nan, np.nan]]]) for line in lines]).T
+    return [
+        go.Scatter(
+            x=u, y=v, mode="lines", hoverinfo="skip", showlegend=False, name="classes",
+            line={"color": colour, "width": width},
+        )
+        for width, colour in zip(_THIN_PIXELS, _COLOURS, strict=True)
+    ]  # fmt: skip
+
+
+def print_outlines(axes: Axes, lines: Sequence[Float[np.ndarray, "_ 2"]]) -> None:
+    """Draw the same over a printed map."""
+    _print_lines(axes, lines, _THIN_POINTS)
+
+
+def _print_lines(axes: Axes, lines: Sequence[np.ndarray], widths: Sequence[float]) -> None:
+    for width, colour in zip(widths, _COLOURS, strict=True):
+        axes.add_collection(LineCollection(lines, colors=colour, linewidths=width, capstyle="round", zorder=3))

@@ -4,11 +4,12 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, UInt8
 
+from lrviz.figures.boundary import outlines
 from lrviz.figures.colouring import Colouring, colour_numbers, colour_predicted
 from lrviz.figures.frame import frame_plane, placed
 from lrviz.figures.legend import legend
 from lrviz.figures.rasterise import data_uri, pixel_bounds, with_alpha
-from lrviz.figures.style import ACCENT, FAINT, INK, translucent
+from lrviz.figures.style import ACCENT, FAINT, INK
 from lrviz.measures.class_map import class_outlines
 from lrviz.results.samples import Samples
 
@@ -50,7 +51,7 @@ def overview(
     figure = go.Figure()
     colouring = colour_overview(samples, quantity, class_names)
     figure.add_layout_image(_pixel_picture(samples, colouring))
-    figure.add_traces(_class_lines(samples))
+    figure.add_traces(outlines(class_outlines(samples.predicted, samples.u, samples.v, samples.values)))
     figure.add_traces(legend(colouring))
     figure.add_trace(_hover(samples, quantity, class_names))
     figure.add_trace(_triangle(samples.window))
@@ -100,16 +101,6 @@ def colour_overview(samples: Samples, quantity: str, class_names: tuple[str, ...
         return colour_predicted(samples.predicted, samples.values.shape[2], class_names)
     values = pixel_values(samples, quantity).ravel()
     return colour_numbers(values, _MAPS[quantity], quantity=quantity, title=_TITLES[quantity])
-
-
-def _class_lines(samples: Samples) -> list[go.Scatter]:
-    """Thin lines where the predicted class changes."""
-    lines = class_outlines(samples.predicted, samples.u, samples.v, samples.values)
-    if not lines:
-        return []
-    u, v = np.concatenate([np.vstack([line, [[np.nan, np.nan]]]) for line in lines]).T
-    line = {"color": translucent(INK, 0.7), "width": 0.8}
-    return [go.Scatter(x=u, y=v, mode="lines", line=line, hoverinfo="skip", showlegend=False, name="classes")]
 
 
 def _pixel_picture(samples: Samples, colouring: Colouring) -> dict:

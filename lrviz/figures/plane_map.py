@@ -1,11 +1,11 @@
 """A whole window of any number of regions as a picture: one colour per pixel, with a colour bar."""
 
 import numpy as np
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 from lrviz.errors import InvalidRequest
+from lrviz.figures.boundary import print_outlines
 from lrviz.figures.colouring import COLOUR_MAPS, Colouring, colour_numbers, colour_predicted
 from lrviz.figures.frame import print_frame, print_image
 from lrviz.figures.legend import print_bar, print_legend
@@ -63,8 +63,7 @@ def _draw(figure: Figure, found: PlaneMap, quantity: str, class_names: tuple[str
     inside = found.predicted >= 0
     picture = with_alpha(colouring.rgb.reshape(*inside.shape, 3), inside)
     print_image(axes, picture, pixel_bounds(found.u, found.v, found.window))
-    lines = class_outlines(found.predicted, found.u, found.v)
-    axes.add_collection(LineCollection(lines, colors=INK, linewidths=0.3, capstyle="round"))
+    print_outlines(axes, class_outlines(found.predicted, found.u, found.v))
     axes.add_patch(Polygon(found.window, closed=True, fill=False, edgecolor=INK, linewidth=0.6))
     print_frame(axes, np.array([found.window.min(0), found.window.max(0)]))
     axes.set_title(f"{found.num_regions:,} regions, all counted", fontsize=FONT_POINTS, loc="left")

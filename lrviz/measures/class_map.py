@@ -26,7 +26,7 @@ def class_outlines(
     u: Float[np.ndarray, " width"],
     v: Float[np.ndarray, " height"],
     values: Float[np.ndarray, "height width outputs"] | None = None,
-) -> list[Float[np.ndarray, "points 2"]]:
+) -> list[Float[np.ndarray, "_ 2"]]:
     """Lines in the plane where the class of a sampled map changes, by marching squares; closed, or from rim to rim.
 
     A line between two classes that are both not the largest stands for each of them.

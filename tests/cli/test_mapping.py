@@ -9,6 +9,7 @@ from lrviz.cli import mapper
 from lrviz.engine.find_regions import find_regions
 from lrviz.figures.plane_map import MAP_QUANTITIES, render_map
 from lrviz.measures import plane_map
+from lrviz.measures.class_map import num_sampled_areas
 from lrviz.results.plane_map import PlaneMap
 from lrviz.views.scene import resolve
 from lrviz.views.view import View
@@ -43,6 +44,7 @@ def test_a_map_counts_what_the_engine_finds_and_is_drawn(folder):
     assert found.num_regions == len(whole)
     assert found.area == pytest.approx(1.0)
     assert f"{len(whole):,} regions in {found.num_tiles} tiles" in result.output
+    assert f"{num_sampled_areas(found.predicted)} class area" in result.output
     assert View.from_json(found.description) == VIEW
     assert (folder / "map.png").read_bytes().startswith(b"\x89PNG")
 

@@ -1,9 +1,12 @@
 """The overview: images, triangle, window, and its colours."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from lrviz.figures.overview import blank_overview, overview
+from lrviz.figures.overview import OVERVIEW_QUANTITIES, blank_overview, overview
+from lrviz.measures.class_map import class_outlines
 from tests.pictures import NAMES, plane, regions, samples, traces
 
 
@@ -34,3 +37,15 @@ def test_blank_overview_has_the_same_frame():
     blank, full = blank_overview(plane().anchors), overview(samples(), "class")
     assert blank.layout.xaxis.range == full.layout.xaxis.range
     assert blank.layout.yaxis.range == full.layout.yaxis.range
+
+
+@pytest.mark.parametrize("quantity", OVERVIEW_QUANTITIES)
+def test_the_classes_are_outlined_whatever_is_coloured(quantity):
+    rim, line = traces(overview(samples(), quantity), "classes")
+    assert rim.line.width > line.line.width
+    expected = class_outlines(samples().predicted, samples().u, samples().v, samples().values)
+    drawn = np.column_stack([line.x, line.y])
+    assert np.isnan(drawn).any(1).sum() == len(expected) > 0
+    np.testing.assert_array_equal(drawn[~np.isnan(drawn).any(1)], np.concatenate(expected))
+    one = replace(samples(), predicted=np.minimum(samples().predicted, 0))
+    assert not traces(overview(one, quantity), "classes")
