@@ -144,11 +144,10 @@ def _colour_classes(
 ) -> Colouring:
     """Colours of classes, and those of them that have a share, the largest first."""
     colours = class_colours(len(share))
-    names = class_names or tuple(f"output {k}" for k in range(len(share)))
-    present = [k for k in np.argsort(-share, kind="stable") if share[k] > 0]
+    present = [k for k in np.argsort(-share, kind="stable").tolist() if share[k] > 0]
     return Colouring(
         quantity="class", title=title_of("class"), class_index=class_index, rgb=colours[predicted],
-        categories=tuple((names[k], to_hex(colours[k])) for k in present),
+        categories=tuple((class_name(k, class_names), to_hex(colours[k])) for k in present),
     )  # fmt: skip
 
 
@@ -164,4 +163,9 @@ def name_of(quantity: str, class_index: int | None = None, class_names: tuple[st
     known = QUANTITIES[quantity]
     if class_index is None or not known.per_class:
         return known.label
-    return f"{known.label} of {class_names[class_index] if class_index < len(class_names) else f'output {class_index}'}"
+    return f"{known.label} of {class_name(class_index, class_names)}"
+
+
+def class_name(index: int, class_names: tuple[str, ...]) -> str:
+    """The name of an output, or its number where it has none."""
+    return class_names[index] if index < len(class_names) else f"output {index}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from lrviz.figures.colouring import Colouring, name_of
+from lrviz.figures.colouring import Colouring, class_name, name_of
 from lrviz.measures.region import REGION_QUANTITIES, measure_region
 from lrviz.measures.window import QUANTITIES, Output, colour_values, slope_norm
 from lrviz.results.regions import Regions
@@ -45,7 +45,7 @@ def region_facts(
     predicted, pattern, area = regions.predicted[chosen], regions.pattern[chosen], regions.area[chosen]
     output: Output = "all" if colouring.class_index is None else colouring.class_index
     columns = {
-        "class": [_class_name(k, class_names) for k in predicted.tolist()],
+        "class": [class_name(k, class_names) for k in predicted.tolist()],
         "region": [f"{name:016x}" for name in pattern],
         "area": area.tolist(),
         "slope": slope_norm(regions, output)[chosen].tolist(),
@@ -60,7 +60,7 @@ def region_facts(
 
 def card_facts(regions: Regions, region: int, colouring: Colouring, class_names: tuple[str, ...]) -> list[Fact]:
     """Every quantity of one region, the coloured one first."""
-    values: dict[str, float | str] = {"class": _class_name(int(regions.predicted[region]), class_names)}
+    values: dict[str, float | str] = {"class": class_name(int(regions.predicted[region]), class_names)}
     values |= measure_region(regions, region, colouring.class_index)
     if colouring.quantity == "density" and colouring.values is not None:
         values["density"] = float(colouring.values[region])
@@ -77,10 +77,6 @@ def _fact(quantity: str, value: float | str, colouring: Colouring, class_names: 
         return Fact(name=name, value=value)
     number = f"{value:.3g}" if np.isfinite(value) else "not defined"
     return Fact(name=name, value=number, unit=QUANTITIES[quantity].unit if np.isfinite(value) else "")
-
-
-def _class_name(index: int, class_names: tuple[str, ...]) -> str:
-    return class_names[index] if index < len(class_names) else f"output {index}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +102,7 @@ MAX_MEASURED = 30_000
 
 def fact_columns(regions: Regions, colouring: Colouring, class_names: tuple[str, ...]) -> list[FactColumn]:
     """Every quantity of all regions, the coloured one first and of the same outputs as the colour."""
-    names = tuple(_class_name(k, class_names) for k in range(regions.num_outputs))
+    names = tuple(class_name(k, class_names) for k in range(regions.num_outputs))
     quantities = REGION_QUANTITIES if len(regions) <= MAX_MEASURED else ("slope", "area")
     if colouring.quantity not in ("class", "region", *quantities):
         quantities = (*quantities, colouring.quantity)
@@ -125,7 +121,7 @@ def fact_columns(regions: Regions, colouring: Colouring, class_names: tuple[str,
 
 def sample_columns(samples: Samples, colouring: Colouring, class_names: tuple[str, ...]) -> list[FactColumn]:
     """What is known of every pixel of samples, row by row, the coloured quantity first."""
-    names = tuple(_class_name(k, class_names) for k in range(samples.values.shape[2]))
+    names = tuple(class_name(k, class_names) for k in range(samples.values.shape[2]))
     predicted = np.maximum(samples.predicted.ravel(), 0)
     columns = {"class": FactColumn(name=QUANTITIES["class"].label, unit="", values=predicted, names=names)}
     if colouring.values is not None:

@@ -31,6 +31,14 @@ def legend(colouring: Colouring, *, narrow: bool = False) -> list[go.Scatter]:
     ]
 
 
+def bar_style(title: str) -> dict:
+    """How Plotly draws every colour bar."""
+    return {
+        "title": {"text": title, "side": "right", "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0,
+        "ticks": "outside", "ticklen": 3, "tickcolor": FAINT, "tickfont": {"size": 11}, "xpad": 4,
+    }  # fmt: skip
+
+
 def _bar(scale: Scale, title: str, *, narrow: bool) -> dict:
     """Marker settings that make Plotly draw the colour bar of a scale."""
     return {
@@ -41,11 +49,8 @@ def _bar(scale: Scale, title: str, *, narrow: bool) -> dict:
         "showscale": True,
         "size": 0.01,
         "colorbar": {
-            "title": {"text": title, "side": "right", "font": {"size": 12}},
-            "thickness": 12, "outlinewidth": 0, "ticks": "outside", "ticklen": 3, "tickcolor": FAINT,
-            "tickfont": {"size": 11}, "x": 1.01, "xpad": 4, "nticks": 7, "exponentformat": "power",
-            "lenmode": "pixels", "len": _BAR_PIXELS - (110 if narrow else 0),
-            "yanchor": "top", "y": 0.70 if narrow else 1.0,
+            **bar_style(title), "x": 1.01, "nticks": 7, "exponentformat": "power", "lenmode": "pixels",
+            "len": _BAR_PIXELS - (110 if narrow else 0), "yanchor": "top", "y": 0.70 if narrow else 1.0,
         },
     }  # fmt: skip
 

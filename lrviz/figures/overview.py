@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from jaxtyping import Float, UInt8
 
 from lrviz.figures.boundary import outlines
-from lrviz.figures.colouring import Colouring, colour_numbers, colour_predicted
+from lrviz.figures.colouring import Colouring, class_name, colour_numbers, colour_predicted
 from lrviz.figures.frame import frame_plane, placed
 from lrviz.figures.legend import legend
 from lrviz.figures.rasterise import data_uri, pixel_bounds, with_alpha
@@ -113,7 +113,7 @@ def _pixel_picture(samples: Samples, colouring: Colouring) -> dict:
 
 def _hover(samples: Samples, quantity: str, class_names: tuple[str, ...]) -> go.Heatmap:
     """Unseen pixels that answer the pointer: what is coloured comes first, and in bold."""
-    names = np.array([*(class_names or [f"output {k}" for k in range(samples.values.shape[2])]), ""], dtype=object)
+    names = np.array([*(class_name(k, class_names) for k in range(samples.values.shape[2])), ""], dtype=object)
     measured = "slope" if quantity == "class" else quantity
     values = pixel_values(samples, measured).astype(np.float32)
     name, _, unit = _TITLES[measured].partition(" (")

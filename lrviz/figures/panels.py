@@ -5,7 +5,8 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 
 from lrviz.figures.colouring import Colouring
-from lrviz.figures.style import FAINT, INK, fit_scale, plotly_scale, template, to_hex
+from lrviz.figures.legend import bar_style
+from lrviz.figures.style import INK, fit_scale, plotly_scale, template, to_hex
 from lrviz.results.regions import Regions
 
 
@@ -25,11 +26,7 @@ def slope_image(
         go.Heatmap(
             z=total, zmin=scale.low, zmax=scale.high, colorscale=plotly_scale(scale.name),
             hovertemplate="row %{y}, column %{x}<br>%{z:.3~g}<extra></extra>",
-            colorbar={
-                "title": {"text": "logit per unit of the pixel", "side": "right", "font": {"size": 12}},
-                "thickness": 12, "outlinewidth": 0, "ticks": "outside", "ticklen": 3, "tickcolor": FAINT,
-                "tickfont": {"size": 11}, "nticks": 5, "xpad": 4,
-            },
+            colorbar={**bar_style("logit per unit of the pixel"), "nticks": 5},
         )
     )  # fmt: skip
     figure.update_layout(
