@@ -260,7 +260,7 @@ def count_changes(
             value, state = z.clamp(min=0), z > zeros[layer]
             changed = state[1:] != state[:-1]
         else:
-            value, state = find_winners(z, entries, zeros[layer])
+            value, _, state = find_winners(z, entries, zeros[layer])
             changed = (state[1:] != state[:-1]) & (state[1:] != DEAD) & (state[:-1] != DEAD)
         total.add_(changed.sum(1))
         return value

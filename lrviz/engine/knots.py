@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 
-from lrviz.network.maxima import find_winners
+from lrviz.network.maxima import DEAD, find_winners
 from lrviz.network.program import Program, xor_active, xor_winners
 from lrviz.tolerance import TOLERANCE
 
@@ -153,7 +153,7 @@ class _Builder:
         zero: Float[torch.Tensor, "features"],
     ) -> None:
         """Add the knots of a layer of maxima, given the features that they choose from at the knots so far."""
-        _, winner = find_winners(z, entries, zero)
+        *_, winner = find_winners(z, entries, zero)
         same = (winner == winner[0]).all(0)
         mixed, always = (~same).nonzero()[:, 0], xor_winners(winner[:1, same], keys[same])
         features, size = entries[mixed], entries.shape[1]
@@ -169,7 +169,9 @@ class _Builder:
             parent = parent[pieces]
         middle = ((ordered[1:] + ordered[:-1]) / 2).flatten(1)
         places = torch.arange(middle.shape[1], device=z.device).view(features.shape)
-        _, winner = find_winners(middle, places, zero.flatten())
+        _, place, _ = find_winners(middle, places, zero.flatten())
+        most = torch.maximum(*(ends.gather(2, place[..., None])[..., 0].abs() for ends in (ordered[1:], ordered[:-1])))
+        winner = place.masked_fill(most <= zero.T.gather(0, place), DEAD)
         self.pattern = self.pattern[parent] ^ always ^ xor_winners(winner, keys[mixed])
 
     def _insert_zeros(self, columns: torch.Tensor, unit: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 
 from lrviz.engine.compiled.ready import ready_core
 from lrviz.engine.tiles import CUT
-from lrviz.geometry.polygons import cross, next_vertex, polygon_of, previous_vertex, sides, signed_areas
+from lrviz.geometry.polygons import cross, every_other, next_vertex, polygon_of, previous_vertex, sides, signed_areas
 from lrviz.tolerance import TOLERANCE
 
 _NAMES = ("start", "unit", "flip")
@@ -162,8 +162,8 @@ def _hull(
 ) -> Int[np.ndarray, "H"]:
     """Which points of each group are corners of its hull, group by group, counter-clockwise.
 
-    Sorted by their angle around a point inside, all that turn the wrong way, or hardly turn, are left out until none
-    is left.
+    Sorted by their angle around a point inside, those that turn the wrong way, or hardly turn, are left out until none
+    is left. Of neighbours that do one stays for now: a corner that stands there twice hardly turns at either.
     """
     local = points - middle[owner]
     order = np.lexsort((np.arctan2(local[:, 1], local[:, 0]), owner))
@@ -175,7 +175,7 @@ def _hull(
         turn, chord = cross(into, out), into + out
         least = np.minimum(TOLERANCE.straight * np.hypot(*chord.T), TOLERANCE.joined * area[group])
         repeated = np.hypot(*out.T) <= np.minimum(TOLERANCE.repeated, TOLERANCE.joined * np.sqrt(area[group]))
-        drop = repeated if repeated.any() else turn <= least
+        drop = every_other(repeated if repeated.any() else turn <= least, offsets)
         if not drop.any():
             return order
         order = order[~drop]
@@ -306,7 +306,7 @@ def _partners_by_position(directed: _Sides, index: np.ndarray) -> Int[np.ndarray
     partner = np.full(len(directed), -1)
     if len(directed) < 2:
         return partner
-    nearest = KDTree(middle).query(middle, k=min(5, len(directed)))[1][:, 1:]
+    nearest = KDTree(middle).query(middle, k=min(6, len(directed)))[1]
     slack = np.minimum(TOLERANCE.touching, length / 8)
     for column in nearest.T:
         fits = (partner < 0) & (directed.owner != directed.owner[column])

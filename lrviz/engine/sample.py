@@ -193,10 +193,10 @@ class _Sampler:
                 if self.bits is not None:
                     parity.add_(active.to(torch.float32) @ self.bits[layer].to(torch.float32)).remainder_(2)
                 return (z.unflatten(0, (3, n)) * active).flatten(0, 1)
-            value, winner = find_winners(z[:n], entries, zero)
+            value, place, winner = find_winners(z[:n], entries, zero)
             if self.keys is not None:
                 ids.bitwise_xor_(xor_winners(winner, self.keys[self.program.layers[layer].units].view(entries.shape)))
-            feature = entries.T.gather(0, winner.clamp(min=0)).repeat(2, 1)
+            feature = entries.T.gather(0, place).repeat(2, 1)
             return torch.cat([value, z[n:].gather(1, feature)])
 
         outputs = self.program.propagate(rows.reshape(-1, *self.program.input_shape), n, on_layer)

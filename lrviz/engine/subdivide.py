@@ -121,7 +121,7 @@ def _next_layer(
         wins = _winners(value, table, is_first, zero)
         share = rows * (wins.to(rows.dtype) - restriction.mix[part])[:, None]
         target.index_add_(2, restriction.owner[part] - owned.start, share)
-        counts = wins & (value.abs() > zero)
+        counts = wins & ~_vanish(wins & (value.abs() <= zero), cells, rows, zero)
     else:
         counts = value > zero
         torch.mul(rows, (counts.to(rows.dtype) - restriction.mix[part])[:, None], out=target)
@@ -154,6 +154,22 @@ def _winners(
     first = ((value[:, table] >= largest[..., None] - slack) & is_first).to(torch.int8).argmax(2)
     wins = torch.zeros_like(value, dtype=torch.bool)
     return wins.scatter_(1, table.expand(len(value), -1, -1).gather(2, first[..., None])[..., 0], True)
+
+
+def _vanish(
+    maybe: Bool[torch.Tensor, "N r"],
+    cells: Cells,
+    rows: Float[torch.Tensor, "N 3 r"],
+    zero: Float[torch.Tensor, "r"],
+) -> Bool[torch.Tensor, "N r"]:
+    """Which of some rows are zero in a whole cell, and not only on a line through it."""
+    cell, row = maybe.nonzero(as_tuple=True)
+    offset, x_slope, y_slope = rows[cell, :, row].T
+    x, y = cells.vertices[..., cell]
+    most = (offset + x_slope * x + y_slope * y).abs().amax(0)
+    result = torch.zeros_like(maybe)
+    result[cell, row] = most <= zero[row]
+    return result
 
 
 def _affine_maps(affine: torch.Tensor, coupling: torch.Tensor, remainders: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ All are counter-clockwise; any may be empty. Functions of vertices return one nu
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 Vertices = Float[np.ndarray, "vertices 2"]
 Offsets = Int[np.ndarray, "polygons_plus_1"]
@@ -43,6 +43,22 @@ def polygon_of(offsets: Offsets) -> Int[np.ndarray, "vertices"]:
     array([0, 0, 0, 2, 2])
     """
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def every_other(chosen: Bool[np.ndarray, "vertices"], offsets: Offsets) -> Bool[np.ndarray, "vertices"]:
+    """Of chosen vertices that follow each other around a polygon every other one, and never two neighbours.
+
+    >>> every_other(np.array([False, True, True, True, True, True, True]), np.array([0, 4, 7]))
+    array([False,  True, False,  True,  True, False, False])
+    """
+    first = offsets[:-1][offsets[1:] > offsets[:-1]]
+    last = np.append(first[1:], len(chosen)) - 1
+    place, starts = np.arange(len(chosen)), ~chosen
+    starts[1:] |= ~chosen[:-1]
+    starts[first] = True
+    result = chosen & ((place - np.maximum.accumulate(np.where(starts, place, 0))) % 2 == 0)
+    result[last] &= ~result[first] | (first == last)
+    return result
 
 
 def total(values: PerVertex, offsets: Offsets) -> PerPolygon:

@@ -24,9 +24,9 @@ def differing_units(program: Program, inputs: Float[torch.Tensor, "2 ..."]) -> I
             one, other = z > zeros[number]
             found.append(layer.first_unit + (one != other).nonzero()[:, 0])
             return z.clamp(min=0)
-        value, winner = find_winners(z, entries, zeros[number])
-        place = (winner[0] != winner[1]).nonzero()[:, 0]
-        found.append(layer.first_unit + place * layer.num_entries + winner[0, place].clamp(min=0))
+        value, place, winner = find_winners(z, entries, zeros[number])
+        changed = (winner[0] != winner[1]).nonzero()[:, 0]
+        found.append(layer.first_unit + changed * layer.num_entries + place[0, changed])
         return value
 
     program.propagate(inputs, 2, on_layer)

@@ -35,8 +35,8 @@ def find_winners(
     z: Float[torch.Tensor, "points features"],
     entries: Int[torch.Tensor, "M n"],
     zero: Float[torch.Tensor, "features"],
-) -> tuple[Float[torch.Tensor, "points M"], Int[torch.Tensor, "points M"]]:
-    """The values of maxima and the place of each one's winner among its entries; DEAD where it is zero.
+) -> tuple[Float[torch.Tensor, "points M"], Int[torch.Tensor, "points M"], Int[torch.Tensor, "points M"]]:
+    """The values of maxima, the place of each one's largest entry, and its winner: that, or DEAD where it is zero.
 
     Args:
         z: (points, features) what the maxima choose from.
@@ -44,14 +44,14 @@ def find_winners(
         zero: (features,) differences up to here are rounding errors.
     """
     largest, slack = z[:, entries[:, 0]], zero[entries[:, 0]].expand(len(z), -1)
-    winner = torch.zeros_like(largest, dtype=torch.int64)
+    first = torch.zeros_like(largest, dtype=torch.int64)
     for place, column in enumerate(entries.T[1:], 1):
         value, own = z[:, column], zero[column]
         better = value > largest + slack + own
-        winner = winner.masked_fill(better, place)
+        first = first.masked_fill(better, place)
         slack = torch.where(better, own, slack)
         largest = torch.where(better, value, largest)
-    return largest, winner.masked_fill(largest.abs() <= slack, DEAD)
+    return largest, first, first.masked_fill(largest.abs() <= slack, DEAD)
 
 
 def pool_entries(

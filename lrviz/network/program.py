@@ -209,8 +209,8 @@ class Program:
         copies, entries = len(directions) // num_points, self.entries(layer)
         if entries is None:
             return z * (points > 0).repeat(1 + copies, 1)
-        value, winner = find_winners(points, entries, torch.zeros_like(z[0]))
-        feature = entries.T.gather(0, winner.clamp(min=0)).repeat(copies, 1)
+        value, place, _ = find_winners(points, entries, torch.zeros_like(z[0]))
+        feature = entries.T.gather(0, place).repeat(copies, 1)
         return torch.cat([value, directions.gather(1, feature)])
 
     def propagate(
@@ -256,8 +256,8 @@ class Program:
         """For every layer, and last for the outputs, how large the terms are that they are summed from, at some points.
 
         A feature's rounding error is a small multiple of this, however small the feature itself is. Random
-        directions as large as the activations are pushed along: of the features, they give random sums of the same
-        terms. What reaches a layer holds the errors of all layers before it.
+        directions as large as the activations and the constants that steps add are pushed along: of the features, they
+        give random sums of the same terms. What reaches a layer holds the errors of all layers before it.
 
         Args:
             points: (n, *input_shape) inputs.
@@ -269,7 +269,7 @@ class Program:
             random = torch.as_tensor(
                 generator.uniform(-1, 1, (_NUM_PROBES, sizes.numel())), dtype=sizes.dtype, device="cpu"
             )
-            return random.to(sizes.device).view(-1, *sizes.shape) * sizes
+            return random.to(sizes.device).view(_NUM_PROBES, *sizes.shape) * sizes
 
         def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
             found.append(z[n:].abs().amax(0))
@@ -279,11 +279,19 @@ class Program:
                 high = z[:n].amax(0)
                 most = (high + _BETWEEN * (high - z[:n].amin(0))).clamp(min=0)
                 return torch.cat([z[:n].clamp(min=0), z[n:] * (most > 0) + probes(most)])
-            value, winner = find_winners(z[:n], entries, torch.zeros_like(z[0]))
-            largest = entries.gather(1, winner[:1].clamp(min=0).T)[:, 0]
+            value, place, _ = find_winners(z[:n], entries, torch.zeros_like(z[0]))
+            largest = entries.gather(1, place[:1].T)[:, 0]
             return torch.cat([value, z[n:, largest] + probes(value.abs().amax(0))])
 
-        output = self.propagate(torch.cat([points, probes(points.abs().amax(0))]), n, on_layer)
+        def add_constants(node: fx.Node, value: Any) -> None:
+            offset = self._offsets.get(node.name)
+            if offset is not None:
+                for rows, constant in zip(_tensors(value), _tensors(offset), strict=True):
+                    if len(rows) > n:  # a batch normalisation returns empty tensors beside its result
+                        rows[n:] += probes(constant[0].abs())
+
+        rows = torch.cat([points, probes(points.abs().amax(0))])
+        output = self.propagate(rows, n, on_layer, watch=add_constants)
         return [*found, output[n:].abs().amax(0)]
 
     def zeros(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
@@ -305,7 +313,7 @@ class Program:
             if entries is None:
                 ids.bitwise_xor_(xor_active((z > zeros[layer]).T, own))
                 return z.clamp(min=0)
-            value, winner = find_winners(z, entries, zeros[layer])
+            value, _, winner = find_winners(z, entries, zeros[layer])
             ids.bitwise_xor_(xor_winners(winner, own.view(entries.shape)))
             return value
 

@@ -155,8 +155,19 @@ def scale(net, maps, row, best):
 
 @inner
 @no_type_check
-def close_maxima(net, levels, layer, x, y):
+def vanishes(net, maps, row, stack, cell):
+    """Whether a row is zero in the whole cell, and not only on a line through it."""
+    for i in range(stack.num_vertices[cell]):
+        if abs(at(maps, row, stack.vertices[cell, 0, i], stack.vertices[cell, 1, i])) > net.zero[row]:
+            return False
+    return True
+
+
+@inner
+@no_type_check
+def close_maxima(net, stack, levels, cell, x, y):
     """Decide the other maxima in a part of the cell, given its centroid: of equal rows the first one wins."""
+    layer = stack.layer[cell]
     maps, following = levels.maps[layer], levels.maps[layer + 1]
     for i in range(levels.num_open[layer]):
         group = levels.open[layer, i]
@@ -164,7 +175,7 @@ def close_maxima(net, levels, layer, x, y):
         for row in range(net.groups[group], best + 1):
             value = at(maps, row, x, y)
             if value >= most - net.zero[row] - net.zero[best]:
-                if abs(value) > net.zero[row]:
+                if not vanishes(net, maps, row, stack, cell):
                     levels.pattern[layer + 1] ^= net.key[row]
                 won = scaled(maps, row, 1.0)
                 add_remainder(net, layer, group, won, following)

@@ -53,7 +53,7 @@ def close_layer(net, stack, levels, cell):
     copy_columns(levels.common_terms[layer], levels.terms[layer + 1], 0)
     levels.pattern[layer + 1] = levels.common_pattern[layer]
     if net.is_maximum[layer]:
-        close_maxima(net, levels, layer, x, y)
+        close_maxima(net, stack, levels, cell, x, y)
     else:
         close_relus(net, levels, layer, x, y)
     stack.layer[cell], stack.num_lines[cell] = layer + 1, NEW
