@@ -4,6 +4,7 @@ Regions are convex, so the parts of one region make up their convex hull, and tw
 are found by geometry: of several units that draw one line any may be named, and which one is up to rounding.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,11 @@ from lrviz.geometry.polygons import cross, every_other, next_vertex, polygon_of,
 from lrviz.tolerance import TOLERANCE
 
 _NAMES = ("start", "unit", "flip")
+
+_APART = 4 * TOLERANCE.straight
+"""How far apart two sides may be that lie on each other in part."""
+
+_Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,7 +326,8 @@ def _partners_by_position(directed: _Sides, index: np.ndarray) -> Int[np.ndarray
 def _match_parts(directed: _Sides) -> list[Edges]:
     """Edges between sides that lie on each other in part, and what of the sides has nothing behind it.
 
-    The longer of two such sides has the middle of the shorter one, or of a part of it, within half its length.
+    The longer of two such sides has the middle of the shorter one, or of a part of it, within half its length. Sides
+    that are nearest to each other come first: nothing else lies behind what they share, such as beyond a sliver.
     """
     middle, length = (directed.start + directed.end) / 2, directed.length
     near = KDTree(middle).query_ball_point(middle, 0.5 * length + np.median(length))
@@ -338,33 +345,45 @@ def _match_parts(directed: _Sides) -> list[Edges]:
     off = np.maximum(
         *(np.abs(cross(direction[one], point[two] - directed.start[one])) for point in (directed.start, directed.end))
     )
-    low, high = np.maximum(low, 0), np.minimum(high, length[one])
-    fits = (off <= 4 * TOLERANCE.straight) & (high - low > np.minimum(4 * TOLERANCE.straight, length[two] / 8))
-    one, two, low, high = one[fits], two[fits], low[fits], high[fits]
-    ends = directed.start[one][:, None] + direction[one][:, None] * np.stack([low, high], 1)[..., None]
-    shared = directed.paired(one, two, ends)
-    covered = [*zip(one, ends[:, 0], ends[:, 1], strict=True), *zip(two, ends[:, 1], ends[:, 0], strict=True)]
-    return [shared, _uncovered(directed, direction, length, covered)]
+    low, high, least = np.maximum(low, 0), np.minimum(high, length[one]), np.minimum(_APART, length[two] / 8)
+    fits = np.flatnonzero((off <= _APART) & (high - low > least))
+    fits = fits[np.argsort(off[fits], kind="stable")]
+    one, two, low, high, least = one[fits], two[fits], low[fits], high[fits], least[fits]
+    shift = np.einsum("nd,nd->n", directed.start[one] - directed.start[two], direction[two])
+    taken: list[list[_Span]] = [[] for _ in range(len(directed))]
+    pairs, spans = [], []
+    for pair, (here, there) in enumerate(zip(one.tolist(), two.tolist(), strict=True)):
+        beyond = [(shift[pair] - end, shift[pair] - start) for start, end in taken[there]]
+        for start, end in _free(low[pair], high[pair], taken[here] + beyond):
+            if end - start > least[pair]:
+                taken[here].append((start, end))
+                taken[there].append((shift[pair] - end, shift[pair] - start))
+                pairs.append(pair)
+                spans.append((start, end))
+    one, two, span = one[pairs], two[pairs], np.array(spans).reshape(-1, 2)
+    ends = directed.start[one][:, None] + direction[one][:, None] * span[..., None]
+    return [directed.paired(one, two, ends), _uncovered(directed, direction, length, taken)]
 
 
-def _uncovered(directed: _Sides, direction: np.ndarray, length: np.ndarray, covered: list) -> Edges:
+def _free(low: float, high: float, spans: list[_Span]) -> Iterator[_Span]:
+    """What is left of an interval without some others."""
+    for start, end in sorted(spans):
+        if start > low:
+            yield low, min(start, high)
+        low = max(low, end)
+        if low >= high:
+            return
+    yield low, high
+
+
+def _uncovered(directed: _Sides, direction: np.ndarray, length: np.ndarray, taken: list[list[_Span]]) -> Edges:
     """The parts of sides that no other side covers, as border."""
-    spans: dict[int, list[tuple[float, float]]] = {side: [] for side in range(len(directed))}
-    for side, start, end in covered:
-        spans[side].append(
-            (
-                float((start - directed.start[side]) @ direction[side]),
-                float((end - directed.start[side]) @ direction[side]),
-            )
-        )
     owner, ends = [], []
-    for side, parts in spans.items():
-        reached = 0.0
-        for low, high in [*sorted(parts), (float(length[side]), float(length[side]))]:
-            if low - reached > min(8 * TOLERANCE.straight, length[side] / 4) or not parts:
+    for side, spans in enumerate(taken):
+        for low, high in _free(0.0, length[side], spans):
+            if high - low > min(2 * _APART, length[side] / 4) or not spans:
                 owner.append(side)
-                ends.append(directed.start[side] + np.outer([reached, low], direction[side]))
-            reached = max(reached, high)
+                ends.append(directed.start[side] + np.outer([low, high], direction[side]))
     return directed[np.array(owner, dtype=np.int64)].as_border(np.array(ends).reshape(-1, 2, 2))
 
 

@@ -51,8 +51,8 @@ def every_other(chosen: Bool[np.ndarray, "vertices"], offsets: Offsets) -> Bool[
     >>> every_other(np.array([False, True, True, True, True, True, True]), np.array([0, 4, 7]))
     array([False,  True, False,  True,  True, False, False])
     """
-    first = offsets[:-1][offsets[1:] > offsets[:-1]]
-    last = np.append(first[1:], len(chosen)) - 1
+    filled = offsets[1:] > offsets[:-1]
+    first, last = offsets[:-1][filled], offsets[1:][filled] - 1
     place, starts = np.arange(len(chosen)), ~chosen
     starts[1:] |= ~chosen[:-1]
     starts[first] = True

@@ -96,6 +96,42 @@ def test_the_regions_of_a_large_maximum_are_those_of_its_upper_envelope() -> Non
     assert np.isin(seen, winners).all()
 
 
+class LargestOf(nn.Module):
+    """The larger of two given affine functions of a point (u, v), and nothing else."""
+
+    def __init__(self, *rows: tuple[float, float, float]) -> None:
+        super().__init__()
+        self.first = nn.Linear(2, len(rows))
+        with torch.no_grad():
+            self.first.weight.copy_(dense([row[:2] for row in rows]))
+            self.first.bias.copy_(dense([row[2] for row in rows]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.first(x).amax(1, keepdim=True)
+
+
+@pytest.mark.parametrize("compiled", ["wait", "never"])
+def test_a_winner_that_is_zero_in_the_middle_of_a_region_is_its_winner(
+    compiled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The maximum is u where v < 2: zero at the middle of that region, and of the segment along it."""
+    monkeypatch.setenv("LRVIZ_COMPILED", compiled)
+    program, window = trace(LargestOf((1.0, 0.0, 0.0), (1.0, 1.0, -2.0)), 2), Window.rectangle((0, 1.0), 1.0, 3.0)
+    first, second = program.keys().tolist()
+    regions = find_regions(program, flat_plane(), window)
+    assert set(regions.pattern.tolist()) == {first, second}
+    pieces = find_pieces(program, np.array([-1.0, 0.0]), np.array([1.0, 0.0]))
+    assert pieces.pattern.tolist() == [first]
+
+
+def test_a_maximum_of_which_the_largest_entry_is_zero_has_no_slope() -> None:
+    """The first entry is negative in the window, the second is zero everywhere."""
+    module = LargestOf((1.0, 1.0, -10.0), (0.0, 0.0, 0.0))
+    program, window = trace(module, 2), Window.rectangle((0, 0), 1.0)
+    assert not find_regions(program, flat_plane(), window).slope.any()
+    assert not sample_plane(program, flat_plane(), window, resolution=4).slope.any()
+
+
 # --- lines that lie on each other ------------------------------------------------------------------------------------
 
 
@@ -200,6 +236,24 @@ def test_activity_is_evaluated_as_the_definition_says() -> None:
     pool = program.layers[1]
     wins = on[:, pool.units].reshape(5, pool.num_results, pool.num_entries)
     assert wins.sum(2).max() == 1
+
+
+def test_what_is_left_of_constants_that_cancel_is_not_active() -> None:
+    """0.1 + 0.2 - 0.3 is 5.6e-17, by steps that no input reaches."""
+    module = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2), nn.ReLU())
+    with torch.no_grad():
+        for layer in module[:2]:
+            layer.weight[:] = layer.bias[:] = 0.0
+        module[0].bias[:] = dense([0.1, 0.2, -0.3])
+        module[1].weight[0] = 1.0
+        module[1].weight[1, 0] = 1.0
+    program, window = trace(module, 2), Window.rectangle((0, 0), 1.0)
+    regions = find_regions(program, flat_plane(), window)
+    expected = program.keys()[1:]
+    assert regions.pattern.tolist() == expected.tolist()
+    assert program.patterns(flat_plane().embed(window.random_points(3))).tolist() == expected.tolist() * 3
+    pieces = find_pieces(program, np.zeros(2), np.ones(2))
+    assert pieces.pattern.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("place", [(1.0, 0.0), (0.0, -1e6)])

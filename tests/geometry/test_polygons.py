@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lrviz.geometry.polygons import (
     dents,
+    every_other,
     largest,
     next_vertex,
     polygon_of,
@@ -54,6 +55,20 @@ def test_vertices_follow_each_other_around_their_polygon(polygons: tuple[np.ndar
     extremes = [(part[:, 0].min(), part[:, 0].max()) if len(part) else (-1.0, 1.0) for part in split(*polygons)]
     np.testing.assert_array_equal(smallest(coordinates[:, 0], offsets, -1.0), [low for low, _ in extremes])
     np.testing.assert_array_equal(largest(coordinates[:, 0], offsets, 1.0), [high for _, high in extremes])
+
+
+@settings(deadline=None)
+@given(ragged(), st.integers(0, 1000))
+def test_every_other_one_of_some_vertices_leaves_no_two_neighbours_and_not_none(
+    polygons: tuple[np.ndarray, np.ndarray], seed: int
+) -> None:
+    coordinates, offsets = polygons
+    chosen = np.random.default_rng(seed).random(len(coordinates)) < 0.7
+    result = every_other(chosen, offsets)
+    assert not (result & ~chosen).any()
+    assert not (result & result[next_vertex(offsets)]).any()
+    beside = result | result[next_vertex(offsets)] | result[previous_vertex(offsets)]
+    assert beside[chosen].all()
 
 
 @pytest.mark.parametrize("offsets", [[0], [0, 0], [0, 0, 0]])
