@@ -161,7 +161,7 @@ def assert_pieces(scene: Scene, regions: Regions, seed: int) -> None:
     assert (regions.pattern[depth.argmax(0)] == pieces.pattern)[clear].all()
 
 
-@pytest.mark.parametrize("seed", (*range(5, 11), 12, 45, *range(48, 53), *range(55, 60)))
+@pytest.mark.parametrize("seed", (6, 7, 12, 45, 49, 50, 55, 56, 57, 58))
 def test_a_random_network_is_cut_right(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiles of 8 to 40 units, by PyTorch and by the compiled core, and the whole window at once."""
     one = scene(seed)
