@@ -227,6 +227,23 @@ def test_the_whole_triangle_is_sampled_and_entered_without_typing(browser, addre
     page.context.close()
 
 
+def test_buttons_work_before_the_axes_are_there(browser, address):
+    context = browser.new_context(viewport={"width": 1600, "height": 1300})
+    held = []
+    context.route("**/plotly.min.js*", lambda route: held.append(route))  # noqa: PLW0108  playwright looks at the function
+    page = context.new_page()
+    page.goto(f"{address}/?model=cnn5-w8-noise20&{TRIPLET}&max_regions=2000&u=35&v=18&half_width=0.1")
+    await_map(page)
+    page.locator(EXACT).get_by_role("button", name="zoom in").click()
+    page.wait_for_function("location.search.includes('half_width=0.05')", timeout=LONG)
+    held[0].continue_()
+    chart(page, "exact").wait_for(timeout=LONG)
+    await_map(page)
+    window = window_of(page)
+    assert window[1] - window[0] == pytest.approx(0.1, rel=0.01)
+    context.close()
+
+
 def test_two_regions_are_pinned_and_compared(browser, address):
     page = open_tab(browser, f"{address}/?model=cnn5-w2-noise20&{TRIPLET}&u=35&v=18&half_width=0.3")
     await_map(page)

@@ -157,7 +157,7 @@ class Pane {
 
   follow() {
     const visible = this.plot.visible;
-    if (!this.plot.ready || !visible) return;
+    if (!visible) return;
     const size = visible[1] - visible[0];
     if (this.known && visible.every((value, k) => Math.abs(value - this.known[k]) < 1e-7 * size)) return;
     this.known = visible;
@@ -208,8 +208,8 @@ class Pane {
     this.lookAt([u0 + du, u1 + du, v0 + dv, v1 + dv]);
   }
 
+  // Buttons and keys work from the first picture on; the axes follow when they are there.
   lookAt(range) {
-    if (!this.plot.ready) return;
     this.plot.go(range);
     this.follow();
   }
