@@ -148,7 +148,7 @@ def choose_models() -> None:
     _choose_of_family()
     own = resources.own_cards()
     options = [*dict.fromkeys((*chosen(), *own, *(card.name for card in resources.cards())))]
-    st.session_state["w-any"] = list(chosen())
+    state.put("w-any", list(chosen()))
     with st.expander("Any models", expanded=any(name in own for name in chosen())):
         st.multiselect(
             "With the same inputs, normalisation and classes", options, key="w-any",
@@ -174,7 +174,8 @@ def _choose_family(families: dict[Family, list[Card]]) -> Family:
     known = {card.name: family for family, cards in families.items() for card in cards}
     current = next((known[name] for name in chosen() if name in known), None)
     current = current or st.session_state.get("family") or next(iter(families))
-    st.session_state.family = st.session_state["w-family"] = current
+    st.session_state.family = current
+    state.put("w-family", current)
     return st.selectbox(
         "Family", list(families), key="w-family", format_func=lambda family: family.label, on_change=_family_changed
     )
@@ -189,7 +190,7 @@ def _family_changed() -> None:
 
 
 def _pills(label: str, key: str, options: list[int], value: list[int], cards: list[Card]) -> None:
-    st.session_state[key] = value
+    state.put(key, value)
     st.pills(label, options, key=key, selection_mode="multi", on_change=lambda: _choice_changed(cards))
 
 

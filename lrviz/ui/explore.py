@@ -37,6 +37,9 @@ from lrviz.views.view import View
 AIM = Aim(num_regions=1500, fewest=100, most=30_000)
 """As many regions as a map shows well."""
 
+_MOMENT = 0.3
+"""Seconds that the map waits for what stands above it."""
+
 _WIDTHS = [0.36, 0.64]
 
 
@@ -68,9 +71,8 @@ def _show_page(header: Container) -> None:
     if scene is None:
         return
     with header:
-        classes = [
-            resources.prediction_of(scene.program.digest, name, scene.model, scene.program) for name in view.triplet
-        ]
+        job = resources.predictions_job(view.triplet, scene.model, scene.program)
+        classes = following.soon("Predicting the classes of the images", job, _MOMENT) or ()
         triplet.show_triplet(scene.images, tuple(scene.model.classes[k] for k in classes))
     if not fitting.settle(state.current(), AIM):
         return

@@ -2,12 +2,12 @@
 
 A page starts a job (`lrviz.ui.resources`), waits a moment with `job.wait(PATIENCE)`, and calls `follow([Task(...)])`
 for what has not ended: the page runs again by itself when it has. `offer_again` starts anew what failed or was
-cancelled.
+cancelled. `soon` is for work of a moment, which large networks make longer.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -60,6 +60,18 @@ def follow(tasks: Sequence[Task], *, is_news: Callable[[], bool] | None = None, 
     if tasks:
         with st.container(border=True):
             bars()
+
+
+def soon(label: str, job: Job, patience: float = PATIENCE) -> Any | None:
+    """What work of a moment found; while it goes on a bar in its place, and what went wrong if it failed: then None."""
+    if not job.wait(patience):
+        follow([Task(label, job, can_cancel=False)])
+        return None
+    if job.error:
+        st.error(job.error, icon=":material/error:")
+        offer_again([job.key])
+        return None
+    return job.result
 
 
 def _show_bar(task: Task) -> None:

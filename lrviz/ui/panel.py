@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -17,12 +18,17 @@ from lrviz.measures.region import neighbourhood
 from lrviz.measures.window import QUANTITIES, jump
 from lrviz.models.images import image_shape
 from lrviz.results.regions import Regions
-from lrviz.ui import look, maps, resources
+from lrviz.ui import following, look, maps, resources
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
 _MOST_NUMBERS = 20
 """Numbers of the slope that are shown of inputs that are no images."""
+
+_PAPER_WIDTHS = {"one column": 3.25, "two columns": 6.75}
+"""Inches, as most journals and conferences have them."""
+
+_SCREEN_DPI, _PREVIEW_DPI = 96, 192
 
 _KINDS = {".pdf": "PDF", ".svg": "SVG", ".png": "PNG", ".html": "HTML", ".npz": "data (npz)", ".csv": "table (CSV)"}
 
@@ -84,7 +90,7 @@ def show_region(view: View, scene: Scene, outcome: Outcome) -> None:
     colouring = resources.colouring_of(key, regions, view.colour, view.class_index, scene.model.classes)
     look.numbers([("region id", f"{regions.pattern[index]:016x}")])
     look.facts(card_facts(regions, index, colouring, scene.model.classes))
-    _show_slope(regions, index, scene, view.class_index)
+    _show_slope(regions, index, scene, view)
     _show_neighbours(regions, index, scene, view.class_index)
 
 
@@ -116,7 +122,8 @@ def _show_neighbours(regions: Regions, index: int, scene: Scene, class_index: in
         st.rerun(scope="fragment")
 
 
-def _show_slope(regions: Regions, index: int, scene: Scene, class_index: int | None) -> None:
+def _show_slope(regions: Regions, index: int, scene: Scene, view: View) -> None:
+    class_index = view.class_index
     shown = int(regions.predicted[index]) if class_index is None else class_index
     classes = scene.model.classes
     chosen = st.selectbox(
@@ -125,7 +132,11 @@ def _show_slope(regions: Regions, index: int, scene: Scene, class_index: int | N
         label_visibility="collapsed",
     )  # fmt: skip
     center = regions.centroid[index]
-    slopes = resources.input_slope_of(scene.program.digest, (float(center[0]), float(center[1])), scene)
+    job = resources.input_slopes_job(scene, view.triplet, ((float(center[0]), float(center[1])),))
+    found = following.soon("Slope in the input space", job)
+    if found is None:
+        return
+    slopes = found[0]
     picture = image_shape(scene.model.input_shape)
     if picture is None:
         st.caption(", ".join(f"{value:.4g}" for value in slopes[chosen].ravel()[:_MOST_NUMBERS]))
@@ -162,17 +173,31 @@ def offer_file(suffixes: tuple[str, ...], paper: Paper, contents: Callable[[str,
         name: start of the file's name.
     """
     suffix = st.selectbox("File", suffixes, format_func=lambda kind: _KINDS[kind], key="w-suffix") or suffixes[0]
-    if suffix in PRINTED:
-        columns = st.columns(3)
-        paper = Paper(
-            width_inches=columns[0].number_input("width (in)", 1.0, 40.0, paper.width_inches, 0.5),
-            height_inches=columns[1].number_input("height (in)", 1.0, 40.0, paper.height_inches, 0.5),
-            dpi=columns[2].number_input("dpi", 50, 1200, paper.dpi, 50),
-        )
     try:
+        if suffix in PRINTED:
+            paper = _choose_paper(paper)
+            if st.toggle("Preview", key="w-preview", help="How it will look on paper"):
+                st.image(
+                    contents(".png", replace(paper, dpi=_PREVIEW_DPI)), width=round(_SCREEN_DPI * paper.width_inches)
+                )
         st.download_button(
             f"Download {_KINDS[suffix]}", lambda: contents(suffix, paper), type="primary", width="stretch",
             file_name=f"{name}-{time.strftime('%Y%m%d')}{suffix}", on_click="ignore",
         )  # fmt: skip
     except LrvizError as error:
         st.error(str(error))
+
+
+def _choose_paper(paper: Paper) -> Paper:
+    """The width of a column or any other; the height follows in the shape that is proposed."""
+    shape = paper.height_inches / paper.width_inches
+    names = [*_PAPER_WIDTHS, "other"]
+    chosen = st.segmented_control(
+        "Width", names, default=names[1], required=True, key="w-paper",
+        format_func=lambda name: f"{name}, {_PAPER_WIDTHS[name]} in" if name in _PAPER_WIDTHS else name,
+    )  # fmt: skip
+    left, middle, right = st.columns(3)
+    width = _PAPER_WIDTHS.get(chosen) or left.number_input("width (in)", 1.0, 40.0, paper.width_inches, 0.5)
+    height = middle.number_input("height (in)", 1.0, 40.0, round(width * shape, 2), 0.25, key=f"w-height-{width:g}")
+    dpi = right.number_input("dpi", 50, 1200, paper.dpi, 50)
+    return Paper(width_inches=width, height_inches=height, dpi=dpi)

@@ -24,7 +24,7 @@ _BASELINES = {"zero": "f", "chord": "f − chord", "view": "f − view"}
 def choose_path() -> None:
     """The kind of path, its images, and how far an image is moved."""
     view = state.current()
-    _put("p-kind", view.kind)
+    state.put("p-kind", view.kind)
     st.selectbox(
         "Path", list(_KINDS), key="p-kind", format_func=lambda kind: _KINDS[kind],
         on_change=lambda: path_state.set_kind(st.session_state["p-kind"]),
@@ -65,13 +65,13 @@ def _offer(key: str, label: str, index: int) -> None:
 
 def _choose_translations(view: View) -> None:
     left, right = st.columns(2, gap="small")
-    _put("p-anchors", view.num_anchors)
+    state.put("p-anchors", view.num_anchors)
     left.number_input(
         "anchors", 2, MAX_ANCHORS, key="p-anchors",
         help=f"Translations of the image on the path. The paper takes {NUM_ANCHORS}, or {FEW_ANCHORS}.",
         on_change=lambda: path_state.change_path(num_anchors=st.session_state["p-anchors"]),
     )  # fmt: skip
-    _put("p-radius", view.radius)
+    state.put("p-radius", view.radius)
     right.number_input(
         "radius (pixels)", 0.5, 31.0, key="p-radius", step=0.5, format="%.1f",
         help="How far the image is moved. The paper takes 4; offsets are rounded to whole pixels.",
@@ -83,13 +83,14 @@ def choose_models() -> None:
     """One or more models, and the one whose deviation and breakpoints are drawn."""
     view = state.current()
     names = [card.name for card in resources.cards()]
-    _put("p-models", list(in_order(view.models)))
+    names += [name for name in view.models if name not in names]
+    state.put("p-models", list(in_order(view.models)))
     st.multiselect(
-        "Models", [*names, *(name for name in view.models if name not in names)], key="p-models",
+        "Models", names, key="p-models",
         max_selections=MAX_MODELS["paths"], on_change=_models_changed,
     )  # fmt: skip
     if len(view.models) > 1:
-        _put("p-focus", view.models[0])
+        state.put("p-focus", view.models[0])
         st.selectbox(
             "Deviation and breakpoints of", in_order(view.models), key="p-focus",
             on_change=lambda: _focus(st.session_state["p-focus"]),
@@ -122,13 +123,13 @@ def choose_output(classes: tuple[str, ...], predicted: int | None) -> None:
     names = {PREDICTED: "predicted class", ALL: "all classes"} | {str(k): name for k, name in enumerate(classes)}
     if predicted is not None:
         names[PREDICTED] += f" ({classes[predicted]})"
-    _put("p-output", view.output if view.output in names else PREDICTED)
+    state.put("p-output", view.output if view.output in names else PREDICTED)
     st.selectbox(
         "Class", list(names), key="p-output", format_func=lambda key: names[key],
         on_change=lambda: state.change(output=st.session_state["p-output"]),
         help="The predicted class is that of the first image, by the first model. All classes are those of one model.",
     )  # fmt: skip
-    _put("p-baseline", view.baseline)
+    state.put("p-baseline", view.baseline)
     st.segmented_control(
         "Draw", list(_BASELINES), key="p-baseline", format_func=lambda key: _BASELINES[key], required=True,
         on_change=lambda: state.change(baseline=st.session_state["p-baseline"]), width="stretch",
@@ -149,8 +150,8 @@ def choose_part(curve: Curve) -> None:
     columns = st.columns([1.5, 1.25, 1.25, 0.5, 0.5, 0.9, 1.25], gap="small", vertical_alignment="bottom")
     with columns[0]:
         _choose_segment(curve, (stretch.low, stretch.high))
-    _put("p-start", stretch.low)
-    _put("p-end", stretch.high)
+    state.put("p-start", stretch.low)
+    state.put("p-end", stretch.high)
     step = (stretch.high - stretch.low) / 4
     for column, key, label in ((columns[1], "p-start", "from"), (columns[2], "p-end", "to")):
         column.number_input(
@@ -183,7 +184,7 @@ def _choose_segment(curve: Curve, shown: tuple[float, float]) -> None:
         f"segment {k + 1}": (float(ends[k]), float(ends[k + 1])) for k in range(curve.num_segments)
     }
     near = [name for name, part in parts.items() if max(abs(a - b) for a, b in zip(part, shown, strict=True)) < 1e-9]
-    _put("p-part", near[0] if near else None)
+    state.put("p-part", near[0] if near else None)
     st.selectbox(
         "Part", list(parts), key="p-part", index=None, placeholder="a part",
         on_change=lambda: path_state.show_part(*parts[st.session_state["p-part"] or "whole path"], curve.length),
@@ -194,8 +195,3 @@ def _move(curve: Curve, low: float, size: float) -> Callable[[], None]:
     """A step that keeps its size at the ends of the path."""
     low = min(max(low, 0.0), max(curve.length - size, 0.0))
     return lambda: path_state.show_part(low, low + size, curve.length)
-
-
-def _put(key: str, value: Any) -> None:
-    """Let a widget show what the view says."""
-    st.session_state[key] = value

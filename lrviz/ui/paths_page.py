@@ -1,7 +1,5 @@
 """The Paths page: f along a path of images, its pieces, and how far it is from its chords."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from lrviz.errors import LrvizError
@@ -12,7 +10,7 @@ from lrviz.figures.path.screen import path_figure
 from lrviz.figures.style import MODEL_COLOURS
 from lrviz.models.images import SHAPE
 from lrviz.models.paths import Path
-from lrviz.ui import look, panel, path_controls, path_jobs, path_state, path_tables, resources, state
+from lrviz.ui import following, look, panel, path_controls, path_jobs, path_state, path_tables, resources, state
 from lrviz.ui.path_jobs import Track
 from lrviz.ui.visit import find_card, load_image
 from lrviz.views.scene import view_path
@@ -44,9 +42,9 @@ def paths() -> None:
         return
     tracks = path_jobs.follow_models(view.models, path, device)
     with outputs:
-        _choose_output(tracks)
+        predicted = _choose_output(tracks)
     drawn = [track for track in tracks if track.curve is not None]
-    drawing = _make_drawing(state.current(), path, drawn) if drawn else None
+    drawing = None if predicted is None or not drawn else _make_drawing(state.current(), path, drawn, predicted)
     if drawing is not None:
         _show_path(drawing, drawn)
     path_jobs.show_progress(tracks)
@@ -73,18 +71,15 @@ def _shape(view: View) -> tuple[int, ...]:
         return SHAPE
 
 
-def _choose_output(tracks: tuple[Track, ...]) -> None:
-    models = [track.model for track in tracks if track.model is not None]
-    if models:
-        path_controls.choose_output(models[0].classes, _predicted(tracks))
-
-
-def _predicted(tracks: Sequence[Track]) -> int | None:
-    """The class of the first image, which a path of translations does not go through, by the first model there is."""
+def _choose_output(tracks: tuple[Track, ...]) -> int | None:
+    """Offer the outputs of the first model that is there; which class it predicts for the first image."""
     for track in tracks:
         if track.model is not None and track.program is not None:
-            reference = state.current().images[0]
-            return resources.prediction_of(track.program.digest, reference, track.model, track.program)
+            job = resources.predictions_job(state.current().images[:1], track.model, track.program)
+            found = following.soon("Predicting the class of the first image", job)
+            predicted = None if found is None else int(found[0])
+            path_controls.choose_output(track.model.classes, predicted)
+            return predicted
     return None
 
 
@@ -115,9 +110,9 @@ def _show_heading(track: Track, stretch: Stretch) -> None:
     )  # fmt: skip
 
 
-def _make_drawing(view: View, path: Path, tracks: list[Track]) -> PathDrawing:
+def _make_drawing(view: View, path: Path, tracks: list[Track], predicted: int) -> PathDrawing:
     """What the figure of a view shows."""
-    lines = _lines_of(view, tracks)
+    lines = _lines_of(view, tracks, predicted)
     return PathDrawing(
         lines=lines,
         stretch=path_state.stretch_of(view, lines[0].curve.length),
@@ -126,11 +121,11 @@ def _make_drawing(view: View, path: Path, tracks: list[Track]) -> PathDrawing:
     )
 
 
-def _lines_of(view: View, tracks: list[Track]) -> tuple[Line, ...]:
+def _lines_of(view: View, tracks: list[Track], predicted: int) -> tuple[Line, ...]:
     """What the figure of a view draws: one class of all models, or all classes of the first one."""
     first = tracks[0].model
     assert first is not None
-    classes, predicted = first.classes, _predicted(tracks) or 0
+    classes = first.classes
     if view.output == ALL:
         return class_lines(_line(tracks[0], predicted, ""), classes)
     number = predicted if view.output == PREDICTED else int(view.output)

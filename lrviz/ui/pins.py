@@ -11,7 +11,7 @@ from lrviz.figures.panels import slope_image
 from lrviz.measures.definitions import QUANTITIES
 from lrviz.models.images import image_shape
 from lrviz.results.regions import Regions
-from lrviz.ui import look, resources, state
+from lrviz.ui import following, look, resources, state
 from lrviz.views.scene import Scene
 
 _MOST_UNITS = 200
@@ -87,7 +87,10 @@ def _show_difference(one: Pin, other: Pin, scene: Scene) -> None:
 
 
 def _show_units(one: Pin, other: Pin, scene: Scene) -> None:
-    units = resources.differing_units_of(scene.program.digest, (one.point, other.point), scene)
+    job = resources.differing_units_job(scene, state.current().triplet, (one.point, other.point))
+    units = following.soon("Units that differ", job)
+    if units is None:
+        return
     layers = scene.program.layer_of(units)
     st.caption(f"{len(units):,} units differ" + (f"; the first {_MOST_UNITS}:" if len(units) > _MOST_UNITS else ":"))
     if len(units):
@@ -105,8 +108,11 @@ def _show_slopes(one: Pin, other: Pin, scene: Scene, class_index: int | None) ->
     shown, picture = one.predicted if class_index is None else class_index, image_shape(scene.model.input_shape)
     if picture is None:
         return
-    slopes = [resources.input_slope_of(scene.program.digest, pin.point, scene)[shown] for pin in (one, other)]
-    images = [slope.reshape(picture) for slope in slopes]
+    job = resources.input_slopes_job(scene, state.current().triplet, (one.point, other.point))
+    slopes = following.soon("Slopes in the input space", job)
+    if slopes is None:
+        return
+    images = [slope[shown].reshape(picture) for slope in slopes]
     st.caption(f"Slope of {scene.model.classes[shown]} as an image: region 1, region 2, their difference")
     for number, (column, image) in enumerate(zip(st.columns(3), (*images, images[1] - images[0]), strict=True)):
         with column:

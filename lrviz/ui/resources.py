@@ -26,6 +26,9 @@ from lrviz.ui.visit import changed_at, find_card, load_image, load_program
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
+Point = tuple[float, float]
+Triplet = tuple[str, ...]
+
 MOST_OF_A_PART = 100_000.0
 """Where more regions than the budget are expected, and more than these, a part of them is not worth the time."""
 
@@ -45,7 +48,7 @@ def pool() -> JobPool:
 @st.cache_resource(show_spinner=False)
 def quick_pool() -> JobPool:
     """A pool of its own for work of a moment that a page waits for, so that it never waits for maps."""
-    return JobPool(max_running=1)
+    return JobPool(max_running=2, max_kept=64)
 
 
 @st.cache_resource(show_spinner=False)
@@ -184,22 +187,24 @@ def _summary_of(key: str, _regions: Regions) -> Summary:
     return summary(_regions)
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def input_slope_of(digest: str, point: tuple[float, float], _scene: Scene) -> Float[np.ndarray, "classes ..."]:
-    """Slopes in the input space at a point, for every class."""
+def input_slopes_job(scene: Scene, triplet: Triplet, points: tuple[Point, ...]) -> Job:
+    """Slopes in the input space at points of the plane: for each an array (classes, *input_shape)."""
     from lrviz.network.gradient import input_slope  # noqa: PLC0415
 
-    return input_slope(_scene.program, _scene.plane, np.array(point))
+    def work(report, cancelled) -> list[Float[np.ndarray, "classes ..."]]:  # type: ignore[no-untyped-def]
+        return [input_slope(scene.program, scene.plane, np.array(point)) for point in points]
+
+    return submit(f"slopes {scene.program.digest} {triplet} {points}", work, quick_pool())
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
-def differing_units_of(
-    digest: str, points: tuple[tuple[float, float], ...], _scene: Scene
-) -> Int[np.ndarray, " units"]:
-    """Units that tell two points of the plane apart."""
+def differing_units_job(scene: Scene, triplet: Triplet, points: tuple[Point, Point]) -> Job:
+    """Units that tell two points of the plane apart: their numbers (units,)."""
     from lrviz.network.difference import differing_units  # noqa: PLC0415
 
-    return differing_units(_scene.program, _scene.plane.embed(np.array(points)).to(_scene.program.device))
+    def work(report, cancelled) -> Int[np.ndarray, " units"]:  # type: ignore[no-untyped-def]
+        return differing_units(scene.program, scene.plane.embed(np.array(points)).to(scene.program.device))
+
+    return submit(f"units {scene.program.digest} {triplet} {points}", work, quick_pool())
 
 
 @st.cache_resource(show_spinner=False)
@@ -208,8 +213,11 @@ def devices() -> tuple[str, ...]:
     return ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",)
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def prediction_of(digest: str, reference: str, _model: Model, _program: Program) -> int:
-    """The class that a network predicts for an image."""
-    inputs = _model.normalise(load_image(reference, _model.input_shape))[None].to(torch.float64)
-    return int(_program.forward(inputs.to(_program.device)).argmax())
+def predictions_job(references: tuple[str, ...], model: Model, program: Program) -> Job:
+    """The classes that a network predicts for images, as a list of numbers."""
+
+    def work(report, cancelled) -> list[int]:  # type: ignore[no-untyped-def]
+        inputs = [model.normalise(load_image(reference, model.input_shape)) for reference in references]
+        return [int(program.forward(x[None].to(program.device, torch.float64)).argmax()) for x in inputs]
+
+    return submit(f"classes {program.digest} {references}", work, quick_pool())

@@ -20,9 +20,10 @@ def choose_model() -> None:
     view, card = state.current(), _card()
     own = resources.own_cards()
     names = [*(card.name for card in resources.cards()), *own]
-    st.session_state["w-model"] = view.model if card is None else card.training
+    names = names if card or view.model in own else [view.model, *names]
+    state.keep("w-model", view.model if card is None else card.training, names)
     st.selectbox(
-        "Model", names if card or view.model in own else [view.model, *names], key="w-model",
+        "Model", names, key="w-model",
         format_func=lambda name: own[name].name if name in own else name,
         on_change=lambda: _change_model(st.session_state["w-model"]), width=190, label_visibility="collapsed",
     )  # fmt: skip
@@ -48,7 +49,7 @@ def _choose_epoch(card: Card) -> None:
     """Go through the epochs of a training of which several checkpoints are there."""
     names = {member.epochs: member.name for member in resources.checkpoints()[card.training]}
     if len(names) > 1:
-        st.session_state["w-epoch"] = card.epochs
+        state.keep("w-epoch", card.epochs, names)
         st.select_slider(
             "Epoch", list(names), key="w-epoch", help="Checkpoints from the course of its training.",
             on_change=lambda: _change_model(names[st.session_state["w-epoch"]]),
@@ -81,12 +82,12 @@ def _show_own(card: Card) -> None:
 def choose_colour(classes: tuple[str, ...]) -> None:
     """What a map shows, and of which outputs."""
     view = state.current()
-    st.session_state["w-colour"] = view.colour
+    state.keep("w-colour", view.colour)
     st.selectbox(
         "Colour regions by", list(QUANTITIES), key="w-colour", format_func=_colour_name,
         on_change=lambda: state.change(colour=st.session_state["w-colour"]), help=QUANTITIES[view.colour].help,
     )  # fmt: skip
-    st.session_state["w-class"] = -1 if view.class_index is None else view.class_index
+    state.keep("w-class", -1 if view.class_index is None else view.class_index, classes)
     st.selectbox(
         "Outputs", range(-1, len(classes)), key="w-class",
         format_func=lambda k: "all classes" if k < 0 else classes[k],
@@ -98,13 +99,13 @@ def choose_colour(classes: tuple[str, ...]) -> None:
 
 def choose_edges() -> None:
     """How edges are drawn."""
-    st.session_state["w-edges"] = state.current().layer_edges
+    state.keep("w-edges", state.current().layer_edges)
     st.toggle(
         "Edges coloured by layer", key="w-edges",
         on_change=lambda: state.change(layer_edges=st.session_state["w-edges"]),
     )  # fmt: skip
 
-    st.session_state["w-boundary"] = state.current().boundary
+    state.keep("w-boundary", state.current().boundary)
     st.toggle(
         "Decision boundary", key="w-boundary", help=WINDOW_TERMS["boundary"].help,
         on_change=lambda: state.change(boundary=st.session_state["w-boundary"]),
@@ -144,24 +145,25 @@ def choose_window(scene: Scene, presets: dict[str, str], size: str) -> None:
     view = state.current()
     u, v = view.center or tuple(scene.window.center)
     half = view.half_width or scene.window.radius
-    st.session_state["w-preset"] = None
+    state.put("w-preset", None)
     st.selectbox(
         "Window", list(presets), key="w-preset", placeholder="go to ...", index=None,
         format_func=lambda name: f"around {name}" if name.startswith("image ") else name,
         on_change=lambda: state.want_window(presets[st.session_state["w-preset"]]),
         help=f"Sets the centre, and a size that holds {size}.",
     )  # fmt: skip
-    st.session_state["w-u"], st.session_state["w-v"] = float(u), float(v)
+    state.put("w-u", float(u))
+    state.put("w-v", float(v))
     left, right = st.columns(2, gap="small")
     left.number_input("centre u", key="w-u", format="%.4f", step=half, on_change=_numbers_changed)
     right.number_input("centre v", key="w-v", format="%.4f", step=half, on_change=_numbers_changed)
     ladder = sorted({*_LADDER, half})
-    st.session_state["w-half"] = half
+    state.put("w-half", half)
     st.select_slider(
         "half width (L2 distance)", ladder, key="w-half", format_func=lambda x: f"{x:.3g}", on_change=_half_changed
     )
     largest = 10 * scene.plane.triangle().radius
-    st.session_state["w-exact-half"] = float(half)
+    state.put("w-exact-half", float(half))
     st.number_input(
         "half width, exactly", key="w-exact-half", format="%.6g", min_value=min(1e-9, half),
         max_value=max(largest, half), step=half / 10, label_visibility="collapsed",
@@ -187,7 +189,7 @@ def choose_limits() -> str | None:
     """The budget and the device; returns the device."""
     view = state.current()
     budgets = sorted({*_BUDGETS, min(view.max_regions, MAX_BUDGET)})
-    st.session_state["w-budget"] = view.max_regions
+    state.put("w-budget", view.max_regions)
     left, right = st.columns(2, gap="small")
     left.selectbox(
         "Budget", budgets, key="w-budget", format_func=lambda n: f"{n:,}",

@@ -6,10 +6,11 @@ otherwise. `want_window("centroid")` asks for a window that `lrviz.ui.fitting.se
 All that was changed between two runs of a page is one entry of the history, in the browser and for `step`; a page that
 changes the view while it runs calls `write_link()`. `generation()` is part of the keys of widgets that must forget
 what was selected on them when the view becomes another. `tell` says something until the user closes it.
-Pages run again by `state.rerun()`, so that the address is not taken for one that the browser went to.
+Widgets show the view by `put` or `keep`. Pages run again by `state.rerun()`, so that the address is not taken for one
+that the browser went to.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -110,6 +111,27 @@ def change(**values: Any) -> None:
     except InvalidView as error:
         tell(str(error))
     st.session_state.is_own_run = True
+
+
+def put(key: str, value: Any) -> None:
+    """Let a widget show a value of the view."""
+    st.session_state[key] = value
+
+
+def keep(key: str, value: Any, among: Iterable[Any] = ()) -> None:
+    """As `put`, for widgets that always stand on a page which runs by itself while something is computed.
+
+    The browser is told only what is new: otherwise such a run would take back what the visitor did during it.
+
+    Args:
+        key: The widget's.
+        value: What it shows.
+        among: What it offers, if that can change.
+    """
+    session, offered = st.session_state, tuple(among)
+    if key not in session or session[key] != value or session.get(f"offered-{key}") != offered:
+        session[key] = value
+    session[f"offered-{key}"] = offered
 
 
 def set_window(center: tuple[float, float], half_width: float, half_height: float | None = None) -> None:

@@ -76,7 +76,8 @@ def choose_series(table: pd.DataFrame, view: View) -> pd.DataFrame | None:
 def _ask(field: str, label: str, options: list[str], wanted: str | None, show: Callable[[str], str]) -> str:
     """Let the user choose one of some options."""
     key = "d-images" if field == "image_kind" else f"d-{field}"
-    answer = st.session_state[key] = _one_of(wanted, options)
+    answer = _one_of(wanted, options)
+    state.put(key, answer)
 
     def change() -> None:
         state.change(**{field: st.session_state[key]})

@@ -1,6 +1,7 @@
 // What a visitor sees and does: the pane holds the figure, the pictures, the line of words above them, and the pointer.
 
 const REST = 200; // milliseconds without movement after which the visible part becomes the window
+const DOUBLE = 500; // most milliseconds between the clicks of a double click
 const TWICE = 200; // milliseconds that a click waits for a second one
 const STEP = 2; // how much a double click or a key changes the width of the window
 const SELECTED = "#d1495b";
@@ -219,6 +220,7 @@ class Pane {
   listen() {
     const plot = this.find("plot");
     plot.addEventListener("pointerdown", (event) => (this.pressed = [event.clientX, event.clientY]), true);
+    plot.addEventListener("mousedown", (event) => (this.count = event.detail), true);
     window.addEventListener("pointerup", (event) => this.release(event), true);
     window.addEventListener("pointercancel", () => (this.pressed = null), true);
     plot.addEventListener("pointermove", (event) => this.pressed || this.hover(event));
@@ -247,8 +249,9 @@ class Pane {
     const place = this.screen.at(event);
     if (!still || event.button || !place) return;
     this.root.focus({ preventScroll: true, focusVisible: false });
-    const now = performance.now();
-    const twice = this.clicked && now - this.clicked.time < 350 && Math.hypot(x - this.clicked.x, y - this.clicked.y) < 6;
+    const now = event.timeStamp; // when it happened, however late it is looked at
+    const soon = this.count === 2 || (this.clicked && now - this.clicked.time < DOUBLE);
+    const twice = this.clicked && soon && Math.hypot(x - this.clicked.x, y - this.clicked.y) < 6;
     this.clicked = twice ? null : { time: now, x, y };
     clearTimeout(this.choosing);
     if (twice) return this.zoom(STEP, place);
