@@ -1,5 +1,6 @@
 """Pages without a browser: opened by their file and link, and run until nothing works in the background."""
 
+import re
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
@@ -21,6 +22,11 @@ def linked(page, key):
     """A parameter of the page's address, which some versions of Streamlit's tests hand out in a list."""
     value = page.query_params[key]
     return value[0] if isinstance(value, list) else value
+
+
+def control(elements, name):
+    """A control by its name, whatever number its key has."""
+    return next(element for element in elements if re.fullmatch(rf"{name}(-\d+)?", element.key or ""))
 
 
 def settle(page):

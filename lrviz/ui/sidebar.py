@@ -20,12 +20,13 @@ def choose_model() -> None:
     view, card = state.current(), _card()
     own = resources.own_cards()
     names = [*(card.name for card in resources.cards()), *own]
-    names = names if card or view.model in own else [view.model, *names]
-    state.keep("w-model", view.model if card is None else card.training, names)
+    shown = view.model if card is None else card.training
+    names = names if shown in names else [shown, *names]
+    key = state.key_of("w-model", shown)
     st.selectbox(
-        "Model", names, key="w-model",
+        "Model", names, names.index(shown), key=key,
         format_func=lambda name: own[name].name if name in own else name,
-        on_change=lambda: _change_model(st.session_state["w-model"]), width=190, label_visibility="collapsed",
+        on_change=lambda: _change_model(st.session_state[key]), width=190, label_visibility="collapsed",
     )  # fmt: skip
 
 
@@ -49,10 +50,10 @@ def _choose_epoch(card: Card) -> None:
     """Go through the epochs of a training of which several checkpoints are there."""
     names = {member.epochs: member.name for member in resources.checkpoints()[card.training]}
     if len(names) > 1:
-        state.keep("w-epoch", card.epochs, names)
+        key = state.key_of("w-epoch", card.epochs)
         st.select_slider(
-            "Epoch", list(names), key="w-epoch", help="Checkpoints from the course of its training.",
-            on_change=lambda: _change_model(names[st.session_state["w-epoch"]]),
+            "Epoch", list(names), card.epochs, key=key, help="Checkpoints from the course of its training.",
+            on_change=lambda: _change_model(names[st.session_state[key]]),
         )  # fmt: skip
 
 
@@ -82,16 +83,17 @@ def _show_own(card: Card) -> None:
 def choose_colour(classes: tuple[str, ...]) -> None:
     """What a map shows, and of which outputs."""
     view = state.current()
-    state.keep("w-colour", view.colour)
+    quantities, colour = list(QUANTITIES), state.key_of("w-colour", view.colour)
     st.selectbox(
-        "Colour regions by", list(QUANTITIES), key="w-colour", format_func=_colour_name,
-        on_change=lambda: state.change(colour=st.session_state["w-colour"]), help=QUANTITIES[view.colour].help,
+        "Colour regions by", quantities, quantities.index(view.colour), key=colour, format_func=_colour_name,
+        on_change=lambda: state.change(colour=st.session_state[colour]), help=QUANTITIES[view.colour].help,
     )  # fmt: skip
-    state.keep("w-class", -1 if view.class_index is None else view.class_index, classes)
+    shown = -1 if view.class_index is None else view.class_index
+    outputs = state.key_of("w-class", shown)
     st.selectbox(
-        "Outputs", range(-1, len(classes)), key="w-class",
+        "Outputs", range(-1, len(classes)), shown + 1, key=outputs,
         format_func=lambda k: "all classes" if k < 0 else classes[k],
-        on_change=_class_changed,
+        on_change=lambda: _change_class(st.session_state[outputs]),
         disabled=not QUANTITIES[view.colour].per_class,
         help="Slope, jump, variation, deviation and similarity can be those of one class, or of all logits together.",
     )  # fmt: skip
@@ -99,21 +101,19 @@ def choose_colour(classes: tuple[str, ...]) -> None:
 
 def choose_edges() -> None:
     """How edges are drawn."""
-    state.keep("w-edges", state.current().layer_edges)
+    view = state.current()
+    edges, boundary = state.key_of("w-edges", view.layer_edges), state.key_of("w-boundary", view.boundary)
     st.toggle(
-        "Edges coloured by layer", key="w-edges",
-        on_change=lambda: state.change(layer_edges=st.session_state["w-edges"]),
+        "Edges coloured by layer", view.layer_edges, key=edges,
+        on_change=lambda: state.change(layer_edges=st.session_state[edges]),
+    )  # fmt: skip
+    st.toggle(
+        "Decision boundary", view.boundary, key=boundary, help=WINDOW_TERMS["boundary"].help,
+        on_change=lambda: state.change(boundary=st.session_state[boundary]),
     )  # fmt: skip
 
-    state.keep("w-boundary", state.current().boundary)
-    st.toggle(
-        "Decision boundary", key="w-boundary", help=WINDOW_TERMS["boundary"].help,
-        on_change=lambda: state.change(boundary=st.session_state["w-boundary"]),
-    )  # fmt: skip
 
-
-def _class_changed() -> None:
-    chosen = st.session_state["w-class"]
+def _change_class(chosen: int) -> None:
     state.change(class_index=None if chosen < 0 else chosen)
 
 

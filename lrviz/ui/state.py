@@ -6,11 +6,11 @@ otherwise. `want_window("centroid")` asks for a window that `lrviz.ui.fitting.se
 All that was changed between two runs of a page is one entry of the history, in the browser and for `step`; a page that
 changes the view while it runs calls `write_link()`. `generation()` is part of the keys of widgets that must forget
 what was selected on them when the view becomes another. `tell` says something until the user closes it.
-Widgets show the view by `put` or `keep`. Pages run again by `state.rerun()`, so that the address is not taken for one
-that the browser went to.
+Widgets show the view by `put`, or by `key_of`. Pages run again by `state.rerun()`, so that the address is not taken for
+one that the browser went to.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -118,20 +118,23 @@ def put(key: str, value: Any) -> None:
     st.session_state[key] = value
 
 
-def keep(key: str, value: Any, among: Iterable[Any] = ()) -> None:
-    """As `put`, for widgets that always stand on a page which runs by itself while something is computed.
+def key_of(name: str, value: Any) -> str:
+    """The key of a widget whose default is a value of the view; another one when the view did not get it from there.
 
-    The browser is told only what is new: otherwise such a run would take back what the visitor did during it.
-
-    Args:
-        key: The widget's.
-        value: What it shows.
-        among: What it offers, if that can change.
+    Explore runs by itself while something is computed. What such a run told a widget could take back what a visitor
+    did meanwhile, and what it hears of a widget can be older than what Undo or Back put into the view; a new key makes
+    a new widget, of which nothing old is known.
     """
-    session, offered = st.session_state, tuple(among)
-    if key not in session or session[key] != value or session.get(f"offered-{key}") != offered:
-        session[key] = value
-    session[f"offered-{key}"] = offered
+    session, name_of_last = st.session_state, f"last-{name}"
+    number, last = session.get(name_of_last, (0, value))
+    if session.get(_numbered(name, number), last) != value:
+        number += 1
+    session[name_of_last] = number, value
+    return _numbered(name, number)
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name}-{number}" if number else name
 
 
 def set_window(center: tuple[float, float], half_width: float, half_height: float | None = None) -> None:

@@ -16,7 +16,7 @@ from lrviz.models.library import FOLDER_VARIABLE, Library
 from lrviz.results import diskstore
 from lrviz.ui.own_networks import view_of
 from lrviz.views.view import View
-from tests.apptest import open_file, settle
+from tests.apptest import control, open_file, settle
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +107,7 @@ def test_a_network_of_two_numbers_opens_in_explore():
     page = settle(open_file("app.py", **view.to_query()))
     assert not page.exception
     assert not page.error, page.error[0].value
-    assert "mine" in page.selectbox(key="w-model").options
+    assert "mine" in control(page.selectbox, "w-model").options
 
 
 def test_own_networks_with_the_same_inputs_are_compared():

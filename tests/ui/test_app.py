@@ -8,7 +8,7 @@ import pytest
 from lrviz.measures.window import QUANTITIES
 from lrviz.ui import resources
 from lrviz.ui.state import DEFAULT_MODEL
-from tests.apptest import linked, open_file, settle
+from tests.apptest import control, linked, open_file, settle
 from tests.messages import unpack
 
 LINK = {"model": DEFAULT_MODEL, "a": "samples:0", "b": "samples:1", "c": "samples:4"}
@@ -48,10 +48,10 @@ def test_a_link_is_reproduced():
     page = open_page(**LINK, **WINDOW, colour="jump", class_index="3", layer_edges="yes")
     view = page.session_state["view"]
     assert (view.center, view.half_width, view.colour, view.class_index) == ((35.0, 18.0), 0.05, "jump", 3)
-    assert page.selectbox(key="w-colour").value == "jump"
-    assert page.selectbox(key="w-class").value == 3
+    assert control(page.selectbox, "w-colour").value == "jump"
+    assert control(page.selectbox, "w-class").value == 3
     assert page.number_input(key="w-u").value == 35.0
-    assert page.toggle(key="w-edges").value
+    assert control(page.toggle, "w-edges").value
 
 
 def told(page):
@@ -79,7 +79,7 @@ def test_what_holds_too_many_regions_is_sampled():
 
 def test_controls_change_the_view_and_the_link():
     page = open_page(**LINK, **WINDOW)
-    page.selectbox(key="w-colour").set_value("class").run()
+    control(page.selectbox, "w-colour").set_value("class").run()
     page.number_input(key="w-v").set_value(18.1).run()
     view = page.session_state["view"]
     assert (view.colour, view.center) == ("class", (35.0, 18.1))
@@ -99,7 +99,7 @@ def test_presets_move_the_window():
 def test_another_model_keeps_a_window_that_suits_it():
     page = open_page(**LINK, **WINDOW)
     other = next(card.name for card in resources.cards() if card.width == 4)
-    page.selectbox(key="w-model").set_value(other).run()
+    control(page.selectbox, "w-model").set_value(other).run()
     resources.pool().find(f"model {other}").wait(30)
     settle(page)
     assert page.session_state["view"].model == other
@@ -108,14 +108,14 @@ def test_another_model_keeps_a_window_that_suits_it():
 
 def test_epochs_of_a_training_are_gone_through():
     page = open_page(**{**LINK, "model": "cnn5-w16-noise20-epoch5"}, **WINDOW)
-    assert page.selectbox(key="w-model").value == "cnn5-w16-noise20"
-    slider = page.select_slider(key="w-epoch")
+    assert control(page.selectbox, "w-model").value == "cnn5-w16-noise20"
+    slider = control(page.select_slider, "w-epoch")
     assert slider.value == 5
     assert len(slider.options) == 5
     slider.set_value(1).run()
     assert page.session_state["view"].model == "cnn5-w16-noise20-epoch1"
     assert linked(page, "model") == "cnn5-w16-noise20-epoch1"
-    page.selectbox(key="w-model").set_value("cnn5-w1-noise20").run()
+    control(page.selectbox, "w-model").set_value("cnn5-w1-noise20").run()
     page = settle(page)
     assert [slider.key for slider in page.select_slider] == ["w-half"]
     assert not page.error
@@ -162,8 +162,8 @@ def test_a_link_with_one_bad_parameter_keeps_the_rest(key, text):
 def test_changes_are_undone_and_redone_and_the_browser_goes_back():
     page = open_page(**{**LINK, **WINDOW, "model": "cnn5-w1-noise20"})
     assert page.button(key="step-Undo").disabled
-    page.selectbox(key="w-colour").set_value("class").run()
-    page.toggle(key="w-edges").set_value(True).run()
+    control(page.selectbox, "w-colour").set_value("class").run()
+    control(page.toggle, "w-edges").set_value(True).run()
     addresses = [dict(page.query_params)]
     page.button(key="step-Undo").click().run()
     addresses.append(dict(page.query_params))
@@ -178,7 +178,7 @@ def test_changes_are_undone_and_redone_and_the_browser_goes_back():
         page.query_params[key] = value
     page.run()
     assert page.session_state["view"] == view
-    assert page.selectbox(key="w-colour").value == "class" and not page.toggle(key="w-edges").value
+    assert control(page.selectbox, "w-colour").value == "class" and not control(page.toggle, "w-edges").value
     page.button(key="step-Redo").click().run()
     assert page.session_state["view"].layer_edges
     assert linked(page, "layer_edges") == "yes"
@@ -188,7 +188,7 @@ def test_a_view_is_kept_by_a_name_and_opened_again():
     page = open_page(**{**LINK, **WINDOW, "model": "cnn5-w1-noise20"}, colour="area")
     page.text_input(key="bookmark-name").set_value("mine")
     page.button(key="bookmark-keep").click().run()
-    page.selectbox(key="w-colour").set_value("class").run()
+    control(page.selectbox, "w-colour").set_value("class").run()
     page.button(key="bookmark-open-mine").click().run()
     assert page.session_state["view"].colour == "area"
     assert linked(page, "colour") == "area"

@@ -348,7 +348,7 @@ def test_back_and_forward_restore_view_and_address_together(browser, address):
     page = open_tab(browser, f"{address}/?model=cnn5-w1-noise20&{TRIPLET}&u=35&v=18&half_width=0.05")
     page.wait_for_selector("text=Distribution", timeout=LONG)
     await_rest(page)
-    page.locator(".st-key-w-edges label").click()
+    page.locator("[class*=st-key-w-edges] label").click()
     page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
     await_rest(page)
     page.get_by_role("link", name="Paths").click()
@@ -356,7 +356,7 @@ def test_back_and_forward_restore_view_and_address_together(browser, address):
     page.wait_for_function("location.search.includes('models=cnn5-w1-noise20')", timeout=LONG)
     await_rest(page)
     back(page)
-    edges = page.locator(".st-key-w-edges input")
+    edges = page.locator("[class*=st-key-w-edges] input")
     page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
     await_rest(page)
     assert edges.is_checked()
@@ -381,7 +381,7 @@ def test_the_dialog_stays_open_while_the_overview_gets_finer(browser, address):
     assert page.get_by_role("dialog").count() == 1
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached", timeout=LONG)
-    page.locator(".st-key-w-edges label").click()
+    page.locator("[class*=st-key-w-edges] label").click()
     page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
     await_rest(page)
     assert page.get_by_role("dialog").count() == 0

@@ -50,7 +50,7 @@ class Pane {
     if (fresh.has("picture")) this.screen.push(new Picture({ key: this.parts.picture.key, ...this.parts.picture.content }));
     this.dress();
     if (fresh.has("figure") || this.shownTheme !== this.theme.key) this.showFigure();
-    if (message.asked >= this.asked) this.report(message);
+    if (message.asked >= this.asked && !this.moving) this.report(message);
     this.root.dataset.ready = "yes";
     this.refresh();
     this.poll();
