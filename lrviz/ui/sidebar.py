@@ -22,11 +22,10 @@ def choose_model() -> None:
     names = [*(card.name for card in resources.cards()), *own]
     shown = view.model if card is None else card.training
     names = names if shown in names else [shown, *names]
-    key = state.key_of("w-model", shown)
     st.selectbox(
-        "Model", names, names.index(shown), key=key,
+        "Model", names, names.index(shown), **state.control("w-model", shown, _change_model),
         format_func=lambda name: own[name].name if name in own else name,
-        on_change=lambda: _change_model(st.session_state[key]), width=190, label_visibility="collapsed",
+        width=190, label_visibility="collapsed",
     )  # fmt: skip
 
 
@@ -50,10 +49,9 @@ def _choose_epoch(card: Card) -> None:
     """Go through the epochs of a training of which several checkpoints are there."""
     names = {member.epochs: member.name for member in resources.checkpoints()[card.training]}
     if len(names) > 1:
-        key = state.key_of("w-epoch", card.epochs)
         st.select_slider(
-            "Epoch", list(names), card.epochs, key=key, help="Checkpoints from the course of its training.",
-            on_change=lambda: _change_model(names[st.session_state[key]]),
+            "Epoch", list(names), card.epochs, help="Checkpoints from the course of its training.",
+            **state.control("w-epoch", card.epochs, lambda epoch: _change_model(names[epoch])),
         )  # fmt: skip
 
 
@@ -83,17 +81,16 @@ def _show_own(card: Card) -> None:
 def choose_colour(classes: tuple[str, ...]) -> None:
     """What a map shows, and of which outputs."""
     view = state.current()
-    quantities, colour = list(QUANTITIES), state.key_of("w-colour", view.colour)
+    quantities = list(QUANTITIES)
     st.selectbox(
-        "Colour regions by", quantities, quantities.index(view.colour), key=colour, format_func=_colour_name,
-        on_change=lambda: state.change(colour=st.session_state[colour]), help=QUANTITIES[view.colour].help,
+        "Colour regions by", quantities, quantities.index(view.colour), format_func=_colour_name,
+        **state.control("w-colour", view.colour, lambda name: state.change(colour=name)),
+        help=QUANTITIES[view.colour].help,
     )  # fmt: skip
     shown = -1 if view.class_index is None else view.class_index
-    outputs = state.key_of("w-class", shown)
     st.selectbox(
-        "Outputs", range(-1, len(classes)), shown + 1, key=outputs,
+        "Outputs", range(-1, len(classes)), shown + 1, **state.control("w-class", shown, _change_class),
         format_func=lambda k: "all classes" if k < 0 else classes[k],
-        on_change=lambda: _change_class(st.session_state[outputs]),
         disabled=not QUANTITIES[view.colour].per_class,
         help="Slope, jump, variation, deviation and similarity can be those of one class, or of all logits together.",
     )  # fmt: skip
@@ -102,14 +99,13 @@ def choose_colour(classes: tuple[str, ...]) -> None:
 def choose_edges() -> None:
     """How edges are drawn."""
     view = state.current()
-    edges, boundary = state.key_of("w-edges", view.layer_edges), state.key_of("w-boundary", view.boundary)
     st.toggle(
-        "Edges coloured by layer", view.layer_edges, key=edges,
-        on_change=lambda: state.change(layer_edges=st.session_state[edges]),
+        "Edges coloured by layer", view.layer_edges,
+        **state.control("w-edges", view.layer_edges, lambda on: state.change(layer_edges=on)),
     )  # fmt: skip
     st.toggle(
-        "Decision boundary", view.boundary, key=boundary, help=WINDOW_TERMS["boundary"].help,
-        on_change=lambda: state.change(boundary=st.session_state[boundary]),
+        "Decision boundary", view.boundary, help=WINDOW_TERMS["boundary"].help,
+        **state.control("w-boundary", view.boundary, lambda on: state.change(boundary=on)),
     )  # fmt: skip
 
 

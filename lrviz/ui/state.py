@@ -6,7 +6,7 @@ otherwise. `want_window("centroid")` asks for a window that `lrviz.ui.fitting.se
 All that was changed between two runs of a page is one entry of the history, in the browser and for `step`; a page that
 changes the view while it runs calls `write_link()`. `generation()` is part of the keys of widgets that must forget
 what was selected on them when the view becomes another. `tell` says something until the user closes it.
-Widgets show the view by `put`, or by `key_of`. Pages run again by `state.rerun()`, so that the address is not taken for
+Widgets show the view by `put` or `control`. Pages run again by `state.rerun()`, so that the address is not taken for
 one that the browser went to.
 """
 
@@ -118,19 +118,29 @@ def put(key: str, value: Any) -> None:
     st.session_state[key] = value
 
 
-def key_of(name: str, value: Any) -> str:
-    """The key of a widget whose default is a value of the view; another one when the view did not get it from there.
+def control(name: str, value: Any, choose: Callable[[Any], None]) -> dict[str, Any]:
+    """Arguments `key` and `on_change` of a control whose default is a value of the view.
 
-    Explore runs by itself while something is computed. What such a run told a widget could take back what a visitor
-    did meanwhile, and what it hears of a widget can be older than what Undo or Back put into the view; a new key makes
-    a new widget, of which nothing old is known.
+    Explore runs by itself while something is computed. What such a run told a control could take back what a visitor
+    did meanwhile, and what it hears of one can be older than what Undo or Back put into the view. So nothing is told:
+    a value that was not chosen here makes a new control, and what is heard of the last one does not count.
+
+    Args:
+        name: Of the control.
+        value: Of the view.
+        choose: Called with another value that the visitor chose.
     """
-    session, name_of_last = st.session_state, f"last-{name}"
-    number, last = session.get(name_of_last, (0, value))
-    if session.get(_numbered(name, number), last) != value:
-        number += 1
-    session[name_of_last] = number, value
-    return _numbered(name, number)
+    session, last = st.session_state, f"last-{name}"
+    number, told = session.get(last, (0, value))
+    number += session.get(_numbered(name, number), told) != value
+    session[last] = number, value
+    key = _numbered(name, number)
+
+    def chosen() -> None:
+        if session[last][0] == number:
+            choose(session[key])
+
+    return {"key": key, "on_change": chosen}
 
 
 def _numbered(name: str, number: int) -> str:
