@@ -28,7 +28,7 @@ CLASS_COLOURS = (
 LAYER_COLOURS = ("#0b3954", "#d1495b", "#edae49", "#00798c", "#8f5da8", "#66a182", "#7a4419", "#e377c2")
 """One colour per layer; repeated beyond eight."""
 
-MODEL_COLOURS = ("#00798c", "#d1495b", "#b6820f", "#8f5da8", "#2e4057", "#66a182")
+MODEL_COLOURS = ("#00798c", "#d1495b", "#b6820f", "#8f5da8", "#4f7cac", "#66a182")
 """One colour per model, that colour-blind readers tell apart."""
 
 DARK = 0.3

@@ -16,7 +16,7 @@ from lrviz.measures.findings import AGAINST, against_of, find_peak, find_thresho
 from lrviz.measures.sweeps import ALWAYS, ERRORS, series_columns
 
 COLOURS = {
-    "test_error": ACCENT, "train_error": "#8a98a5", "density": "#0b3954", "deviation": "#00798c",
+    "test_error": ACCENT, "train_error": "#8a98a5", "density": "#4a7fb5", "deviation": "#00798c",
     "similarity": "#7a4419", "input_similarity": "#b6820f", "slope": "#8f5da8",
 }  # fmt: skip
 """What is drawn, from the top, and in which colour."""

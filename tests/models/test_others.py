@@ -1,4 +1,4 @@
-"""Networks that others made: a CIFAR ResNet is converted and checked, and classifiers of torchvision are refused."""
+"""Networks that others made: torchvision's classifiers and a CIFAR ResNet, converted or refused by name."""
 
 import numpy as np
 import pytest
@@ -13,6 +13,12 @@ from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
 from lrviz.results.check import check
 from lrviz.results.status import Status
+
+CLASSIFIERS = {
+    "resnet18": 32, "resnet50": 32, "vgg11": 32, "vgg11_bn": 32, "alexnet": 64, "squeezenet1_1": 32, "mobilenet_v2": 32,
+    "densenet121": 32, "googlenet": 32, "shufflenet_v2_x0_5": 32, "mnasnet0_5": 32, "regnet_x_400mf": 32,
+}  # fmt: skip
+"""Sides of the images that each is tried on."""
 
 REFUSED = {"mobilenet_v3_small": "hardswish", "efficientnet_b0": "silu"}
 
@@ -43,12 +49,15 @@ def cifar_resnet():
 
 def make(name):
     torch.manual_seed(0)
-    return torchvision.models.get_model(name, weights=None, num_classes=10).eval()
+    if name == "CIFAR ResNet":
+        return cifar_resnet().eval()
+    options = {"init_weights": False} if name == "googlenet" else {}
+    return torchvision.models.get_model(name, weights=None, num_classes=10, **options).eval()
 
 
-def test_regions_of_a_cifar_resnet_are_those_of_the_network():
-    torch.manual_seed(0)
-    module, side = cifar_resnet().eval(), 16
+@pytest.mark.parametrize("name", [*CLASSIFIERS, "CIFAR ResNet"])
+def test_regions_are_those_of_the_network(name):
+    module, side = make(name), CLASSIFIERS.get(name, 16)
     program = Program.from_module(module, torch.zeros(1, 3, side, side, device="cpu"))
     inputs = np.random.default_rng(0).normal(size=(3, 3, side, side))
     plane = Plane.through(*inputs)

@@ -108,6 +108,17 @@ def chart(page, name):
     return page.locator(f".st-key-{name} .nsewdrag").first
 
 
+def box_of(page, name):
+    """Where a view lies, once it lies still."""
+    box = None
+    for _ in range(300):
+        last, box = box, chart(page, name).bounding_box()
+        if box is not None and box == last:
+            return box
+        page.wait_for_timeout(200)
+    raise AssertionError(f"{name} does not come to rest: {box}")
+
+
 def shown(page):
     """What the exact map says of itself."""
     return page.locator(EXACT).evaluate("map => ({...map.dataset})")
@@ -170,7 +181,7 @@ def test_the_map_says_what_it_shows(first):
 
 def test_click_opens_a_region(first):
     await_rest(first)
-    box = chart(first, "exact").bounding_box()
+    box = box_of(first, "exact")
     first.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"])
     first.mouse.click(box["x"] + 0.41 * box["width"], box["y"] + 0.41 * box["height"])
     first.wait_for_function("location.search.includes('region=')", timeout=LONG)
@@ -184,7 +195,7 @@ def test_zoom_and_pan_find_what_is_there_in_a_figure_that_stays(browser, address
     svg = "document.querySelector('.map-plot svg')"
     page.wait_for_selector(".map-plot svg", state="attached", timeout=LONG)
     page.evaluate(f"{svg}.mark = 'the one'")
-    box = chart(page, "exact").bounding_box()
+    box = box_of(page, "exact")
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     wide, numbers = window_of(page), [int(shown(page)["regions"])]
     page.mouse.move(*middle)
@@ -196,8 +207,9 @@ def test_zoom_and_pan_find_what_is_there_in_a_figure_that_stays(browser, address
     assert wide[0] < close[0] < close[1] < wide[1]
     assert numbers[1] < numbers[0]
     assert float(query(page)["half_width"]) == pytest.approx((close[1] - close[0]) / 2, rel=1e-9)
+    box = box_of(page, "exact")
     with moving(page):
-        page.mouse.dblclick(*middle)
+        page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert window_of(page)[1] - window_of(page)[0] == pytest.approx(2 * (close[1] - close[0]), rel=1e-3)
     page.keyboard.down("Shift")
     with moving(page):
@@ -222,7 +234,7 @@ def test_the_whole_triangle_is_sampled_and_entered_without_typing(browser, addre
     page.get_by_role("button", name="whole triangle").click()
     await_state(page, "[data-mode=sampled]:not([data-status=computing])")
     assert int(shown(page)["regions"]) > 1e6
-    box = chart(page, "exact").bounding_box()
+    box = box_of(page, "exact")
     deadline = time.monotonic() + 120
     while shown(page)["status"] != "complete":
         assert time.monotonic() < deadline, shown(page)
@@ -257,7 +269,7 @@ def test_buttons_work_before_the_axes_are_there(browser, address):
 def test_two_regions_are_pinned_and_compared(browser, address):
     page = open_tab(browser, f"{address}/?model=cnn5-w2-noise20&{TRIPLET}&u=35&v=18&half_width=0.3")
     await_map(page)
-    box = chart(page, "exact").bounding_box()
+    box = box_of(page, "exact")
     page.keyboard.down("Shift")
     for u, v in ((0.35, 0.35), (0.65, 0.65)):
         page.mouse.click(box["x"] + u * box["width"], box["y"] + v * box["height"])
@@ -272,7 +284,7 @@ def test_box_on_the_overview_moves_the_window(first):
     before = query(first)
     first.wait_for_selector("text=128 ×", timeout=LONG)  # until then the overview is drawn anew as it gets finer
     await_rest(first)
-    box = chart(first, "sampled").bounding_box()
+    box = box_of(first, "sampled")
     drag_box(first, box, (0.30, 0.70), (0.302 + 8 / box["width"], 0.702 + 8 / box["height"]))
     first.wait_for_function(f"!location.search.includes('u={before['u']}')", timeout=LONG)
     after = query(first)
