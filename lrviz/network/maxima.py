@@ -136,7 +136,7 @@ def pair_entries(number: int, size: int) -> Int[torch.Tensor, "M n"]:
     return torch.stack([first.flatten(), first.flatten() + size], 1)
 
 
-def _compact(table: Int[torch.Tensor, "M n"]) -> Int[torch.Tensor, "M n"]:
+def _compact(table: Int[torch.Tensor, "M n"]) -> Int[torch.Tensor, "M used"]:
     """Without the last columns that only repeat first entries."""
     used = (table != table[:, :1]).any(0)
     used[:1] = True

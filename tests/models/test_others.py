@@ -20,6 +20,9 @@ CLASSIFIERS = {
 }  # fmt: skip
 """Sides of the images that each is tried on."""
 
+SMALL = {"googlenet": 1e-3}
+"""Half widths where the usual one takes minutes: most of its units cannot be told to be stable in a larger window."""
+
 REFUSED = {"mobilenet_v3_small": "hardswish", "efficientnet_b0": "silu"}
 
 
@@ -52,7 +55,11 @@ def make(name):
     if name == "CIFAR ResNet":
         return cifar_resnet().eval()
     options = {"init_weights": False} if name == "googlenet" else {}
-    return torchvision.models.get_model(name, weights=None, num_classes=10, **options).eval()
+    module = torchvision.models.get_model(name, weights=None, num_classes=10, **options)
+    if name == "mobilenet_v2":  # its features vanish with depth, to 1e-10 of their terms, unless they are normalised
+        with torch.no_grad():
+            module.train()(torch.randn(16, 3, 32, 32, device="cpu"))
+    return module.eval()
 
 
 @pytest.mark.parametrize("name", [*CLASSIFIERS, "CIFAR ResNet"])
@@ -61,7 +68,7 @@ def test_regions_are_those_of_the_network(name):
     program = Program.from_module(module, torch.zeros(1, 3, side, side, device="cpu"))
     inputs = np.random.default_rng(0).normal(size=(3, 3, side, side))
     plane = Plane.through(*inputs)
-    center, half = plane.triangle().center, 1e-2
+    center, half = plane.triangle().center, SMALL.get(name, 1e-2)
     for _ in range(6):
         window = Window.rectangle(center, half)
         regions = find_regions(program, plane, window, max_regions=400)
@@ -75,7 +82,10 @@ def test_regions_are_those_of_the_network(name):
     assert len(np.unique(regions.pattern)) == len(regions)
     expected = program.forward(plane.embed(regions.centroid)).numpy()
     received = regions.bias + np.einsum("rku,ru->rk", regions.slope, regions.centroid)
-    assert np.abs(received - expected).max() <= 1e-9 * np.abs(expected).max()
+    # Outputs of a deep random network are small sums of large terms, known to their rounding only.
+    rounding = 1e-14 * program.magnitudes(plane.embed(window.corners))[-1].max().item()
+    assert np.abs(received - expected).max() <= 1e-9 * np.abs(expected).max() + rounding
+    assert rounding < 1e-3 * np.abs(expected).max()
     assert np.array_equal(program.patterns(plane.embed(regions.centroid)), regions.pattern)
     start, end = plane.embed(window.corners[[0, 2]])
     pieces = find_pieces(program, start, end)
