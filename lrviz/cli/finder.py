@@ -42,15 +42,14 @@ class Run:
     cache: bool
     access: Access = USER
 
-    @property
-    def store(self) -> Store:
-        """Where results are kept."""
+    def open_store(self) -> Store:
+        """Open where results are kept: on disk, or, anew each time, in memory."""
         return DiskStore() if self.cache else MemoryStore()
 
     def answer(self, request: Request) -> Outcome:
         """Answer with a progress bar; Ctrl-C ends it with what was found so far."""
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
-            return run(request, self.store, device=self.device, progress=progress, cancelled=cancelled)
+            return run(request, self.open_store(), device=self.device, progress=progress, cancelled=cancelled)
 
 
 def make_view(

@@ -45,7 +45,7 @@ def write_map(view: View, how: Run, out: Path, resolution: int, drawing: Drawing
         target = files.enter_context(written_whole(out, (".npz",)))
         picture = drawing.path and files.enter_context(written_whole(drawing.path, PRINTED))
         scene = open_scene(view, how)
-        store = how.store
+        store = how.open_store()
         request = EstimateRequest(program=scene.program, plane=scene.plane, window=scene.window)
         expected = run(request, store, device=how.device).result.num_regions
         grid = MapGrid.fit(scene.window, expected, resolution)

@@ -33,7 +33,9 @@ def measure_all(
     with written_whole(out, SUFFIXES) as target:
         survey = Survey.plan(find_models(models, snapshots=snapshots), specs, data, gradients=gradients)
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
-            found = survey.rows(how.store, workers=workers, device=how.device, progress=progress, cancelled=cancelled)
+            found = survey.rows(
+                how.open_store(), workers=workers, device=how.device, progress=progress, cancelled=cancelled
+            )
             rows = list(found)
         if not rows:
             tell("cancelled before a path was finished; nothing was written.")

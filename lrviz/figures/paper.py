@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from lrviz.engine.requests import pack
 from lrviz.errors import InvalidRequest
 from lrviz.figures.axis import Axis
 from lrviz.figures.style import INK
@@ -117,8 +118,7 @@ def write_table(columns: Columns, *, description: str) -> bytes:
 
 def write_archive(result: Regions | PathPieces, *, description: str) -> bytes:
     """A result as an npz archive; the description is its comment."""
-    buffer = io.BytesIO()
-    result.save(buffer)
+    buffer = io.BytesIO(pack(result))
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.comment = description.encode()
     return buffer.getvalue()

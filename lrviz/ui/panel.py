@@ -176,7 +176,7 @@ def offer_file(suffixes: tuple[str, ...], paper: Paper, contents: Callable[[str,
     try:
         if suffix in PRINTED:
             paper = _choose_paper(paper)
-            if st.toggle("Preview", key="w-preview", help="How it will look on paper"):
+            if st.button("Preview", key="w-preview", help="How it will look on paper"):
                 st.image(
                     contents(".png", replace(paper, dpi=_PREVIEW_DPI)), width=round(_SCREEN_DPI * paper.width_inches)
                 )

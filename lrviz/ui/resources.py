@@ -1,7 +1,9 @@
 """What all sessions share: the store, the background pool, and results that are costly to derive."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -191,20 +193,20 @@ def input_slopes_job(scene: Scene, triplet: Triplet, points: tuple[Point, ...]) 
     """Slopes in the input space at points of the plane: for each an array (classes, *input_shape)."""
     from lrviz.network.gradient import input_slope  # noqa: PLC0415
 
-    def work(report, cancelled) -> list[Float[np.ndarray, "classes ..."]]:  # type: ignore[no-untyped-def]
+    def slopes() -> list[Float[np.ndarray, "classes ..."]]:
         return [input_slope(scene.program, scene.plane, np.array(point)) for point in points]
 
-    return submit(f"slopes {scene.program.digest} {triplet} {points}", work, quick_pool())
+    return _quick_job(f"slopes {scene.program.digest} {triplet} {points}", slopes)
 
 
 def differing_units_job(scene: Scene, triplet: Triplet, points: tuple[Point, Point]) -> Job:
     """Units that tell two points of the plane apart: their numbers (units,)."""
     from lrviz.network.difference import differing_units  # noqa: PLC0415
 
-    def work(report, cancelled) -> Int[np.ndarray, " units"]:  # type: ignore[no-untyped-def]
+    def units() -> Int[np.ndarray, " units"]:
         return differing_units(scene.program, scene.plane.embed(np.array(points)).to(scene.program.device))
 
-    return submit(f"units {scene.program.digest} {triplet} {points}", work, quick_pool())
+    return _quick_job(f"units {scene.program.digest} {triplet} {points}", units)
 
 
 @st.cache_resource(show_spinner=False)
@@ -216,8 +218,13 @@ def devices() -> tuple[str, ...]:
 def predictions_job(references: tuple[str, ...], model: Model, program: Program) -> Job:
     """The classes that a network predicts for images, as a list of numbers."""
 
-    def work(report, cancelled) -> list[int]:  # type: ignore[no-untyped-def]
+    def classes() -> list[int]:
         inputs = [model.normalise(load_image(reference, model.input_shape)) for reference in references]
         return [int(program.forward(x[None].to(program.device, torch.float64)).argmax()) for x in inputs]
 
-    return submit(f"classes {program.digest} {references}", work, quick_pool())
+    return _quick_job(f"classes {program.digest} {references}", classes)
+
+
+def _quick_job(key: str, compute: Callable[[], Any]) -> Job:
+    """Work of a moment that neither tells how far it is nor can be stopped."""
+    return submit(key, lambda report, cancelled: compute(), quick_pool())

@@ -198,12 +198,13 @@ def image_at(
 def value_range(drawing: PathDrawing) -> list[float]:
     """What all lines take; the chord as well, unless it is so far away that the line would look flat."""
     stretch, first = drawing.stretch, drawing.lines[0]
-    own = np.concatenate([line_points(line, stretch)[1] for line in drawing.lines])
+    points = [line_points(line, stretch) for line in drawing.lines]
+    own = np.concatenate([values for _, values in points])
     if not own.size:
         return [-1.0, 1.0]
     low, high = float(own.min()), float(own.max())
     if drawing.is_shaded:
-        chord = chord_values(first, stretch, line_points(first, stretch)[0])
+        chord = chord_values(first, stretch, points[0][0])
         both = min(low, float(chord.min())), max(high, float(chord.max()))
         if both[1] - both[0] <= 4 * (high - low):
             low, high = both
