@@ -15,7 +15,8 @@ from lrviz.cli import app
 from lrviz.measures.definitions import CONSTANT, PATH_QUANTITIES, PUBLISHED
 from tests import sweep_table
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines() if line]
 
@@ -79,3 +80,8 @@ def test_measures_are_defined_as_in_the_help_of_the_app() -> None:
 
 def test_the_table_of_results_is_that_of_the_shipped_measures() -> None:
     assert "\n".join(sweep_table.lines()) in README
+
+
+def test_every_file_that_the_checks_name_is_there() -> None:
+    named = re.findall(r"\btests/[\w/]+(?:\.py)?", (ROOT / ".ci" / "run").read_text())
+    assert named and [name for name in named if not (ROOT / name).exists()] == []
