@@ -28,6 +28,10 @@ _OPTIONS: dict[str, Any] = {
             help="What it was trained on: cifar10, cifar100, imagenet, mnist, fashion-mnist; says the three above."
         ),
     ],
+    "output": Annotated[
+        str | None,
+        typer.Option("--output-name", help="Which of several outputs, by name or position.", show_default="the first"),
+    ],
 }
 _TRUST = Annotated[
     bool, typer.Option("--trust", help="Open files that run code when they are opened (.pt2, Python files).")

@@ -57,12 +57,13 @@ def _fill_polygons(coordinates, following, offsets, origin, step, v, labels):  #
             run, rise = coordinates[high, 0] - coordinates[low, 0], coordinates[high, 1] - coordinates[low, 1]
             for row in range(first, last):
                 u = coordinates[low, 0] + (v[row] - coordinates[low, 1]) / rise * run
-                column = int(min(max(np.ceil((u - origin) / step), 0), width))
+                # PyTorch replaces Python's own `min` and `max` while another thread traces a network.
+                column = int(np.minimum(np.maximum(np.ceil((u - origin) / step), 0), width))
                 if down:
                     left[row] = column
                 else:
                     right[row] = column
-            bottom, top = min(bottom, first), max(top, last)
+            bottom, top = np.minimum(bottom, first), np.maximum(top, last)
         for row in range(bottom, top):
             labels[row, left[row] : right[row]] = polygon
 

@@ -45,6 +45,7 @@ class Card:
         std: standard deviation of each input channel that normalisation divides by.
         classes: names of the classes, one per output.
         input_shape: channels, height and width of its images, or the shape of another input.
+        output: which of its outputs is shown, by name or position; empty for the first, or the only one.
         width: base width k of one of our families; 0 for others.
         batch_norm: whether every convolution of one of our families is followed by a batch normalisation.
         data: the data set that it was trained on; empty if unknown.
@@ -71,6 +72,7 @@ class Card:
     std: tuple[float, ...]
     classes: tuple[str, ...]
     input_shape: tuple[int, ...] = IMAGE_SHAPE
+    output: str = ""
     width: int = 0
     batch_norm: bool = False
     data: str = ""

@@ -31,6 +31,9 @@ from lrviz.network.program import Program
 
 SUFFIX = ".safetensors"
 
+_FOREIGN = (".h5", ".keras", ".pb", ".tflite", ".msgpack", ".hdf5", ".pkl", ".joblib", ".npz", ".mat", ".mlmodel")
+"""Files of networks of other libraries."""
+
 MAX_CHECKPOINT_BYTES = 4 * 2**30
 """Largest checkpoint that is read."""
 
@@ -129,6 +132,7 @@ def load_model(
     std: Sequence[float] | None = None,
     classes: Sequence[str] | None = None,
     dataset: str | None = None,
+    output: str | None = None,
     trust: bool = False,
     access: Access = USER,
 ) -> Model:
@@ -136,7 +140,8 @@ def load_model(
 
     Args:
         name_or_path: the name of a shipped model (`list_models`); a file of `lrviz train`; an .onnx file; a state
-            dict in a .safetensors file or one of `torch.save` (.pt, .pth, .th, .ckpt ...).
+            dict or a whole network in a .safetensors file or one of `torch.save` (.pt, .pth, .th, .ckpt ...), of which
+            the weights are read.
         architecture: what a state dict is of: one of ours such as "cnn5(width=8)", "mlp",
             "torchvision:resnet18(num_classes=10)", or with `trust` a function in a Python file, "mynet.py:build".
         input_shape: of one input, such as (3, 32, 32) or (2,).
@@ -144,7 +149,8 @@ def load_model(
         std: what normalisation divides by, per channel, on the scale 0 to 1.
         classes: names of the outputs.
         dataset: what it was trained on, one of `lrviz.models.description.PRESETS`: it tells mean, std and classes.
-        trust: whether files that run code when they are opened may be opened: .pt2 files, Python files.
+        output: which of several outputs, by name or position; the first if None.
+        trust: whether files that run code when they are opened may be opened: .pt2 files, TorchScript, Python files.
         access: which files may be named.
 
     Raises:
@@ -162,6 +168,7 @@ def load_model(
         std=std if std is None else tuple(std),
         classes=classes if classes is None else tuple(classes),
         dataset=dataset,
+        output=output,
     )
     access = replace(access, trust=access.trust or trust)
     path = _find_checkpoint(name_or_path, access)
@@ -253,13 +260,18 @@ def _find_checkpoint(name_or_path: str | Path, access: Access) -> Path:
 
 
 def _describe_unknown(name: str, known: Iterable[str], access: Access) -> str:
+    if Path(name).suffix.lower() in _FOREIGN and not access.is_visitor:
+        return (
+            f"Expected a file of PyTorch or ONNX ({', '.join(SUFFIXES)}), got {shown(name)}: export the network to "
+            "ONNX, as tf2onnx does for Keras and TensorFlow."
+        )
     close = difflib.get_close_matches(name[:100], list(known), n=3, cutoff=0.5)
     asked = f"did you mean {' or '.join(close)}?" if close else ""
     if access.is_visitor:
         return f"Expected a model that this server has, got {shown(name)}: {asked or 'choose one of the list.'}"
     return (
         f"Expected the name of a shipped model or a file ({', '.join(SUFFIXES)}), got {shown(name)}: "
-        f"{asked or 'list the names with lrviz models?'}"
+        f"{asked or 'list the names with lrviz models.'}"
     )
 
 

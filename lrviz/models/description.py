@@ -94,6 +94,7 @@ class Description:
         std: Likewise.
         classes: Names of the outputs.
         dataset: One of `PRESETS`, which says mean, std and classes where they are not said.
+        output: Which of several outputs, by its name or position.
 
     Raises:
         InvalidRequest: A value is outside its range.
@@ -105,6 +106,7 @@ class Description:
     std: tuple[float, ...] | None = None
     classes: tuple[str, ...] | None = None
     dataset: str | None = None
+    output: str | None = None
 
     def __post_init__(self) -> None:
         shape = self.input_shape
@@ -133,11 +135,11 @@ class Description:
         """What is said, and what a card says of the rest; a data set that is said goes before the card."""
         if card is None:
             return self
-        names = (
-            ("architecture", "input_shape")
-            if self.dataset
-            else ("architecture", "input_shape", "mean", "std", "classes")
-        )
+        names = ["architecture", "input_shape"]
+        if not self.dataset:
+            names += ["mean", "std", "classes"]
+        if card.output:
+            names += ["output"]
         return replace(self, **{name: getattr(card, name) for name in names if getattr(self, name) is None})
 
 
@@ -184,6 +186,7 @@ FIELDS = {
     ),
     "classes": Field(label="names of the classes", example="cat,dog", read=_names),
     "dataset": Field(label="data set that it was trained on", example="cifar10", read=str),
+    "output": Field(label="output, if there are several", example="logits", read=str.strip),
 }
 """By the names that `Description` has for them."""
 

@@ -1,8 +1,10 @@
 """Which architecture tensors belong to, told by their names and shapes."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cache
+
+from torch import nn
 
 from lrviz.errors import InvalidCheckpoint, UnknownModel
 from lrviz.files import shown
@@ -17,27 +19,44 @@ _VGG8 = "vgg8"
 _VGG8_CHANNELS, _VGG8_FEATURES = 6, 64
 """At width 1: channels of the first layer of the VGG8, and of the last convolution, before a linear layer."""
 
+_OF_PERCEPTRONS = frozenset(["ReLU", "Softmax", "LogSoftmax"])
+"""Activations of a perceptron; the weights of other layers look the same."""
+
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def guess_architecture(tensors: Tensors) -> Blueprint:
+def guess_architecture(tensors: Tensors, layers: Collection[str] = ()) -> Blueprint:
     """The one of our and of torchvision's architectures that fits.
+
+    Args:
+        tensors: Of its state dict.
+        layers: Kinds of layers that it is known to have, if any are.
 
     Raises:
         InvalidCheckpoint: None does.
     """
-    if is_mlp(tensors):
+    if is_mlp(tensors) and _OF_PERCEPTRONS.issuperset(name for name in layers if hasattr(nn.modules.activation, name)):
         return Blueprint(name=MLP)
-    for blueprint in (*_families(tensors), *_torchvision(tensors)):
-        with suppress(InvalidCheckpoint, UnknownModel):
-            if len(fit_tensors(tensors, blueprint.shapes(), blueprint)) >= len(tensors):
-                return blueprint
+    for part in (tensors, _largest_part(tensors)):
+        for blueprint in (*_families(part), *_torchvision(part)):
+            with suppress(InvalidCheckpoint, UnknownModel):
+                if len(fit_tensors(part, blueprint.shapes(), blueprint)) >= len(part):
+                    return blueprint
     names = ", ".join(shown(name) for name in list(tensors)[:_NAMED])
     raise InvalidCheckpoint(
         f"Expected weights of an architecture that lrviz or torchvision has, got others ({len(tensors)} tensors, such "
         f"as {names}): say which it is by --architecture, such as 'torchvision:resnet18(num_classes=10)', or "
         "mynet.py:build with --trust; or export the network by torch.onnx.export."
     )
+
+
+def _largest_part(tensors: Tensors) -> Tensors:
+    """The tensors of the part of a network that has the most; beside it may be a loss, measures, a normalisation."""
+    parts: dict[str, Tensors] = {}
+    for name, value in tensors.items():
+        first, _, rest = name.partition(".")
+        parts.setdefault(first, {})[rest] = value
+    return max(parts.values(), key=len, default={})
 
 
 def _families(tensors: Tensors) -> Iterator[Blueprint]:

@@ -1,7 +1,6 @@
-"""Single inputs by reference: shipped samples, images of a data set, image files, and points given by numbers."""
+"""Single inputs by reference: shipped samples, images of a data set, image files, and inputs by numbers."""
 
 import io
-import math
 import os
 import re
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from lrviz.files import shown
 from lrviz.models.access import USER, Access
 from lrviz.models.assets import assets_folder
 from lrviz.models.datasets import CIFAR_NAMES, SPLITS, load_dataset
+from lrviz.models.numbers import ARRAY, NOISE, POINT, decode_array, read_numbers
 
 DATA_VARIABLE = "LRVIZ_DATA_DIR"
 """Environment variable that names the folder (or npz file) of the data sets."""
@@ -28,9 +28,6 @@ SHAPE = (3, 32, 32)
 
 MAX_IMAGE_BYTES = 20 * 2**20
 """Largest image file that is read."""
-
-POINT = "point:"
-"""What a reference begins with that gives the numbers of an input."""
 
 _PLAIN = 225
 """The grey of what stands for inputs that are no images."""
@@ -104,7 +101,8 @@ def load_image(
     Args:
         reference: `samples:3` (a shipped CIFAR-10 sample, counted from 0), `samples:cifar100:3`,
             `cifar10:test:17` (an image of a data set on disk, counted from 0), an upload, or a path of a PNG or JPEG
-            file; or `point:0.5:-1`, the numbers of an input that is no image.
+            file; or of an input that is no image the numbers, `point:0.5:-1`, the path of a .npy file with them, or
+            `noise:3`, standard normal ones from a seed.
         shape: what it is resized to, with a notice: a network's `input_shape`.
         data_path: where the data sets are: a path that `lrviz.models.datasets.load_dataset` takes; the
             environment variable `LRVIZ_DATA_DIR` when None.
@@ -119,8 +117,8 @@ def load_image(
     [0.5, -1.0]
     """
     text = str(reference)
-    if text.startswith(POINT):
-        return _read_point(text, shape)
+    if text.startswith((POINT, NOISE)):
+        return ImageRecord(reference=text, image=read_numbers(text, shape))
     if text.partition(":")[0] == "samples":
         return fit_image(_load_sample(text, access), shape)
     if text.partition(":")[0] in CIFAR_NAMES:
@@ -136,6 +134,8 @@ def load_image(
         raise InvalidImage(
             f"Expected an image at {shown(text)}, found no readable file ({error}): {_USER_HELP}."
         ) from error
+    if text.endswith(ARRAY):
+        return ImageRecord(reference=text, image=decode_array(data, text, shape))
     return decode_image(data, text, shape)
 
 
@@ -217,7 +217,8 @@ def _fit(image: Image.Image, reference: str, shape: tuple[int, ...]) -> tuple[UI
         listed = " x ".join(map(str, shape))
         raise InvalidImage(
             f"Expected numbers for a network whose inputs are {listed} and no images, got {shown(reference)}: give "
-            f"{POINT} and the numbers, such as {POINT}{':'.join(['0.5'] * min(shape[0], 2))}."
+            f"{POINT} and the numbers, such as {POINT}{':'.join(['0.5'] * min(shape[0], 2))}, the path of a {ARRAY} "
+            f"file with them, or {NOISE}0."
         )
     channels, height, width = wanted
     notices = []
@@ -234,21 +235,6 @@ def _fit(image: Image.Image, reference: str, shape: tuple[int, ...]) -> tuple[UI
     pixels = _resize(image, (width, height))
     stacked = pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
     return np.ascontiguousarray(stacked).reshape(shape), notices
-
-
-def _read_point(reference: str, shape: tuple[int, ...]) -> ImageRecord:
-    """The numbers of an input that is no image."""
-    words = reference.removeprefix(POINT).split(":")
-    try:
-        values = np.array([float(word) for word in words])
-    except ValueError:
-        values = np.array([np.nan])
-    if not np.isfinite(values).all() or len(values) != math.prod(shape):
-        raise InvalidImage(
-            f"Expected {POINT} and {math.prod(shape)} finite numbers, such as {POINT}0.5:-1, got {shown(reference)}: "
-            f"the network takes inputs of shape {shape}."
-        )
-    return ImageRecord(reference=reference, image=values.reshape(shape))
 
 
 def _open(data: bytes) -> Image.Image:

@@ -10,10 +10,14 @@ from jaxtyping import Float
 from lrviz.engine.estimate import estimate_regions
 from lrviz.geometry.plane import Plane, Window
 from lrviz.models.catalogue import Model
-from lrviz.models.images import POINT, ImageRecord, image_shape, load_image
+from lrviz.models.images import ImageRecord, image_shape, load_image
+from lrviz.models.numbers import NOISE, POINT
 from lrviz.network.inspection import inspect_module
 from lrviz.network.program import Program
 from lrviz.results.estimate import Estimate
+
+_MOST_OF_A_POINT = 8
+"""Inputs of more numbers are not written out."""
 
 _SHARES = (1e-3, 1e-2, 1e-1)
 """Half widths of windows, as shares of the triangle's radius."""
@@ -43,7 +47,7 @@ class Inspection:
 
 
 def default_images(input_shape: tuple[int, ...]) -> tuple[str, str, str]:
-    """A triplet for a network of inputs of this shape: sample images, or points if they are no images.
+    """A triplet for a network of inputs of this shape: sample images, or points or noise if they are no images.
 
     >>> default_images((2,))
     ('point:-1:-1', 'point:1:-1', 'point:0:1')
@@ -51,6 +55,8 @@ def default_images(input_shape: tuple[int, ...]) -> tuple[str, str, str]:
     if image_shape(input_shape) is not None:
         return "samples:0", "samples:1", "samples:2"
     number = int(np.prod(input_shape))
+    if number > _MOST_OF_A_POINT:
+        return f"{NOISE}0", f"{NOISE}1", f"{NOISE}2"
     corners = [np.full(number, 0.0) for _ in range(3)]
     corners[0][:2], corners[1][:2], corners[2][1:2] = -1, [1, -1][: min(number, 2)], 1
     a, b, c = (POINT + ":".join(f"{value:g}" for value in corner) for corner in corners)

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,25 +14,29 @@ from torch.utils._pytree import tree_leaves
 from lrviz.errors import InvalidCheckpoint, InvalidNetwork, LrvizError
 from lrviz.files import shown
 from lrviz.models.access import TRUST_VARIABLE, Access
+from lrviz.models.adapt import OneOutput, Rearranged, channels_first
 from lrviz.models.architectures import FAMILIES, IMAGE_SIZE
 from lrviz.models.blueprint import TORCHVISION, Blueprint
 from lrviz.models.card import Card
 from lrviz.models.description import Description, likely_preset
 from lrviz.models.formats.onnx_graph import OnnxNetwork, read_onnx
-from lrviz.models.formats.pickles import Kind, find_kind
+from lrviz.models.formats.pickles import Kind, find_kind, pickled_layers
 from lrviz.models.formats.tensors import read_safetensors, read_torch
-from lrviz.models.formats.trusted import build_from_file, read_exported
+from lrviz.models.formats.trusted import build_from_file, read_exported, read_script
 from lrviz.models.guess import guess_architecture
 from lrviz.models.multilayer import MLP
-from lrviz.models.weights import fit_tensors
+from lrviz.models.weights import fit_tensors, unused
 from lrviz.network.allocation import bounded
+from lrviz.network.scripted import without_script
 
 SAFETENSORS, ONNX, EXPORTED = ".safetensors", ".onnx", ".pt2"
 SUFFIXES = (SAFETENSORS, ONNX, EXPORTED, ".pt", ".pth", ".th", ".ckpt", ".tar", ".bin")
 """What files of networks end in."""
 
-_WITHOUT_ARCHITECTURE = {ONNX: "onnx", EXPORTED: "pt2"}
-"""What cards call the architecture of files that hold it themselves."""
+_NAMED = 6
+
+_MEANS, _STDS = ("mean", "mu", "means"), ("std", "sigma", "stds", "sds")
+"""What layers call the numbers that normalise images."""
 
 _SIDES = (32, 28, 64, 96, 128, 224, 299)
 """Sides of images that are tried, in this order."""
@@ -64,7 +69,9 @@ class _Network:
         blueprint: Its architecture, if the file does not hold it.
         input_shape: Of its inputs, if the file tells.
         normalises: Whether it subtracts means by itself.
-        guessed: Whether the architecture is guessed.
+        mean: What is subtracted from its inputs, if the file tells, and `std` what they are divided by.
+        std: See `mean`.
+        assumed: What of it nobody said, such as its architecture.
     """
 
     module: nn.Module
@@ -72,7 +79,9 @@ class _Network:
     blueprint: Blueprint | None = None
     input_shape: tuple[int, ...] | None = None
     normalises: bool = False
-    guessed: bool = False
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    assumed: tuple[str, ...] = ()
 
 
 def open_network(file: BinaryIO, name: str, said: Description, known: Card | None, access: Access) -> Opened:
@@ -92,11 +101,12 @@ def open_network(file: BinaryIO, name: str, said: Description, known: Card | Non
         InvalidNetwork: It would need more memory than any machine has.
     """
     what = said.over(known)
-    network = _read(file, what, known, access)
-    assumed = [f"the architecture {network.architecture}"] if network.guessed else []
+    network = _adapt(_read(file, what, known, access), what)
+    assumed = [*network.assumed]
     shape, number = _find_shape(network, what)
     if what.input_shape is None and network.input_shape is None:
         assumed.append(f"the input shape {_listed(shape)}")
+    network = dataclasses.replace(network, module=without_script(network.module, _zeros(network.module, shape)))
     card, more = _describe(network, name, what, known, shape, number)
     return Opened(module=network.module, card=card, assumed=(*assumed, *more))
 
@@ -104,14 +114,15 @@ def open_network(file: BinaryIO, name: str, said: Description, known: Card | Non
 def _read(file: BinaryIO, what: Description, known: Card | None, access: Access) -> _Network:
     suffix = Path(file.name).suffix.lower()
     if suffix == ONNX:
-        return _onnx(read_onnx(file.read(), what.input_shape))
+        return _onnx(read_onnx(file.read(), what.input_shape, what.output), what)
     kind = Kind.TENSORS if suffix == SAFETENSORS else find_kind(file)
     if suffix == EXPORTED or kind == Kind.EXPORTED:
         _require_trust(Kind.EXPORTED, access)
         exported, shape = read_exported(file)
         return _Network(module=exported, architecture="pt2", input_shape=shape)
     if kind == Kind.SCRIPT:
-        raise _refuse_code(kind, access)
+        _require_trust(kind, access)
+        return _Network(module=read_script(file), architecture="torchscript")
     if what.architecture is not None and known is not None and known.architecture == what.architecture in FAMILIES:
         blueprint: Blueprint | None = family_blueprint(known)
     else:
@@ -120,6 +131,7 @@ def _read(file: BinaryIO, what: Description, known: Card | None, access: Access)
         _require_code(access)
         path, _, function = blueprint.name.rpartition(":")
         blueprint = dataclasses.replace(blueprint, name=f"{Path(path).resolve()}:{function}")
+    layers = frozenset[str]() if suffix == SAFETENSORS else pickled_layers(file)
     tensors = read_safetensors(file) if suffix == SAFETENSORS else read_torch(file)
     if blueprint is not None and blueprint.is_code:
         module = build_from_file(blueprint.name, blueprint.options)
@@ -127,15 +139,55 @@ def _read(file: BinaryIO, what: Description, known: Card | None, access: Access)
         state.update(fit_tensors(tensors, {key: tuple(value.shape) for key, value in state.items()}, blueprint))
         module.load_state_dict(state)
         return _Network(module=module.cpu(), architecture=str(blueprint), blueprint=blueprint)
-    guessed = blueprint is None
-    blueprint = guess_architecture(tensors) if blueprint is None else _complete(blueprint, tensors)
-    return _Network(module=blueprint.load(tensors), architecture=str(blueprint), blueprint=blueprint, guessed=guessed)
-
-
-def _onnx(module: OnnxNetwork) -> _Network:
-    return _Network(
-        module=module.eval(), architecture="onnx", input_shape=module.input_shape, normalises=module.normalises
+    assumed: tuple[str, ...] = ()
+    if blueprint is not None:
+        blueprint = _complete(blueprint, tensors)
+    else:
+        blueprint = guess_architecture(tensors, layers)
+        assumed = (f"the architecture {blueprint}",)
+    network = _Network(
+        module=blueprint.load(tensors), architecture=str(blueprint), blueprint=blueprint, assumed=assumed
     )
+    return network if blueprint.name == MLP else _look_beside(network, tensors, unused(tensors, blueprint.shapes()))
+
+
+def _look_beside(network: _Network, tensors: dict[str, Tensor], names: list[str]) -> _Network:
+    """What tensors beside those of the architecture say: a normalisation in front of it, or nothing."""
+
+    def find(words: tuple[str, ...]) -> tuple[float, ...]:
+        found = (tensors[name] for name in names if name.rpartition(".")[2] in words)
+        return next((tuple(value.flatten().tolist()) for value in found if value.numel() in (1, 3)), ())
+
+    mean, std = find(_MEANS), find(_STDS)
+    said = f"that {', '.join(map(shown, names[:_NAMED]))} beside the weights " if names else ""
+    if mean and std and min(std) > 0:
+        return dataclasses.replace(
+            network, mean=mean, std=std, assumed=(*network.assumed, f"{said}normalise its inputs")
+        )
+    return dataclasses.replace(network, assumed=(*network.assumed, *([f"{said}take no part"] if names else [])))
+
+
+def _onnx(module: OnnxNetwork, what: Description) -> _Network:
+    several = len(module.outputs) > 1 and what.output is None
+    return _Network(
+        module=module.eval(), architecture="onnx", input_shape=module.input_shape, normalises=module.normalises,
+        assumed=(f"the first of the outputs {', '.join(module.outputs[:_NAMED])}",) if several else (),
+    )  # fmt: skip
+
+
+def _adapt(network: _Network, what: Description) -> _Network:
+    """The same network with images as they are here, and one output."""
+    module, shape, assumed = network.module, network.input_shape, network.assumed
+    if what.output is not None and not isinstance(module, OnnxNetwork):
+        module = OneOutput(module, what.output)
+    if shape is not None:
+        wanted = what.input_shape or channels_first(shape)
+        if wanted != shape and prod(wanted) == prod(shape):
+            module = Rearranged(module, shape, wanted).eval()
+            if what.input_shape is None:
+                assumed = (*assumed, f"the channels last in its inputs of {_listed(shape)}")
+            shape = wanted
+    return dataclasses.replace(network, module=module, input_shape=shape, assumed=assumed)
 
 
 def _complete(blueprint: Blueprint, tensors: dict[str, Tensor]) -> Blueprint:
@@ -161,11 +213,6 @@ def _require_trust(kind: Kind, access: Access) -> None:
 
 
 def _refuse_code(kind: Kind, access: Access) -> InvalidCheckpoint:
-    if kind == Kind.SCRIPT and access.trust:
-        return InvalidCheckpoint(
-            "Expected a network that can be traced, got a TorchScript program, which cannot be traced again: export "
-            "the module that it was made from, by torch.onnx.export."
-        )
     other = "export the network by torch.onnx.export, or save its weights by safetensors.torch.save_file"
     way = (
         f"or ask who runs this server whether to set {TRUST_VARIABLE}=1"
@@ -210,32 +257,49 @@ def _find_shape(network: _Network, what: Description) -> tuple[tuple[int, ...], 
 
 
 def _count_outputs(module: nn.Module, shape: tuple[int, ...]) -> int:
-    kind = next((value.dtype for value in module.parameters() if value.is_floating_point()), torch.float32)
     with torch.no_grad(), bounded():
-        returned = module(torch.zeros(1, *shape, dtype=kind, device="cpu"))
+        returned = module(_zeros(module, shape))
     tensors = [leaf for leaf in tree_leaves(returned) if isinstance(leaf, Tensor)]
     if not tensors or tensors[0].numel() == 0:
         raise InvalidNetwork("The network returns no tensor; expected a tensor of logits (batch, classes).")
     return tensors[0].numel()
 
 
+def _zeros(module: nn.Module, shape: tuple[int, ...]) -> Tensor:
+    """An input, in the precision of a network's weights."""
+    kind = next((value.dtype for value in module.parameters() if value.is_floating_point()), torch.float32)
+    return torch.zeros(1, *shape, dtype=kind, device="cpu")
+
+
 def _likely_shapes(network: _Network) -> Iterator[tuple[int, ...]]:
     name = network.blueprint.name if network.blueprint else ""
     options = network.blueprint.options if network.blueprint else {}
-    weight = next((value for value in network.module.parameters() if value.dim() >= 2), None)
-    if weight is None:
+    first = _first_layer(network.module)
+    if first is None:
         return
+    number, num_axes = first
     if name in FAMILIES:
         side = options.get("image_size", IMAGE_SIZE)
         yield 3, side, side
-    elif name == MLP or weight.dim() == 2:
-        yield (int(weight.shape[1]),)
-    elif weight.dim() == 4:
-        channels = int(weight.shape[1])
+    elif num_axes == 0:
+        yield (number,)
+    elif num_axes == 2:
+        channels = number
         sides: tuple[int, ...] = _GREY_SIDES if channels == 1 else _SIDES
         if name.startswith(TORCHVISION) and options.get("num_classes", 1000) == 1000:
             sides = (299,) if "inception" in name else (224,)
         yield from ((channels, side, side) for side in sides)
+
+
+def _first_layer(module: nn.Module) -> tuple[int, int] | None:
+    """The numbers or channels that the first layer takes, and how many axes more; None if nothing tells."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            return layer.in_features, 0
+        if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            return layer.in_channels, len(layer.kernel_size)
+    weight = next((value for value in module.parameters() if value.dim() >= 2), None)
+    return None if weight is None else (int(weight.shape[1]), weight.dim() - 2)
 
 
 def _describe(
@@ -244,7 +308,7 @@ def _describe(
     """The card of a network, and what of it is assumed."""
     preset, assumed = what.preset, list[str]()
     likely = preset or likely_preset(shape, number)
-    mean, std, classes = what.mean, what.std, what.classes
+    mean, std, classes = what.mean or network.mean or None, what.std or network.std or None, what.classes
     if mean is None or std is None:
         source = None if network.normalises and preset is None else likely
         mean = mean or (source.mean if source else (0.0,))
@@ -269,6 +333,7 @@ def _describe(
         std=_per_channel("std", std, shape),
         classes=classes,
         input_shape=shape,
+        output=what.output or "",
         **fields,
         num_parameters=count_parameters(network.module),
     )
@@ -276,7 +341,7 @@ def _describe(
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Numbers of the parameters; of ONNX graphs, which do not tell what was trained, of all constants."""
+    """Numbers of the parameters; of ONNX graphs and TorchScript, which do not tell what was trained, all."""
     found: list[Tensor] = list(module.parameters())
     found = found or [value for value in module.buffers() if value.is_floating_point()]
     return sum(value.numel() for value in found)

@@ -6,7 +6,7 @@ import torch
 
 from lrviz.errors import InvalidCheckpoint
 from lrviz.files import shown
-from lrviz.models.formats.tensors import Tensors
+from lrviz.models.formats.tensors import Tensors, wrapper_prefix
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -20,15 +20,17 @@ def fit_tensors(tensors: Tensors, expected: Shapes, architecture: object) -> Ten
     Raises:
         InvalidCheckpoint: Some are missing, or have another shape.
     """
-    prefix = _common_prefix(tensors, expected)
-    found = {name: tensors[prefix + name] for name in expected if prefix + name in tensors}
+    own = wrapper_prefix(expected)  # of a network that keeps all in one part, which tensors have lost
+    names = {name: name.removeprefix(own) for name in expected}
+    prefix = _common_prefix(tensors, names.values())
+    found = {name: tensors[prefix + short] for name, short in names.items() if prefix + short in tensors}
     for name in expected:
         if name.rpartition(".")[2] == _COUNTER:  # older checkpoints have none, and nothing depends on it
             found.setdefault(name, torch.zeros((), dtype=torch.int64, device="cpu"))
     missing = [name for name in expected if name not in found]
     different = [name for name in found if tuple(found[name].shape) != expected[name]]
     if missing or different:
-        unknown = [name for name in tensors if name.removeprefix(prefix) not in expected]
+        unknown = [name for name in tensors if name.removeprefix(prefix) not in names.values()]
         raise InvalidCheckpoint(
             f"Expected the weights of {shown(str(architecture))}, got other tensors: "
             + "; ".join(_describe(missing, unknown, different, found, expected))
@@ -37,8 +39,17 @@ def fit_tensors(tensors: Tensors, expected: Shapes, architecture: object) -> Ten
     return found
 
 
-def _common_prefix(tensors: Iterable[str], expected: Shapes) -> str:
+def unused(tensors: Tensors, expected: Shapes) -> list[str]:
+    """Names of the tensors that are no weights of an architecture."""
+    own = wrapper_prefix(expected)
+    names = {name.removeprefix(own) for name in expected}
+    prefix = _common_prefix(tensors, names)
+    return [name for name in tensors if not (name.startswith(prefix) and name.removeprefix(prefix) in names)]
+
+
+def _common_prefix(tensors: Iterable[str], expected: Iterable[str]) -> str:
     """What stands before the expected names in a file whose network was part of something larger."""
+    expected = list(expected)
     first = next(iter(expected), "")
     prefixes = [name.removesuffix(first) for name in tensors if name.endswith(f".{first}") or name == first]
     present = set(tensors)

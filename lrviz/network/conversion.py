@@ -12,6 +12,7 @@ from lrviz.network.maxima import largest_entry
 from lrviz.network.operations import (
     AFFINE,
     CONSTANT,
+    RANDOM,
     REWRITES,
     Refused,
     aten,
@@ -86,7 +87,7 @@ class _Conversion:
         if isinstance(output, Switch):
             self.refusals.append(describe_use(output.source, str(_Jumps(output))))
         if self.refusals:
-            raise UnsupportedOperation(describe(self.refusals), tuple(self.refusals))
+            raise UnsupportedOperation(describe(self.refusals), tuple(dict.fromkeys(self.refusals)))
         if is_constant(output):
             raise InvalidNetwork("The output does not depend on the input; expected a network that uses its input.")
         self.graph.output(output)
@@ -112,7 +113,7 @@ class _Conversion:
         spoiled = bool(self.spoiled.intersection(node.all_input_nodes))
         try:
             if is_random(node) and operation_name(node) not in REWRITES:
-                raise Refused("it is random")
+                raise Refused(RANDOM)
             new = self._apply(node.target, args, kwargs)
         except _Jumps as error:
             self.refusals.append(describe_use(error.switch.source, str(error)))

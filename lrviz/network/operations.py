@@ -66,6 +66,10 @@ def row_shape(shape: torch.Size) -> torch.Size:
     return shape[1:] if shape[:1] == (1,) else shape
 
 
+RANDOM = "it is random"
+"""Why random operations are refused."""
+
+
 class Refused(Exception):
     """A use of an operation that is not piecewise linear, not continuous or not finite; the message says why."""
 
@@ -213,7 +217,7 @@ def _threshold(build: _Builder, x: fx.Node, threshold: float, value: float) -> f
 
 def _rrelu(build: _Builder, x: fx.Node, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> fx.Node:
     if training:
-        raise Refused("it is random")
+        raise Refused(RANDOM)
     return _leaky_relu(build, x, (lower + upper) / 2)
 
 

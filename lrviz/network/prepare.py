@@ -124,11 +124,6 @@ def _unwrap_children(module: nn.Module) -> None:
 
 def _check_kind(module: Any) -> None:
     expected = "Expected a torch.nn.Module"
-    if isinstance(module, torch.jit.ScriptModule | torch.jit.ScriptFunction):
-        raise InvalidNetwork(
-            f"{expected} in Python; got TorchScript ({type(module).__name__}), which cannot be traced again. "
-            "Pass the module that it was made from, or export that one with torch.export or to ONNX."
-        )
     if isinstance(module, nn.Module):
         return
     if isinstance(module, Mapping):

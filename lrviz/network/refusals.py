@@ -9,13 +9,13 @@ from typing import Any
 from torch import fx
 
 from lrviz.errors import Refusal
-from lrviz.network.operations import operation_name, supported_operations
+from lrviz.network.operations import RANDOM, operation_name, supported_operations
 from lrviz.network.tracing import module_path
 
 _NAMED = 4
 """How many modules with the same unsupported operation a message names."""
 
-_FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_FRAME = re.compile(r'File "(?P<file>[^"<]+)", line (?P<line>\d+)')
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 _TORCH = re.compile(r"[\\/](torch|torchvision)[\\/]")
 
@@ -27,6 +27,7 @@ _ALTERNATIVES = {
     **dict.fromkeys(("sigmoid", "tanh", "softsign", "erf"), "hardsigmoid, hardtanh"),
     **dict.fromkeys(("layer_norm", "group_norm", "instance_norm", "local_response_norm"), "batch_norm"),
     **dict.fromkeys(("softmax", "scaled_dot_product_attention"), "fixed weights in place of attention"),
+    "dropout": "dropout(..., training=self.training)",
     **dict.fromkeys(("floor", "ceil", "round", "sign", "argmax", "topk", "sort"), "nothing: it jumps"),
 }
 
@@ -50,7 +51,7 @@ def describe_use(node: fx.Node, reason: str) -> Refusal:
         operation=called,
         module=module_path(node),
         kind=_class_name(kinds[-1]) if kinds else "",
-        reason=reason if own == called else "",
+        reason=reason if own == called or reason == RANDOM else "",
         line=_line(node.meta.get("stack_trace") or ""),
     )
 

@@ -14,11 +14,14 @@ from torch.utils import _pytree as pytree
 
 from lrviz.network.kernels import FASTER
 from lrviz.network.maxima import largest_entry
-from lrviz.network.operations import Refused, operation_name, row_shape
+from lrviz.network.operations import Refused, aten, operation_name, row_shape
 from lrviz.tolerance import TOLERANCE
 
 _SIZED = frozenset(["view", "_unsafe_view", "expand"])
 """Operations whose second argument is the size of the result."""
+
+_COPYING = {aten.view.default: aten.reshape.default, aten._unsafe_view.default: aten.reshape.default}
+"""Values may lie in memory in another order than when they were traced."""
 
 Values = Mapping[fx.Node, Any]
 Constants = Mapping[str, Any]
@@ -96,7 +99,7 @@ def _pick(values: Values, row: int) -> Values:
 
 def _call(node: fx.Node, look_up: Callable[[fx.Node], Any], target: Any) -> Any:
     args, kwargs = fx.map_arg((node.args, node.kwargs), look_up)  # type: ignore[misc]
-    return target(*args, **kwargs)
+    return _COPYING.get(target, target)(*args, **kwargs)
 
 
 def _is_single(shape: torch.Size) -> bool:

@@ -20,7 +20,12 @@ from lrviz.network.prepare import first_line, in_double
 TRACING = threading.RLock()
 """Tensors without values and `torch.export` keep state of the whole process: one thread at a time works with them."""
 
-_LEFT_OFF = {"_softmax": "softmax", "_safe_softmax": "softmax", "_log_softmax": "log-softmax"}
+_LEFT_OFF = {
+    "_softmax": "softmax",
+    "_safe_softmax": "softmax",
+    "_log_softmax": "log-softmax",
+    "sigmoid": "sigmoid",  # of one output: the softmax of two classes
+}
 """Last steps that keep the order of the outputs."""
 
 _RESHAPES = frozenset(
@@ -195,6 +200,12 @@ def _choose_output(
     return (*outputs[chosen], notes)
 
 
+def flat_outputs(returned: Any) -> dict[str, torch.Tensor]:
+    """All tensors among what a module returns, by the names that `trace_module` has for them."""
+    leaves = pytree.tree_flatten_with_path(returned)[0]
+    return {_path(path): leaf for path, leaf in leaves if isinstance(leaf, torch.Tensor)}
+
+
 def _path(path: tuple[Any, ...]) -> str:
     keys = [getattr(key, "key", getattr(key, "idx", getattr(key, "name", key))) for key in path]
     return ".".join(map(str, keys)) or "0"
@@ -205,7 +216,7 @@ def _without_last_steps(output: fx.Node) -> tuple[fx.Node, tuple[str, ...]]:
     node, found = output, list[str]()
     while True:
         name = operation_name(node) if node.op == "call_function" else ""
-        if name in _LEFT_OFF:
+        if name in _LEFT_OFF and (name != "sigmoid" or output.meta["val"].numel() == 1):
             found.append(_LEFT_OFF[name])
             output = node = node.args[0]  # type: ignore[assignment]
         elif name == "div" and _is_norm(node.args[1], node.args[0]):

@@ -129,7 +129,8 @@ def test_what_cannot_be_is_one_sentence_and_changes_nothing(lrviz, folder, optio
 def test_default_triplets_are_not_collinear():
     assert default_images((3, 32, 32)) == ("samples:0", "samples:1", "samples:2")
     assert default_images((784,))[0] == "samples:0"
-    for shape in [(2,), (5,), (4, 6)]:
+    assert default_images((4, 6)) == ("noise:0", "noise:1", "noise:2")
+    for shape in [(2,), (5,), (2, 3)]:
         numbers = [[float(word) for word in name.removeprefix("point:").split(":")] for name in default_images(shape)]
         sides = torch.tensor(numbers)[1:] - torch.tensor(numbers)[0]
         assert torch.linalg.matrix_rank(sides) == 2

@@ -2,6 +2,7 @@
 
 import argparse
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.utils import prune
 
-from lrviz.errors import InvalidCheckpoint, InvalidRequest, UnknownModel
+from lrviz.errors import InvalidCheckpoint, InvalidNetwork, InvalidRequest, UnknownModel
 from lrviz.models.architectures import build
 from lrviz.models.blueprint import Blueprint
 from lrviz.models.catalogue import changed_at, find_card, load_model, remember
@@ -288,10 +290,176 @@ def test_exported_programs_need_trust(tmp_path):
     assert model.program().num_units == 13
 
 
-def test_a_module_that_was_pickled_whole_is_not_run(tmp_path):
-    torch.save(mlp(), tmp_path / "net.pt")
-    with pytest.raises(InvalidCheckpoint, match=r"torch.nn.modules.*was not run.*safetensors"):
+class Never(nn.Module):
+    """A network that says when its class is used."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = mlp()
+
+    def __setstate__(self, state):
+        raise AssertionError("it was built")
+
+
+@pytest.mark.parametrize("wrap", [lambda network: network, lambda network: {"epoch": 3, "model": network}])
+def test_of_a_network_that_was_saved_whole_the_weights_are_read_and_nothing_is_run(tmp_path, wrap):
+    torch.save(wrap(Never()), tmp_path / "net.pt")
+    model = load_model(tmp_path / "net.pt")
+    x = torch.rand(1, 2, device="cpu")
+    assert torch.equal(model.module(x), mlp()(x))
+    assert "the architecture mlp" in model.assumed
+
+
+def test_other_activations_of_a_network_that_was_saved_whole_are_not_taken_for_relus(tmp_path):
+    torch.save(nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 3)), tmp_path / "net.pt")
+    with pytest.raises(InvalidCheckpoint, match="say which it is by --architecture"):
         load_model(tmp_path / "net.pt")
+
+
+def test_a_pickle_that_is_no_archive_is_not_run(tmp_path):
     (tmp_path / "net.pt").write_bytes(pickle.dumps(mlp()))
     with pytest.raises(InvalidCheckpoint, match="was not run"):
         load_model(tmp_path / "net.pt")
+
+
+def test_layers_that_hold_each_other_end(tmp_path):
+    inner = nn.Identity()
+    for _ in range(40):
+        inner = nn.Sequential(inner, inner)
+    torch.save(inner, tmp_path / "net.pt")
+    with pytest.raises(InvalidCheckpoint, match="at most 20,000 layers"):
+        load_model(tmp_path / "net.pt")
+
+
+def test_masks_of_pruning_are_applied(tmp_path):
+    network = mlp()
+    for layer in network[::2]:
+        prune.l1_unstructured(layer, "weight", 0.5)
+    torch.save(network.state_dict(), tmp_path / "net.pth")
+    x = torch.rand(1, 2, device="cpu")
+    assert torch.equal(load_model(tmp_path / "net.pth").module(x), network(x))
+
+
+KINDS = """
+import torch
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
+class InOnePart(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 5), nn.ReLU(), nn.Linear(5, 3))
+    def forward(self, x):
+        return self.net(x)
+def lazy():
+    return nn.Sequential(nn.LazyLinear(3))
+def normed():
+    return nn.Sequential(weight_norm(nn.Linear(2, 8)), nn.ReLU(), nn.Linear(8, 3))
+class Several(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.kind, self.value = nn.Linear(2, 8), nn.Linear(8, 3), nn.Linear(8, 1)
+    def forward(self, x):
+        hidden = self.body(x).relu()
+        return {"kind": self.kind(hidden), "value": self.value(hidden)}
+"""
+
+
+@pytest.fixture
+def kinds(tmp_path, monkeypatch):
+    """A Python file of networks of several kinds, in this folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kinds.py").write_text(KINDS)
+    return tmp_path
+
+
+def build_kind(name):
+    space = {}
+    exec(KINDS, space)
+    return random_weights(space[name]())
+
+
+def test_weights_of_a_network_with_all_in_one_part_are_found(kinds):
+    network = build_kind("InOnePart")
+    x = torch.rand(1, 2, device="cpu")
+    for state in (network.state_dict(), {f"module.{name}": value for name, value in network.state_dict().items()}):
+        torch.save(state, "net.pth")
+        model = load_model("net.pth", architecture="kinds.py:InOnePart", trust=True)
+        assert torch.equal(model.module(x), network(x))
+
+
+def test_the_input_of_normalised_weights_is_told_by_their_layer(kinds):
+    torch.save(build_kind("normed").state_dict(), "net.pth")
+    assert load_model("net.pth", architecture="kinds.py:normed", trust=True).input_shape == (2,)
+
+
+def test_lazy_layers_are_refused(kinds):
+    torch.save({"0.weight": torch.ones(3, 2), "0.bias": torch.ones(3)}, "net.pth")
+    with pytest.raises(UnknownModel, match="lazy layers: call it once"):
+        load_model("net.pth", architecture="kinds.py:lazy", trust=True)
+
+
+def test_one_of_several_outputs_is_named(kinds):
+    network = build_kind("Several")
+    torch.save(network.state_dict(), "net.pth")
+    options = {"architecture": "kinds.py:Several", "trust": True}
+    x = torch.rand(1, 2, device="cpu")
+    assert len(load_model("net.pth", **options).classes) == 3
+    model = load_model("net.pth", **options, output="value")
+    assert torch.equal(model.module(x), network(x)["value"])
+    assert (len(model.classes), model.program().num_outputs) == (1, 1)
+    remember("net.pth", model.card)
+    assert len(load_model("net.pth", trust=True).classes) == 1
+    with pytest.raises(InvalidNetwork, match=r"outputs, kind, value, got 'logits'"):
+        load_model("net.pth", **options, output="logits")
+
+
+def test_a_normalisation_beside_the_weights_is_used(tmp_path):
+    state = torchvision.models.squeezenet1_1(num_classes=10).state_dict()
+    beside = {"0.mean": torch.full((1, 3, 1, 1), 0.25), "0.std": torch.full((1, 3, 1, 1), 0.5)}
+    torch.save({f"1.{name}": value for name, value in state.items()} | beside, tmp_path / "net.pth")
+    model = load_model(tmp_path / "net.pth")
+    assert model.card.architecture == "torchvision:squeezenet1_1(num_classes=10)"
+    assert (model.mean, model.std) == ((0.25,) * 3, (0.5,) * 3)
+    assert "that '0.mean', '0.std' beside the weights normalise its inputs" in model.assumed
+
+
+class Viewed(nn.Module):
+    """A network that holds the size of its batch as a constant when it is traced."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution, self.norm, self.last = nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Linear(3 * 13 * 13, 4)
+
+    def forward(self, x):
+        x = torch.max_pool2d(self.norm(self.convolution(x)).relu(), 2)
+        return self.last(x.view(x.shape[0], -1))
+
+
+def script(module):
+    """Its TorchScript, which PyTorch calls deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.script(module)
+
+
+def trace(module):
+    """Its TorchScript, from a run on zeros."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.trace(module, torch.zeros(1, 1, 28, 28, device="cpu"))
+
+
+@pytest.mark.parametrize("make", [script, trace])
+def test_torchscript_is_traced_again_where_it_is_trusted(tmp_path, make):
+    network = random_weights(Viewed())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(make(network), tmp_path / "net.pt")
+    with pytest.raises(InvalidCheckpoint, match=r"TorchScript program, which can run code.*--trust"):
+        load_model(tmp_path / "net.pt")
+    model = load_model(tmp_path / "net.pt", trust=True)
+    assert (model.card.architecture, model.input_shape) == ("torchscript", (1, 28, 28))
+    inputs = torch.rand(2, 1, 28, 28, dtype=torch.float64, device="cpu")
+    program = model.program()
+    assert program.num_units == 3 * 26 * 26 + 3 * 13 * 13 * 4
+    torch.testing.assert_close(program.forward(inputs), network.double()(inputs), rtol=1e-9, atol=1e-9)

@@ -257,3 +257,31 @@ def test_small_images_are_enlarged_smoothly(tmp_path):
     ramp[:] = np.arange(0, 256, 32, dtype=np.uint8)[:, None]
     steps = np.diff(load_image(_save(tmp_path / "ramp.png", ramp)).image.astype(int), axis=2)
     assert (steps.min(), steps.max()) == (0, 8)
+
+
+def test_inputs_that_are_no_images_are_noise_or_arrays(tmp_path):
+    noise = load_image("noise:3", shape=(4, 6))
+    assert np.array_equal(noise.image, load_image("noise:3", shape=(4, 6)).image)
+    assert not np.array_equal(noise.image, load_image("noise:4", shape=(4, 6)).image)
+    np.save(tmp_path / "x.npy", np.arange(24, dtype=np.float32).reshape(1, 4, 6))
+    assert load_image(tmp_path / "x.npy", shape=(4, 6)).image.tolist() == np.arange(24.0).reshape(4, 6).tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros((2, 3)), r"array of shape \(4, 6\).*got \(2, 3\)"),
+        (np.full((4, 6), np.nan), "finite real numbers"),
+        (np.array([[None] * 6] * 4), "damaged or holds objects"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path, values, message):
+    np.save(tmp_path / "x.npy", values, allow_pickle=True)
+    with pytest.raises(InvalidImage, match=message):
+        load_image(tmp_path / "x.npy", shape=(4, 6))
+
+
+@pytest.mark.parametrize("reference", ["noise:", "noise:-1", "noise:x", "noise:" + "9" * 99])
+def test_noise_has_a_seed(reference):
+    with pytest.raises(InvalidImage, match="Expected noise: and a whole number"):
+        load_image(reference, shape=(4, 6))

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from lrviz.errors import InvalidCheckpoint, InvalidNetwork, UnsupportedOperation
-from lrviz.models.catalogue import load_model
+from lrviz.models.catalogue import load_model, remember
 from lrviz.models.formats.onnx_graph import MAX_NODES, read_onnx
 from lrviz.models.formats.onnx_operators import OPERATORS
 from lrviz.network.program import Program
@@ -370,6 +370,50 @@ def test_sizes_that_are_not_fixed_are_asked_for():
     with pytest.raises(InvalidCheckpoint, match=r"got one of 3 x \? x \?: say it by --input-shape"):
         read(model)
     assert read(model, input_shape=(3, 8, 8)).input_shape == (3, 8, 8)
+
+
+KERAS = [
+    node("Transpose", "x", outputs=["t"], perm=[0, 3, 1, 2]),
+    node("Conv", "t", "w", outputs=["c"], auto_pad="SAME_UPPER"),
+    node("MaxPool", "c", outputs=["p"], kernel_shape=[2, 2], strides=[2, 2]),
+    node("Transpose", "p", outputs=["b"], perm=[0, 2, 3, 1]),
+    node("Reshape", "b", "s"),
+]
+
+
+@pytest.mark.parametrize("height", [8, "h"])
+def test_images_with_channels_last_are_taken_with_channels_first(tmp_path, height):
+    model = graph(KERAS, ("n", height, 8, 1), [("w", f32(2, 1, 3, 3)), ("s", ints(-1, 32))])
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    loaded = load_model(tmp_path / "net.onnx", input_shape=None if height == 8 else (1, 8, 8))
+    assert loaded.input_shape == (1, 8, 8)
+    assert any("channels last" in text for text in loaded.assumed) == (height == 8)
+    x = torch.rand(2, 1, 8, 8, dtype=torch.float64, device="cpu")
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    expected = [session.run(None, {"x": row.permute(1, 2, 0)[None].float().numpy()})[0] for row in x]
+    assert np.allclose(loaded.program().forward(x), np.concatenate(expected), atol=1e-5)
+    remember(tmp_path / "net.onnx", loaded.card)
+    assert load_model(tmp_path / "net.onnx").input_shape == (1, 8, 8)
+
+
+def test_pixels_in_a_row_are_taken_as_an_image_where_that_is_said(tmp_path):
+    model = graph([node("MatMul", "x", "w")], ("n", 64), [("w", f32(64, 3))])
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    assert load_model(tmp_path / "net.onnx").input_shape == (64,)
+    loaded = load_model(tmp_path / "net.onnx", input_shape=(1, 8, 8), mean=(0.5,))
+    assert loaded.program().input_shape == (1, 8, 8)
+
+
+def test_one_of_several_outputs_is_named(tmp_path):
+    nodes = [node("Relu", "x"), node("MatMul", "x", "w", outputs=["z"])]
+    model = graph(nodes, (1, 4), [("w", f32(4, 2))], outputs=("y", "z"))
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    first = load_model(tmp_path / "net.onnx")
+    assert len(first.classes) == 4
+    assert "the first of the outputs y, z" in first.assumed
+    assert all(len(load_model(tmp_path / "net.onnx", output=name).classes) == 2 for name in ("z", "1"))
+    with pytest.raises(InvalidCheckpoint, match=r"outputs, 'y', 'z', got 'logits'"):
+        load_model(tmp_path / "net.onnx", output="logits")
 
 
 def in_another_file(model, name="/etc/passwd"):

@@ -2,9 +2,11 @@
 
 import copy
 import pickle
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from functools import reduce
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 import pytest
@@ -238,3 +240,46 @@ def test_a_convolutional_network_whose_outputs_cancel_is_converted(seed):
     module = nn.Sequential(first, nn.ReLU(), last, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     program = Program.from_module(module, torch.zeros(1, 3, 8, 8, device="cpu"))
     assert program(torch.ones(1, 3, 8, 8, dtype=torch.float64, device="cpu")).abs().max() < 1e-14
+
+
+class Branching(nn.Module):
+    """A network whose steps depend on its input's values."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if bool(x.sum() > 0):
+            return x.relu()
+        return x * 2
+
+
+def script(module: nn.Module) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.script(module)
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: inner, lambda inner: nn.Sequential(inner, nn.Linear(3, 2))])
+def test_torchscript_alone_and_inside_a_network_is_converted(wrap: Any) -> None:
+    module = wrap(script(nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.5), nn.ReLU(), nn.Linear(8, 3))))
+    program = Program.from_module(module, torch.zeros(1, 2, device="cpu"))
+    x = torch.rand(5, 2, dtype=torch.float64, device="cpu")
+    assert program.num_units == 8
+    assert module.training
+    torch.testing.assert_close(program(x), module.eval().double()(x))
+
+
+def test_torchscript_that_branches_on_values_is_refused() -> None:
+    with pytest.raises(UnsupportedOperation, match="steps do not depend on the values"):
+        Program.from_module(script(Branching()), torch.ones(1, 2, device="cpu"))
+
+
+class PoolsIntoRows(nn.Module):
+    """What it views lies in another order in memory in a program than in the network itself."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        pooled = torch.max_pool2d(x.contiguous(memory_format=torch.channels_last), 2)
+        return pooled.permute(0, 2, 3, 1).view(len(x), -1)
+
+
+def test_views_do_not_depend_on_the_order_in_memory() -> None:
+    x = torch.rand(3, 2, 4, 4, dtype=torch.float64, device="cpu")
+    assert torch.equal(Program.from_module(PoolsIntoRows(), x[:1])(x), PoolsIntoRows()(x))

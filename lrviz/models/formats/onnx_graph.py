@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lrviz.errors import InvalidCheckpoint, InvalidNetwork, LrvizError, Refusal, UnsupportedOperation
 from lrviz.files import shown
+from lrviz.models.adapt import shape_taken
 from lrviz.models.formats.onnx_operators import LITERALS, OPERATORS, NotConverted, Use
 from lrviz.network.allocation import bounded
 
@@ -27,8 +28,11 @@ class OnnxNetwork(nn.Module):
 
     Attributes:
         input_shape: Of one input.
+        outputs: Names of all of the graph's outputs.
         normalises: Whether constants are subtracted from its input, or it is divided by some, before anything else.
     """
+
+    outputs: tuple[str, ...] = ()
 
     def __init__(self, steps: list["OnnxNode"], source: str, result: str, input_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -44,7 +48,7 @@ class OnnxNetwork(nn.Module):
         return isinstance(first, OnnxNode) and first.operator in ("Sub", "Div", "Mul", "Add", "BatchNormalization")
 
     def forward(self, x: Tensor) -> Tensor:
-        """The first output (n, ...) of the graph for inputs (n, *input_shape); what it was made for is one input."""
+        """The output (n, ...) of the graph for inputs (n, *input_shape); what it was made for is one input."""
         if len(x) != 1:
             return torch.cat([self(row[None]) for row in x])
         values: dict[str, Any] = {self._source: x}
@@ -85,24 +89,29 @@ class OnnxNode(nn.Module):
         return [result] if isinstance(result, Tensor) else list(result)
 
 
-def read_onnx(data: bytes, input_shape: tuple[int, ...] | None = None) -> OnnxNetwork:
-    """Read a graph with one input and the first of its outputs.
+def read_onnx(data: bytes, input_shape: tuple[int, ...] | None = None, output: str | None = None) -> OnnxNetwork:
+    """Read a graph with one input and one of its outputs.
 
     Args:
         data: The contents of its file.
-        input_shape: Of one input; what the file says if None.
+        input_shape: Of one input, channels first if it is an image; what the file says if None.
+        output: Name or position of the output; the first one if None.
 
     Raises:
-        InvalidCheckpoint: It is damaged, its weights are in other files, or the shape is not said.
+        InvalidCheckpoint: It is damaged, its weights are in other files, there is no such output, or the shape is not
+            said.
         UnsupportedOperation: It holds operators that are not converted; all of them are named.
         InvalidNetwork: It would be larger than any memory.
     """
     graph, version = _read_graph(data)
     constants = _constants(graph)
     source, shape = _input(graph, constants, input_shape)
-    nodes = _needed_nodes(graph)
+    result = _output(graph, output)
+    nodes = _needed_nodes(graph, result)
     _refuse_unknown(nodes)
-    return _run_once(nodes, graph.output[0].name, constants, source, shape, version)
+    network = _run_once(nodes, result, constants, source, shape, version)
+    network.outputs = tuple(value.name for value in graph.output)
+    return network
 
 
 def _read_graph(data: bytes) -> tuple[Any, int]:
@@ -213,7 +222,7 @@ def _input(graph: Any, constants: Mapping[str, Tensor], said: tuple[int, ...] | 
         raise InvalidCheckpoint("Expected an ONNX graph whose input is a tensor, got another kind: export it again.")
     dims = [int(dim.dim_value) for dim in inputs[0].type.tensor_type.shape.dim]
     if said is not None:
-        return inputs[0].name, said
+        return inputs[0].name, shape_taken(tuple(dims[1:]), said)
     if len(dims) < 2 or not all(size > 0 for size in dims[1:]):
         text = " x ".join(str(size or "?") for size in dims[1:])
         raise InvalidCheckpoint(
@@ -223,11 +232,23 @@ def _input(graph: Any, constants: Mapping[str, Tensor], said: tuple[int, ...] | 
     return inputs[0].name, tuple(dims[1:])
 
 
-def _needed_nodes(graph: Any) -> list[Any]:
-    """The nodes that the first output depends on."""
-    if not graph.output:
+def _output(graph: Any, wanted: str | None) -> str:
+    """The name of the output that is wanted by its name or position."""
+    names = [value.name for value in graph.output]
+    if not names:
         raise InvalidCheckpoint("Expected an ONNX graph with an output, got one without: export it again.")
-    wanted, kept = {graph.output[0].name}, list[Any]()
+    places = {str(place): name for place, name in enumerate(names)} | {name: name for name in names}
+    if wanted is not None and wanted not in places:
+        raise InvalidCheckpoint(
+            f"Expected one of the network's outputs, {', '.join(map(shown, names[:_NAMED]))}, got {shown(wanted)}: "
+            "choose one of them."
+        )
+    return names[0] if wanted is None else places[wanted]
+
+
+def _needed_nodes(graph: Any, result: str) -> list[Any]:
+    """The nodes that an output depends on."""
+    wanted, kept = {result}, list[Any]()
     for node in reversed(graph.node):
         if wanted.intersection(node.output):
             wanted.update(node.input)

@@ -3,12 +3,13 @@
 import threading
 import warnings
 import zipfile
+from collections.abc import Collection, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 from lrviz.errors import InvalidCheckpoint
 from lrviz.files import shown
@@ -35,6 +36,10 @@ _PASSIVE = (
     *(f"builtins.{name}" for name in ("list", "dict", "set", "tuple", "int", "float", "str", "bool")),
 )
 """Where what stands beside the tensors of many checkpoints comes from: it is replaced by what does nothing."""
+
+_NETWORK = "torch.nn.modules."
+"""Where the parts of networks come from. A file of `torch.save` with a whole network asks for the classes of its user
+as well; all of them are replaced by what does nothing, and the weights are taken out."""
 
 _LOADING = threading.Lock()
 """PyTorch keeps one list of what its restricted reader may build."""
@@ -83,25 +88,26 @@ def find_kind(file: BinaryIO) -> Kind:
 
 
 def read_pickled(file: BinaryIO) -> Any:
-    """The containers and tensors of a file of `torch.save`; what else is beside them is replaced by empty objects.
+    """The containers and tensors of a file of `torch.save`; what else is beside them is replaced by `Passive` objects.
 
     Raises:
-        InvalidCheckpoint: It is damaged, holds objects that only running its code could build, or tensors that are
-            larger than the file.
+        InvalidCheckpoint: It is damaged, or holds objects that only running its code could build.
     """
-    size = file.seek(0, 2)
-    file.seek(0)
     _refuse_foreign(_foreign_names(file))
     try:
         with _LOADING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             passive: list[Any] = [(_passive_class(name), name) for name in _foreign_names(file)]
             with torch.serialization.safe_globals(passive):
-                found = torch.load(file, map_location="cpu", weights_only=True)
+                return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises many kinds for a damaged file
         raise _unreadable(error) from error
-    _check_sizes([leaf for leaf in tree_leaves(found) if isinstance(leaf, Tensor)], size)
-    return found
+
+
+def pickled_layers(file: BinaryIO) -> frozenset[str]:
+    """The kinds of PyTorch's layers, such as "Linear", in a file that holds a whole network; none if it does not."""
+    names = (name for name in _foreign_names(file) if name.startswith(_NETWORK))
+    return frozenset(name.rpartition(".")[2] for name in names)
 
 
 def _foreign_names(file: BinaryIO) -> list[str]:
@@ -116,6 +122,8 @@ def _foreign_names(file: BinaryIO) -> list[str]:
 
 
 def _refuse_foreign(names: list[str]) -> None:
+    if any(name.startswith(_NETWORK) for name in names):
+        return
     active = [name for name in names if not name.startswith(_PASSIVE)]
     if active:
         raise InvalidCheckpoint(
@@ -142,26 +150,45 @@ def _passive_class(name: str) -> type:
 
     def ignore(self: Any, *_: Any, **__: Any) -> None: ...
 
-    return type(name.rpartition(".")[2], (_Passive,), {"__module__": name.rpartition(".")[0], "__init__": ignore})
+    return type(name.rpartition(".")[2], (Passive,), {"__module__": name.rpartition(".")[0], "__init__": ignore})
 
 
-class _Passive:
-    """What an object beside the tensors becomes."""
+class Passive:
+    """What an object beside the tensors becomes; its attributes are kept, but nothing looks them up by itself.
 
-    def __new__(cls, *_: Any, **__: Any) -> "_Passive":
+    Attributes:
+        state: By name.
+    """
+
+    state: Mapping[str, Any] = MappingProxyType({})
+
+    def __new__(cls, *_: Any, **__: Any) -> "Passive":
+        """Take whatever an object is made from."""
         return super().__new__(cls)
 
-    def __setstate__(self, state: Any) -> None: ...
+    def __setstate__(self, state: Any) -> None:
+        """Keep what unpickling would make attributes of."""
+        object.__setattr__(self, "state", state if isinstance(state, dict) else {})
 
     def __setitem__(self, key: Any, value: Any) -> None: ...
 
-    def append(self, value: Any) -> None: ...
+    def append(self, value: Any) -> None:
+        """Take an entry, as lists do."""
 
-    def extend(self, values: Any) -> None: ...
+    def extend(self, values: Any) -> None:
+        """Take entries, as lists do."""
 
 
-def _check_sizes(tensors: list[Tensor], size: int) -> None:
-    """Tensors may name the same few numbers many times over."""
+def check_sizes(tensors: Collection[Tensor], size: int) -> None:
+    """Refuse tensors that are no dense numbers, or name the same few numbers of a file many times over.
+
+    Args:
+        tensors: Those of a file.
+        size: Its bytes.
+
+    Raises:
+        InvalidCheckpoint: They are.
+    """
     for tensor in tensors:
         if tensor.layout is not torch.strided or tensor.is_quantized:
             raise InvalidCheckpoint("Expected dense tensors, got a sparse or quantised one: convert it and save again.")

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from lrviz.errors import InvalidCheckpoint
-from lrviz.models.formats.pickles import read_pickled
+from lrviz.models.formats.pickles import Passive, check_sizes, read_pickled
 
 Tensors = dict[str, Tensor]
 
@@ -23,6 +23,7 @@ _COUNTERS = ("total_ops", "total_params")
 """Tensors that tools leave in networks and that compute nothing."""
 
 _DEEPEST = 4
+_MOST_LAYERS = 20_000
 
 
 def read_safetensors(file: BinaryIO) -> Tensors:
@@ -43,8 +44,10 @@ def read_safetensors(file: BinaryIO) -> Tensors:
 
 
 def read_torch(file: BinaryIO) -> Tensors:
-    """The tensors of a network in a file of `torch.save`; errors as for `read_pickled`."""
-    return clean(find_tensors(read_pickled(file)))
+    """The tensors of a network in a file of `torch.save`; errors as for `read_pickled` and `check_sizes`."""
+    found = find_tensors(read_pickled(file))
+    check_sizes(found.values(), file.seek(0, 2))
+    return clean(found)
 
 
 def find_tensors(content: Any) -> Mapping[str, Tensor]:
@@ -54,7 +57,7 @@ def find_tensors(content: Any) -> Mapping[str, Tensor]:
     >>> list(find_tensors({"epoch": 3, "net": {"w": weight}, "optimizer": {"a": weight, "b": weight}}))
     ['w']
     """
-    found = max(_state_dicts(content, 0), key=lambda item: (item[0], len(item[1])), default=None)
+    found = max(_state_dicts(content, 0, set()), key=lambda item: (item[0], len(item[1])), default=None)
     if found is None:
         raise InvalidCheckpoint(
             "Expected a state dict (names and tensors), alone or in an entry such as 'state_dict' or 'model'; found "
@@ -63,19 +66,44 @@ def find_tensors(content: Any) -> Mapping[str, Tensor]:
     return found[1]
 
 
-def _state_dicts(content: Any, depth: int, rank: int = 0) -> Iterator[tuple[int, Mapping[str, Tensor]]]:
+def _state_dicts(
+    content: Any, depth: int, seen: set[tuple[int, int]], rank: int = 0
+) -> Iterator[tuple[int, Mapping[str, Tensor]]]:
     """State dicts in nested containers, each with how likely its name makes it."""
-    if depth > _DEEPEST:
+    if depth > _DEEPEST or (id(content), rank) in seen:  # containers may hold each other
         return
-    if isinstance(content, Mapping):
+    seen.add((id(content), rank))
+    if isinstance(content, Passive):
+        weights = dict(_weights(content))
+        yield from [(rank, weights)] if weights else []
+    elif isinstance(content, Mapping):
         if _is_state_dict(content):
             yield rank, {name: value for name, value in content.items() if isinstance(value, Tensor)}
         for name, value in content.items():
             place = len(_WRAPPERS) - _WRAPPERS.index(name) if name in _WRAPPERS else 0
-            yield from _state_dicts(value, depth + 1, max(rank, place))
+            yield from _state_dicts(value, depth + 1, seen, max(rank, place))
     elif isinstance(content, Sequence) and not isinstance(content, str | bytes):
         for value in content[:10]:
-            yield from _state_dicts(value, depth + 1, rank)
+            yield from _state_dicts(value, depth + 1, seen, rank)
+
+
+def _weights(network: Passive) -> Iterator[tuple[str, Tensor]]:
+    """The weights of a network that was saved whole, under the names that its state dict has for them."""
+    layers = [("", network)]
+    for prefix, layer in layers:
+        if len(layers) > _MOST_LAYERS:  # layers may hold each other
+            raise InvalidCheckpoint(f"Expected a network of at most {_MOST_LAYERS:,} layers, got more: simplify it.")
+        for kind in ("_parameters", "_buffers"):
+            yield from (
+                (f"{prefix}{name}", value) for name, value in _entries(layer, kind) if isinstance(value, Tensor)
+            )
+        parts = _entries(layer, "_modules")
+        layers += [(f"{prefix}{name}.", part) for name, part in parts if isinstance(part, Passive)]
+
+
+def _entries(layer: Passive, kind: str) -> Iterable[tuple[Any, Any]]:
+    found = layer.state.get(kind)
+    return found.items() if isinstance(found, Mapping) else ()
 
 
 def _is_state_dict(content: Mapping[Any, Any]) -> bool:
@@ -85,7 +113,7 @@ def _is_state_dict(content: Mapping[Any, Any]) -> bool:
 
 
 def clean(tensors: Mapping[str, Tensor]) -> Tensors:
-    """Tensors without the prefixes of wrappers and without counters, in at least float32.
+    """Tensors without the prefixes of wrappers, without counters and masks of pruning, in at least float32.
 
     Raises:
         InvalidCheckpoint: There are none, or one is complex or a packed kind of number.
@@ -93,10 +121,29 @@ def clean(tensors: Mapping[str, Tensor]) -> Tensors:
     named = {name: value for name, value in tensors.items() if name.rpartition(".")[2] not in _COUNTERS}
     if not named:
         raise InvalidCheckpoint("Expected tensors, got a file without any: save model.state_dict().")
-    prefix = next((word for word in _PREFIXES if all(name.startswith(word) for name in named)), "")
-    if prefix:
-        return clean({name.removeprefix(prefix): value for name, value in named.items()})
-    return {name: _as_float(name, value) for name, value in named.items()}
+    prefix = wrapper_prefix(named)
+    return _apply_masks({name.removeprefix(prefix): _as_float(name, value) for name, value in named.items()})
+
+
+def wrapper_prefix(names: Iterable[str]) -> str:
+    """What wrappers of networks put in front of all of some names.
+
+    >>> wrapper_prefix(["module.net.0.weight", "module.net.0.bias"])
+    'module.net.'
+    """
+    names, prefix = list(names), ""
+    while word := next((word for word in _PREFIXES if all(name.startswith(prefix + word) for name in names)), ""):
+        prefix += word
+    return prefix
+
+
+def _apply_masks(tensors: Tensors) -> Tensors:
+    """Weights that `torch.nn.utils.prune` keeps beside their masks, pruned for good."""
+    masked = [name.removesuffix("_orig") for name in tensors if name.endswith("_orig")]
+    pairs = {name: (tensors[f"{name}_orig"], tensors.get(f"{name}_mask")) for name in masked}
+    pruned = {name: a * b for name, (a, b) in pairs.items() if b is not None and a.shape == b.shape}
+    parts = {f"{name}{part}" for name in pruned for part in ("_orig", "_mask")}
+    return {name: value for name, value in tensors.items() if name not in parts} | pruned
 
 
 def _as_float(name: str, value: Tensor) -> Tensor:

@@ -9,9 +9,11 @@ from typing import Any, BinaryIO
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from lrviz.errors import InvalidCheckpoint, LrvizError, UnknownModel
 from lrviz.files import shown
+from lrviz.network.tracing import quiet
 
 
 def read_exported(file: BinaryIO) -> tuple[nn.Module, tuple[int, ...]]:
@@ -29,6 +31,22 @@ def read_exported(file: BinaryIO) -> tuple[nn.Module, tuple[int, ...]]:
         raise InvalidCheckpoint(
             f"Expected an exported program with a tensor as its input, got an error: {_first_line(error)}. Export it "
             "again by torch.export.save, with this version of PyTorch."
+        ) from error
+
+
+def read_script(file: BinaryIO) -> torch.jit.ScriptModule:
+    """The network of a TorchScript file, in evaluation mode on the CPU.
+
+    Raises:
+        InvalidCheckpoint: It is damaged.
+    """
+    try:
+        with quiet():
+            return torch.jit.load(file, map_location="cpu").eval()
+    except Exception as error:  # PyTorch raises many kinds for a damaged file
+        raise InvalidCheckpoint(
+            f"Expected a TorchScript program, got an error: {_first_line(error)}. Save it again by torch.jit.save, "
+            "with this version of PyTorch."
         ) from error
 
 
@@ -54,6 +72,11 @@ def build_from_file(place: str, options: Mapping[str, Any]) -> nn.Module:
         raise UnknownModel(
             f"Expected a function that returns a torch.nn.Module in {shown(place)}, got {type(built).__name__}: return "
             "the network."
+        )
+    if any(map(is_lazy, (*built.parameters(), *built.buffers()))):
+        raise UnknownModel(
+            f"Expected a network whose layers know their sizes from {shown(place)}, got one with lazy layers: call it "
+            "once on an input before it is returned."
         )
     return built.eval()
 

@@ -1,0 +1,72 @@
+"""TorchScript becomes PyTorch again: the operations that it runs on one input."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_map
+
+from lrviz.errors import UnsupportedOperation
+from lrviz.network.prepare import first_line
+from lrviz.network.tracing import TRACING, quiet
+
+
+class Unscripted(nn.Module):
+    """The operations that a TorchScript program ran on one input, which may hold that size as a constant."""
+
+    def __init__(self, steps: nn.Module) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """What the program returns for inputs (n, *input_shape)."""
+        if len(x) == 1:
+            return self.steps(x)
+        return tree_map(lambda *rows: torch.cat(rows), *(self.steps(row[None]) for row in x))
+
+
+def _convolution(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
+    """The convolution that older programs ask for by a name of its own, with settings of its speed at the end."""
+    return torch.ops.aten.convolution.default(x, *arguments[:8])
+
+
+def without_script(module: Any, example: torch.Tensor) -> Any:
+    """A module; if it is TorchScript, or holds some, what it runs on an example, as a module that can be traced.
+
+    Args:
+        module: What a user hands over as a network.
+        example: (1, *input_shape) an input.
+
+    Raises:
+        UnsupportedOperation: It does not run on the example, or its steps depend on the values of its input.
+    """
+    parts = list(module.modules()) if isinstance(module, nn.Module) else [module]
+    if not any(isinstance(part, torch.jit.ScriptModule | torch.jit.ScriptFunction) for part in parts):
+        return module
+    from torch.fx.experimental.proxy_tensor import make_fx  # noqa: PLC0415  slow to import
+
+    try:
+        with torch.no_grad(), torch.jit.optimized_execution(False), TRACING, quiet():
+            own = copy.deepcopy(module).cpu().eval() if isinstance(module, nn.Module) else module
+            return Unscripted(make_fx(own, _DECOMPOSED)(example.to(_kind(own)))).eval()
+    except Exception as error:  # TorchScript raises many kinds
+        raise UnsupportedOperation(
+            "Expected a TorchScript program that runs on one input and whose steps do not depend on the values of that "
+            f"input, got an error: {_cause(error)}. Export the module that it was made from, by torch.onnx.export."
+        ) from error
+
+
+_DECOMPOSED = {torch.ops.aten._convolution.default: _convolution}
+
+
+def _kind(module: Any) -> torch.dtype:
+    """The precision of a module's weights."""
+    weights = module.parameters() if isinstance(module, nn.Module) else ()
+    return next((weight.dtype for weight in weights if weight.is_floating_point()), torch.float32)
+
+
+def _cause(error: Exception) -> str:
+    """The last line of what the interpreter says, which names the cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].rstrip(".")[:200] if lines else first_line(error)
