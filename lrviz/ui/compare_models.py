@@ -1,6 +1,6 @@
 """Which models a comparison shows: a family, widths and seeds, kept for the session and in the link."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -105,7 +105,7 @@ def _some_of(cards: Sequence[Card], seed: int) -> tuple[str, ...]:
     return _names(cards, some, {seed})
 
 
-def _names(cards: Sequence[Card], widths: Sequence[int], seeds: set[int]) -> tuple[str, ...]:
+def _names(cards: Sequence[Card], widths: Collection[int], seeds: Collection[int]) -> tuple[str, ...]:
     """Models of the chosen widths and seeds, seed by seed."""
     return tuple(
         card.name
@@ -148,12 +148,11 @@ def choose_models() -> None:
     _choose_of_family()
     own = resources.own_cards()
     options = [*dict.fromkeys((*chosen(), *own, *(card.name for card in resources.cards())))]
-    state.put("w-any", list(chosen()))
     with st.expander("Any models", expanded=any(name in own for name in chosen())):
         st.multiselect(
-            "With the same inputs, normalisation and classes", options, key="w-any",
+            "With the same inputs, normalisation and classes", options, list(chosen()),
             format_func=lambda name: own[name].name if name in own else name,
-            on_change=lambda: _set(tuple(st.session_state["w-any"])),
+            **state.control("w-any", list(chosen()), lambda names: _set(tuple(names))),
         )  # fmt: skip
 
 
@@ -163,11 +162,16 @@ def _choose_of_family() -> None:
         return
     family = _choose_family(families)
     cards = families[family]
-    mine = [card for card in cards if card.name in chosen()]
-    _pills("Widths k", "w-widths", sorted({card.width for card in cards}), sorted({card.width for card in mine}), cards)
-    seeds = sorted({card.seed for card in cards})
-    if len(seeds) > 1:
-        _pills("Seeds", "w-seeds", seeds, sorted({card.seed for card in mine}) or seeds[:1], cards)
+
+    def widths() -> list[int]:
+        return sorted({card.width for card in cards if card.name in chosen()})
+
+    def seeds() -> list[int]:
+        return sorted({card.seed for card in cards if card.name in chosen()}) or [cards[0].seed]
+
+    _pills("Widths k", "w-widths", [card.width for card in cards], widths(), lambda k: _names(cards, k, seeds()))
+    if len({card.seed for card in cards}) > 1:
+        _pills("Seeds", "w-seeds", [card.seed for card in cards], seeds(), lambda k: _names(cards, widths(), k))
 
 
 def _choose_family(families: dict[Family, list[Card]]) -> Family:
@@ -175,28 +179,27 @@ def _choose_family(families: dict[Family, list[Card]]) -> Family:
     current = next((known[name] for name in chosen() if name in known), None)
     current = current or st.session_state.get("family") or next(iter(families))
     st.session_state.family = current
-    state.put("w-family", current)
+    options = list(families)
     return st.selectbox(
-        "Family", list(families), key="w-family", format_func=lambda family: family.label, on_change=_family_changed
-    )
+        "Family", options, options.index(current), format_func=lambda family: family.label,
+        **state.control("w-family", current, _change_family),
+    )  # fmt: skip
 
 
-def _family_changed() -> None:
-    family = st.session_state["w-family"]
+def _change_family(family: Family) -> None:
     cards = group_families(resources.cards())[family]
     st.session_state.family = family
     state.change(class_index=None)
     _set(_some_of(cards, cards[0].seed))
 
 
-def _pills(label: str, key: str, options: list[int], value: list[int], cards: list[Card]) -> None:
-    state.put(key, value)
-    st.pills(label, options, key=key, selection_mode="multi", on_change=lambda: _choice_changed(cards))
-
-
-def _choice_changed(cards: list[Card]) -> None:
-    seeds = st.session_state.get("w-seeds", [cards[0].seed])
-    _set(_names(cards, st.session_state["w-widths"], set(seeds)))
+def _pills(
+    label: str, key: str, options: list[int], value: list[int], models: Callable[[list[int]], tuple[str, ...]]
+) -> None:
+    st.pills(
+        label, sorted({*options}), selection_mode="multi", default=value,
+        **state.control(key, value, lambda chosen: _set(models(chosen))),
+    )  # fmt: skip
 
 
 def _set(models: tuple[str, ...]) -> None:

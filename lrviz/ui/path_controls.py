@@ -24,10 +24,10 @@ _BASELINES = {"zero": "f", "chord": "f − chord", "view": "f − view"}
 def choose_path() -> None:
     """The kind of path, its images, and how far an image is moved."""
     view = state.current()
-    state.put("p-kind", view.kind)
+    kinds = list(_KINDS)
     st.selectbox(
-        "Path", list(_KINDS), key="p-kind", format_func=lambda kind: _KINDS[kind],
-        on_change=lambda: path_state.set_kind(st.session_state["p-kind"]),
+        "Path", kinds, kinds.index(view.kind), format_func=lambda kind: _KINDS[kind],
+        **state.control("p-kind", view.kind, path_state.set_kind),
     )  # fmt: skip
     _show_images(view)
     if view.kind in ("closed", "open"):
@@ -65,17 +65,15 @@ def _offer(key: str, label: str, index: int) -> None:
 
 def _choose_translations(view: View) -> None:
     left, right = st.columns(2, gap="small")
-    state.put("p-anchors", view.num_anchors)
     left.number_input(
-        "anchors", 2, MAX_ANCHORS, key="p-anchors",
+        "anchors", 2, MAX_ANCHORS, view.num_anchors,
         help=f"Translations of the image on the path. The paper takes {NUM_ANCHORS}, or {FEW_ANCHORS}.",
-        on_change=lambda: path_state.change_path(num_anchors=st.session_state["p-anchors"]),
+        **state.control("p-anchors", view.num_anchors, lambda number: path_state.change_path(num_anchors=number)),
     )  # fmt: skip
-    state.put("p-radius", view.radius)
     right.number_input(
-        "radius (pixels)", 0.5, 31.0, key="p-radius", step=0.5, format="%.1f",
+        "radius (pixels)", 0.5, 31.0, view.radius, step=0.5, format="%.1f",
         help="How far the image is moved. The paper takes 4; offsets are rounded to whole pixels.",
-        on_change=lambda: path_state.change_path(radius=st.session_state["p-radius"]),
+        **state.control("p-radius", view.radius, lambda radius: path_state.change_path(radius=radius)),
     )  # fmt: skip
 
 
@@ -84,21 +82,20 @@ def choose_models() -> None:
     view = state.current()
     names = [card.name for card in resources.cards()]
     names += [name for name in view.models if name not in names]
-    state.put("p-models", list(in_order(view.models)))
+    models = in_order(view.models)
     st.multiselect(
-        "Models", names, key="p-models",
-        max_selections=MAX_MODELS["paths"], on_change=_models_changed,
+        "Models", names, models, max_selections=MAX_MODELS["paths"],
+        **state.control("p-models", list(models), _change_models),
     )  # fmt: skip
-    if len(view.models) > 1:
-        state.put("p-focus", view.models[0])
+    if len(models) > 1:
         st.selectbox(
-            "Deviation and breakpoints of", in_order(view.models), key="p-focus",
-            on_change=lambda: _focus(st.session_state["p-focus"]),
+            "Deviation and breakpoints of", models, models.index(view.model),
+            **state.control("p-focus", view.model, _focus),
         )  # fmt: skip
 
 
-def _models_changed() -> None:
-    chosen, view = st.session_state["p-models"], state.current()
+def _change_models(chosen: list[str]) -> None:
+    view = state.current()
     if not chosen:
         state.tell("A path needs at least one model, so the last one was kept.")
         return
@@ -123,16 +120,15 @@ def choose_output(classes: tuple[str, ...], predicted: int | None) -> None:
     names = {PREDICTED: "predicted class", ALL: "all classes"} | {str(k): name for k, name in enumerate(classes)}
     if predicted is not None:
         names[PREDICTED] += f" ({classes[predicted]})"
-    state.put("p-output", view.output if view.output in names else PREDICTED)
+    output, outputs = view.output if view.output in names else PREDICTED, list(names)
     st.selectbox(
-        "Class", list(names), key="p-output", format_func=lambda key: names[key],
-        on_change=lambda: state.change(output=st.session_state["p-output"]),
+        "Class", outputs, outputs.index(output), format_func=lambda key: names[key],
+        **state.control("p-output", output, lambda chosen: state.change(output=chosen)),
         help="The predicted class is that of the first image, by the first model. All classes are those of one model.",
     )  # fmt: skip
-    state.put("p-baseline", view.baseline)
     st.segmented_control(
-        "Draw", list(_BASELINES), key="p-baseline", format_func=lambda key: _BASELINES[key], required=True,
-        on_change=lambda: state.change(baseline=st.session_state["p-baseline"]), width="stretch",
+        "Draw", list(_BASELINES), default=view.baseline, format_func=lambda key: _BASELINES[key], required=True,
+        **state.control("p-baseline", view.baseline, lambda chosen: state.change(baseline=chosen)), width="stretch",
         help="f itself; f minus its chord, whose area is the deviation; or f minus the line through its values at both "
         "ends of the view, which makes single pieces visible.",
     )  # fmt: skip
@@ -150,16 +146,15 @@ def choose_part(curve: Curve) -> None:
     columns = st.columns([1.5, 1.25, 1.25, 0.5, 0.5, 0.9, 1.25], gap="small", vertical_alignment="bottom")
     with columns[0]:
         _choose_segment(curve, (stretch.low, stretch.high))
-    state.put("p-start", stretch.low)
-    state.put("p-end", stretch.high)
     step = (stretch.high - stretch.low) / 4
-    for column, key, label in ((columns[1], "p-start", "from"), (columns[2], "p-end", "to")):
-        column.number_input(
-            label, 0.0, curve.length, key=key, step=step, format="%.8g",
-            on_change=lambda: path_state.show_part(
-                st.session_state["p-start"], st.session_state["p-end"], curve.length
-            ),
-        )  # fmt: skip
+    columns[1].number_input(
+        "from", 0.0, curve.length, stretch.low, step=step, format="%.8g",
+        **state.control("p-start", stretch.low, lambda low: _show_part(curve, low=low)),
+    )  # fmt: skip
+    columns[2].number_input(
+        "to", 0.0, curve.length, stretch.high, step=step, format="%.8g",
+        **state.control("p-end", stretch.high, lambda high: _show_part(curve, high=high)),
+    )  # fmt: skip
     size, middle = stretch.high - stretch.low, (stretch.low + stretch.high) / 2
     whole = size >= curve.length
     moves: tuple[tuple[Any, str, str, str, Callable[[], None], bool], ...] = (
@@ -178,17 +173,21 @@ def choose_part(curve: Curve) -> None:
         )  # fmt: skip
 
 
+def _show_part(curve: Curve, low: float | None = None, high: float | None = None) -> None:
+    stretch = path_state.stretch_of(state.current(), curve.length)
+    path_state.show_part(stretch.low if low is None else low, stretch.high if high is None else high, curve.length)
+
+
 def _choose_segment(curve: Curve, shown: tuple[float, float]) -> None:
     ends = curve.position[curve.anchors]
     parts = {"whole path": (0.0, curve.length)} | {
         f"segment {k + 1}": (float(ends[k]), float(ends[k + 1])) for k in range(curve.num_segments)
     }
     near = [name for name, part in parts.items() if max(abs(a - b) for a, b in zip(part, shown, strict=True)) < 1e-9]
-    state.put("p-part", near[0] if near else None)
-    st.selectbox(
-        "Part", list(parts), key="p-part", index=None, placeholder="a part",
-        on_change=lambda: path_state.show_part(*parts[st.session_state["p-part"] or "whole path"], curve.length),
-    )  # fmt: skip
+    here = near[0] if near else None
+    part = state.control("p-part", here, lambda name: path_state.show_part(*parts[name or "whole path"], curve.length))
+    st.session_state.setdefault(part["key"], here)  # Only a list without a default can be cleared.
+    st.selectbox("Part", list(parts), None, placeholder="a part", **part)
 
 
 def _move(curve: Curve, low: float, size: float) -> Callable[[], None]:

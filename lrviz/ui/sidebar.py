@@ -9,7 +9,6 @@ from lrviz.models.card import Card
 from lrviz.ui import look, resources, state
 from lrviz.views.presets import CHECK
 from lrviz.views.scene import Scene
-from lrviz.views.view import MAX_BUDGET
 
 _LADDER = [float(f"{m}e{e}") for e in range(-6, 3) for m in (1, 1.5, 2, 3, 5, 7)]
 _BUDGETS = (10_000, 50_000, 200_000, 500_000, 1_000_000)
@@ -138,58 +137,60 @@ def choose_window(scene: Scene, presets: dict[str, str], size: str) -> None:
         presets: where the window can be put, by what is said of it.
         size: how large the presets make it, for the help text.
     """
-    view = state.current()
-    u, v = view.center or tuple(scene.window.center)
-    half = view.half_width or scene.window.radius
-    state.put("w-preset", None)
+    u, v, half = _place(scene)
     st.selectbox(
-        "Window", list(presets), key="w-preset", placeholder="go to ...", index=None,
+        "Window", list(presets), None, placeholder="go to ...",
         format_func=lambda name: f"around {name}" if name.startswith("image ") else name,
-        on_change=lambda: state.want_window(presets[st.session_state["w-preset"]]),
+        **state.control("w-preset", None, lambda name: state.want_window(presets[name])),
         help=f"Sets the centre, and a size that holds {size}.",
     )  # fmt: skip
-    state.put("w-u", float(u))
-    state.put("w-v", float(v))
     left, right = st.columns(2, gap="small")
-    left.number_input("centre u", key="w-u", format="%.4f", step=half, on_change=_numbers_changed)
-    right.number_input("centre v", key="w-v", format="%.4f", step=half, on_change=_numbers_changed)
-    ladder = sorted({*_LADDER, half})
-    state.put("w-half", half)
+    left.number_input(
+        "centre u", value=u, format="%.4f", step=half,
+        **state.control("w-u", u, lambda chosen: _move(scene, u=chosen)),
+    )  # fmt: skip
+    right.number_input(
+        "centre v", value=v, format="%.4f", step=half,
+        **state.control("w-v", v, lambda chosen: _move(scene, v=chosen)),
+    )  # fmt: skip
     st.select_slider(
-        "half width (L2 distance)", ladder, key="w-half", format_func=lambda x: f"{x:.3g}", on_change=_half_changed
-    )
+        "half width (L2 distance)", sorted({*_LADDER, half}), half, format_func=lambda x: f"{x:.3g}",
+        **state.control("w-half", half, lambda chosen: _resize(scene, chosen)),
+    )  # fmt: skip
     largest = 10 * scene.plane.triangle().radius
-    state.put("w-exact-half", float(half))
     st.number_input(
-        "half width, exactly", key="w-exact-half", format="%.6g", min_value=min(1e-9, half),
-        max_value=max(largest, half), step=half / 10, label_visibility="collapsed",
-        on_change=lambda: _resize(st.session_state["w-exact-half"]),
+        "half width, exactly", value=half, format="%.6g", min_value=min(1e-9, half), max_value=max(largest, half),
+        step=half / 10, label_visibility="collapsed",
+        **state.control("w-exact-half", half, lambda chosen: _resize(scene, chosen)),
     )  # fmt: skip
 
 
-def _numbers_changed() -> None:
+def _place(scene: Scene) -> tuple[float, float, float]:
+    """Centre and half width of the window."""
     view = state.current()
-    half = view.half_width or st.session_state["w-half"]
-    state.set_window((st.session_state["w-u"], st.session_state["w-v"]), half, view.half_height)
+    u, v = view.center or scene.window.center
+    return float(u), float(v), float(view.half_width or scene.window.radius)
 
 
-def _half_changed() -> None:
-    _resize(st.session_state["w-half"])
+def _move(scene: Scene, u: float | None = None, v: float | None = None) -> None:
+    old_u, old_v, half = _place(scene)
+    center = old_u if u is None else u, old_v if v is None else v
+    state.set_window(center, half, state.current().half_height)
 
 
-def _resize(half: float) -> None:
-    state.set_window((st.session_state["w-u"], st.session_state["w-v"]), half)
+def _resize(scene: Scene, half: float) -> None:
+    u, v, _ = _place(scene)
+    state.set_window((u, v), half)
 
 
 def choose_limits() -> str | None:
     """The budget and the device; returns the device."""
     view = state.current()
-    budgets = sorted({*_BUDGETS, min(view.max_regions, MAX_BUDGET)})
-    state.put("w-budget", view.max_regions)
+    budgets = sorted({*_BUDGETS, view.max_regions})
     left, right = st.columns(2, gap="small")
     left.selectbox(
-        "Budget", budgets, key="w-budget", format_func=lambda n: f"{n:,}",
-        on_change=lambda: state.change(max_regions=st.session_state["w-budget"]),
+        "Budget", budgets, budgets.index(view.max_regions), format_func=lambda n: f"{n:,}",
+        **state.control("w-budget", view.max_regions, lambda n: state.change(max_regions=n)),
         help="Stop after that many regions.",
     )  # fmt: skip
     device = right.selectbox("Device", resources.devices(), key="w-device", format_func=str.upper)

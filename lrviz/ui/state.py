@@ -6,7 +6,7 @@ otherwise. `want_window("centroid")` asks for a window that `lrviz.ui.fitting.se
 All that was changed between two runs of a page is one entry of the history, in the browser and for `step`; a page that
 changes the view while it runs calls `write_link()`. `generation()` is part of the keys of widgets that must forget
 what was selected on them when the view becomes another. `tell` says something until the user closes it.
-Widgets show the view by `put` or `control`. Pages run again by `state.rerun()`, so that the address is not taken for
+Widgets show the view by `control`. Pages run again by `state.rerun()`, so that the address is not taken for
 one that the browser went to.
 """
 
@@ -111,11 +111,6 @@ def change(**values: Any) -> None:
     except InvalidView as error:
         tell(str(error))
     st.session_state.is_own_run = True
-
-
-def put(key: str, value: Any) -> None:
-    """Let a widget show a value of the view."""
-    st.session_state[key] = value
 
 
 def control(name: str, value: Any, choose: Callable[[Any], None]) -> dict[str, Any]:

@@ -77,19 +77,14 @@ def _ask(field: str, label: str, options: list[str], wanted: str | None, show: C
     """Let the user choose one of some options."""
     key = "d-images" if field == "image_kind" else f"d-{field}"
     answer = _one_of(wanted, options)
-    state.put(key, answer)
-
-    def change() -> None:
-        state.change(**{field: st.session_state[key]})
-
+    place = options.index(answer)
+    asked = state.control(key, answer, lambda chosen: state.change(**{field: chosen}))
     if field == "image_kind":
-        st.radio(label, options, format_func=show, key=key, on_change=change)
+        st.radio(label, options, place, format_func=show, **asked)
     elif len(options) > _FEW or field == "series":
-        st.selectbox(label, options, format_func=show, key=key, on_change=change)
+        st.selectbox(label, options, place, format_func=show, **asked)
     else:
-        st.segmented_control(
-            label, options, format_func=show, key=key, on_change=change, required=True, width="stretch"
-        )
+        st.segmented_control(label, options, default=answer, format_func=show, required=True, width="stretch", **asked)
     return answer
 
 

@@ -7,7 +7,7 @@ import pytest
 from lrviz.ui import compare_jobs, resources
 from lrviz.ui.compare import num_columns
 from lrviz.ui.compare_models import family_of, group_families
-from tests.apptest import linked, open_file, settle
+from tests.apptest import control, linked, open_file, settle
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
@@ -40,8 +40,8 @@ def test_a_link_is_reproduced_and_fills_table_and_maps():
 
 def test_widths_and_seeds_choose_the_models():
     page = open_page(**LINK)
-    page.pills(key="w-widths").set_value([1]).run()
-    page.pills(key="w-seeds").set_value([0, 2]).run()
+    control(page.pills, "w-widths").set_value([1]).run()
+    control(page.pills, "w-seeds").set_value([0, 2]).run()
     settle(page)
     assert page.session_state["view"].models == ("cnn5-w1-noise20", "cnn5-w1-noise20-seed2")
     assert page.dataframe[0].value["seed"].tolist() == [0, 2]
@@ -50,10 +50,10 @@ def test_widths_and_seeds_choose_the_models():
 
 def test_nothing_chosen_says_what_to_do():
     page = open_page(**LINK)
-    page.pills(key="w-widths").set_value([]).run()
+    control(page.pills, "w-widths").set_value([]).run()
     assert any("Choose one or more widths" in info.value for info in page.info)
     assert not page.get("plotly_chart")
-    page.pills(key="w-widths").set_value([2]).run()
+    control(page.pills, "w-widths").set_value([2]).run()
     assert settle(page).session_state["view"].models == ("cnn5-w2-noise20",)
 
 
@@ -100,7 +100,7 @@ def test_a_partial_map_says_so():
 
 def test_a_preset_suits_the_widest_network():
     page = open_page(**LINK, max_regions="2000")
-    page.selectbox(key="w-preset").set_value(compare_jobs.LARGEST).run()
+    control(page.selectbox, "w-preset").set_value(compare_jobs.LARGEST).run()
     settle(page)
     numbers = page.dataframe[0].value["num_regions"]
     assert 500 < numbers[1] < 2000

@@ -14,7 +14,7 @@ from lrviz.models.assets import assets_folder
 from lrviz.models.catalogue import list_models
 from lrviz.ui import resources, sweep_jobs
 from lrviz.views.selection import PathsSpec
-from tests.apptest import linked, open_file, settle
+from tests.apptest import control, linked, open_file, settle
 from tests.measures.test_sweeps import curve, row, sweep, table, trainings
 
 PEAKED = {"density": [1.0, 2, 3, 4], "deviation": [1.0, 4, 3, 2]}
@@ -137,13 +137,13 @@ def test_the_page_shows_the_shipped_results():
     assert page.get("plotly_chart")
     assert "test error peaks at width 4" in page.markdown[0].value
     assert any("lrviz measure" in code.value for code in page.code)
-    page.radio(key="d-images").set_value("train-noisy").run()
+    control(page.radio, "d-images").set_value("train-noisy").run()
     assert linked(page, "images") == "train-noisy"
 
 
 def test_a_link_chooses_family_and_images():
     page = open_page(family="resnet18", images="train-clean")
-    assert page.radio(key="d-images").value == "train-clean"
+    assert control(page.radio, "d-images").value == "train-clean"
     assert "second descent only" in page.markdown[0].value
 
 
@@ -209,11 +209,11 @@ def test_series_that_differ_in_batch_norm_only_can_be_chosen():
     both = pd.concat([sweep(), sweep().assign(batch_norm=True)])
     page = open_page()
     page.file_uploader(key="d-file").upload("results.csv", both.to_csv(index=False).encode(), "text/csv").run()
-    options = page.selectbox(key="d-series").options
+    options = control(page.selectbox, "d-series").options
     assert len(set(options)) == 2
     for option in options:
-        page.selectbox(key="d-series").set_value(option).run()
-        assert page.selectbox(key="d-series").value == option
+        control(page.selectbox, "d-series").set_value(option).run()
+        assert control(page.selectbox, "d-series").value == option
         assert ("batch norm" in option) == ("batch norm" in linked(page, "series"))
     assert not page.exception and not page.error
 
@@ -243,13 +243,13 @@ def test_a_table_of_trainings_and_pruned_networks_is_shown_against_epochs_and_sp
     pruned = [row(model=f"a-pruned{x}", family="one pruned", sparsity=x / 100, test_error=x / 100) for x in (0, 50, 90)]
     data = table([*trainings("a-epoch1", "a-epoch4", "a", "b"), *pruned])
     page = upload(open_page(family="one"), data)
-    assert page.button_group(key="d-against").options == ["width", "epochs", "sparsity"]
+    assert control(page.button_group, "d-against").options == ["width", "epochs", "sparsity"]
     for against, positions, words in (
         ("epochs", [1, 4, 20], "at epoch 1 to 0.500 at epoch 20"),
         ("sparsity", [0, 0.5, 0.9], "at sparsity 0% to 0.900 at sparsity 90%"),
         ("width", [3], "the only width, 3"),
     ):
-        page.button_group(key="d-against").set_value(against).run()
+        control(page.button_group, "d-against").set_value(against).run()
         assert not page.exception and not page.error
         assert page.session_state["view"].against == against
         assert pd.DataFrame(page.dataframe[0].value)[against].tolist() == positions

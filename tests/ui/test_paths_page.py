@@ -7,7 +7,7 @@ import pytest
 from lrviz.models.catalogue import load_model
 from lrviz.models.images import load_image
 from lrviz.ui import resources
-from tests.apptest import open_file, settle
+from tests.apptest import control, open_file, settle
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
@@ -37,7 +37,7 @@ def test_models_of_several_widths_are_laid_over_each_other():
     page = open_page(models="cnn5-w2-noise20,cnn5-w1-noise20")
     assert not page.error and not page.warning
     assert page.dataframe[0].value["width"].tolist() == [2, 1]
-    page.selectbox(key="p-focus").set_value("cnn5-w1-noise20").run()
+    control(page.selectbox, "p-focus").set_value("cnn5-w1-noise20").run()
     page = settle(page)
     assert page.dataframe[0].value["width"].tolist() == [1, 2]
 
@@ -71,7 +71,7 @@ def test_single_pieces_and_zooming_out_are_in_the_link():
 @pytest.mark.parametrize("kind", ["open", "triplet", "images"])
 def test_every_kind_of_path_is_shown(kind):
     page = open_page()
-    page.selectbox(key="p-kind").set_value(kind).run()
+    control(page.selectbox, "p-kind").set_value(kind).run()
     page = settle(page)
     assert page.session_state["view"].kind == kind
     assert not page.error
@@ -80,9 +80,9 @@ def test_every_kind_of_path_is_shown(kind):
 
 def test_clearing_the_part_shows_the_whole_path():
     page = open_page()
-    page.selectbox(key="p-part").set_value("segment 2").run()
+    control(page.selectbox, "p-part").set_value("segment 2").run()
     assert page.session_state["view"].start > 0
-    page.selectbox(key="p-part").set_value(None).run()
+    control(page.selectbox, "p-part").set_value(None).run()
     assert page.session_state["view"].start is None
     assert not page.exception and not page.error
 
@@ -92,12 +92,12 @@ def test_the_predicted_class_is_that_of_the_image_itself():
     model = load_model("cnn5-w8-noise20")
     logits = model.module(model.normalise(load_image("samples:2").image)[None])
     name = model.classes[int(logits.argmax())]
-    assert f"predicted class ({name})" in page.selectbox(key="p-output").options
+    assert f"predicted class ({name})" in control(page.selectbox, "p-output").options
 
 
 def test_all_classes_and_the_chord_as_baseline():
     page = open_page(output="all", baseline="chord")
-    assert page.selectbox(key="p-output").value == "all"
+    assert control(page.selectbox, "p-output").value == "all"
     assert not page.error and not page.exception
 
 
