@@ -22,7 +22,8 @@ def check_program(program: Any) -> None:
         )
     if not isinstance(program, Program):
         raise InvalidRequest(
-            f"A Program is needed; got {describe(program)}. Make one with lrviz.Program.from_module(module, example)."
+            f"A Program is needed; got {describe(program)}. Make one with "
+            "lrviz.Program.from_module(module, example), or with program() of a model."
         )
 
 

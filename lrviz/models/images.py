@@ -3,7 +3,7 @@
 import io
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -58,7 +58,7 @@ class ImageRecord:
     """
 
     reference: str
-    image: UInt8[np.ndarray, "..."] | Float64[np.ndarray, "..."]
+    image: UInt8[np.ndarray, "..."] | Float64[np.ndarray, "..."] = field(repr=False)
     label: str | None = None
     notice: str | None = None
 

@@ -107,6 +107,12 @@ class Program:
         self._offsets, self.layers, self.num_outputs = self._measure()
         self.digest = self._hash()
 
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.input_shape))
+        return (
+            f"Program(input {size}, {len(self.layers)} layers of {self.num_units:,} units, {self.num_outputs} outputs)"
+        )
+
     @classmethod
     def from_module(cls, module: nn.Module, example: torch.Tensor, output: str | int | None = None) -> "Program":
         """Trace a module and convert it, and prove that the result computes the same function.

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from lrviz.errors import LrvizError
-from lrviz.figures.distributions import distribution_curves
+from lrviz.figures.distributions import DISTRIBUTION_SUFFIXES, distribution_curves, render_distributions
 from lrviz.figures.paper import Paper
 from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
 from lrviz.measures.definitions import PATH_QUANTITIES
@@ -27,6 +27,7 @@ _TEXT = (
     "interval, by a bootstrap over seeds and images. The deviation is the integral of |f − chord| over a segment, "
     "averaged over classes, segments and paths."
 )
+_DISTRIBUTED = ("density", "deviation")
 _SPREAD = " The networks of a seed share their training images; each seed has others."
 
 
@@ -56,12 +57,10 @@ def double_descent() -> None:
         _show_links(curve, paths, chosen)
         st.caption(_TEXT + (_SPREAD if curve["image_kind"].iloc[0].startswith("train") else ""))
     _show_numbers(curve, paths)
-    _show_distributions(table, curve, chosen)
+    place, there = _paths_at(table, curve, chosen)
+    _show_distributions(place, there)
     with downloads, st.popover("Export", icon=":material/download:", width="stretch"):
-        panel.offer_file(
-            SWEEP_SUFFIXES, Paper(width_inches=4.5, height_inches=6.0),
-            lambda suffix, paper: render_sweep(suffix, curve, paper=paper), f"double-descent-{curve['family'].iloc[0]}",
-        )  # fmt: skip
+        _offer_figures(curve, place, there)
     cards = _cards_of(curve)
     if cards and uploaded is None and against_of(curve) == "width":
         with again:
@@ -189,15 +188,36 @@ def _cards_of(curve: pd.DataFrame) -> list[Card]:
     ]
 
 
-def _show_distributions(table: pd.DataFrame, curve: pd.DataFrame, chosen: float | None) -> None:
-    """How density and deviation are distributed over paths from each kind of images, at one position."""
+def _offer_figures(curve: pd.DataFrame, place: str, paths: pd.DataFrame) -> None:
+    """Download the curves, or the distributions at one position."""
+    distributions = {f"{PATH_QUANTITIES[measure].label} over paths, at {place}": measure for measure in _DISTRIBUTED}
+    measure = distributions.get(st.selectbox("Figure", ["curves", *distributions], key="d-figure") or "")
+    family = curve["family"].iloc[0]
+    if measure is None:
+        panel.offer_file(
+            SWEEP_SUFFIXES, Paper(width_inches=4.5, height_inches=6.0),
+            lambda suffix, paper: render_sweep(suffix, curve, paper=paper), f"double-descent-{family}",
+        )  # fmt: skip
+    else:
+        panel.offer_file(
+            DISTRIBUTION_SUFFIXES, Paper(width_inches=3.25, height_inches=2.5),
+            lambda suffix, paper: render_distributions(suffix, paths, measure, paper=paper), f"{measure}-{family}",
+        )  # fmt: skip
+
+
+def _paths_at(table: pd.DataFrame, curve: pd.DataFrame, chosen: float | None) -> tuple[str, pd.DataFrame]:
+    """One position of a curve in words, the last if none is chosen, and its paths around every kind of images."""
     against = against_of(curve)
     position = curve[against].iloc[-1] if chosen is None else chosen
     same = [name for name in (*SERIES, "width") if name in curve and name not in ("image_kind", against)]
     is_there = (table[[*same, against]] == [*curve[same].iloc[0], position]).all(axis=1)
-    paths = table[is_there]
-    with st.expander(f"Distributions over paths, at {AGAINST[against].place(position)}"):
-        for column, measure in zip(st.columns(2), ("density", "deviation"), strict=True):
+    return AGAINST[against].place(position), table[is_there]
+
+
+def _show_distributions(place: str, paths: pd.DataFrame) -> None:
+    """How measures are distributed over paths from each kind of images."""
+    with st.expander(f"Distributions over paths, at {place}"):
+        for column, measure in zip(st.columns(2), _DISTRIBUTED, strict=True):
             column.plotly_chart(
                 distribution_curves(paths, measure), key=f"distribution-{measure}", theme=None,
                 config={"displayModeBar": False},

@@ -283,3 +283,9 @@ class PoolsIntoRows(nn.Module):
 def test_views_do_not_depend_on_the_order_in_memory() -> None:
     x = torch.rand(3, 2, 4, 4, dtype=torch.float64, device="cpu")
     assert torch.equal(Program.from_module(PoolsIntoRows(), x[:1])(x), PoolsIntoRows()(x))
+
+
+def test_a_program_says_what_it_is():
+    module = nn.Sequential(nn.Flatten(), nn.Linear(8, 5), nn.ReLU(), nn.Linear(5, 3))
+    program = Program.from_module(module, torch.zeros(1, 2, 2, 2))
+    assert repr(program) == "Program(input 2 x 2 x 2, 1 layers of 5 units, 3 outputs)"

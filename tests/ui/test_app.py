@@ -279,15 +279,17 @@ def test_models_page_lists_the_models_and_clears_the_cache():
 ONE_REGION = {**LINK, "u": "30", "v": "15", "half_width": "1e-3"}
 
 
-@pytest.mark.parametrize("colour", QUANTITIES)
-def test_a_window_inside_one_region_is_shown(colour):
-    page = open_page(**ONE_REGION, colour=colour, class_index="5", layer_edges="yes")
-    page = settle(page)
-    assert not page.error
-    text = written(page)
-    assert "not defined" in text
-    assert "no neighbour" in " ".join(caption.value for caption in page.caption)
-    assert len(page.get("plotly_chart")) >= 4
+def test_a_window_inside_one_region_is_shown_in_every_colour():
+    page = settle(open_page(**ONE_REGION, class_index="5", layer_edges="yes"))
+    for colour in QUANTITIES:
+        control(page.selectbox, "w-colour").set_value(colour).run()
+        page = settle(page)
+        assert page.session_state["view"].colour == colour
+        assert not page.error
+        text = written(page)
+        assert "not defined" in text
+        assert "no neighbour" in " ".join(caption.value for caption in page.caption)
+        assert len(page.get("plotly_chart")) >= 4
 
 
 @pytest.mark.parametrize(("colour", "first"), [("slope", "slope of dog"), ("class", "predicted class")])

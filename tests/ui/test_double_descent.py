@@ -279,3 +279,13 @@ def test_the_distributions_are_those_of_the_position_that_was_clicked():
     compared = pd.DataFrame(page.dataframe[1].value)
     assert compared[["model", "num_one", "num_other", "statistic"]].to_numpy().tolist() == [["n2", 4, 4, 1.0]]
     assert page.expander[1].label == "Distributions over paths, at width 2"
+
+
+def test_distributions_can_be_exported():
+    page = open_page()
+    figures = page.selectbox(key="d-figure")
+    assert figures.options[0] == "curves" and len(figures.options) == 3
+    assert ".csv" in " ".join(SWEEP_SUFFIXES) and any("CSV" in kind for kind in page.selectbox(key="w-suffix").options)
+    figures.set_value(figures.options[1]).run()
+    assert not page.exception and not page.error
+    assert not any("CSV" in kind for kind in page.selectbox(key="w-suffix").options)

@@ -48,8 +48,10 @@ class LayerEdges:
     ends: Float[np.ndarray, "edges 2 2"]
 
 
-def edges_by_layer(regions: Regions) -> list[LayerEdges]:
-    """The edges of every layer that has some."""
+def edges_by_layer(regions: Regions, edges: str) -> list[LayerEdges]:
+    """The edges of every layer that has some; nothing where edges are not drawn by layer."""
+    if edges != "layer":
+        return []
     return [
         LayerEdges(
             layer=layer, colour=layer_colour(layer), ends=regions.edge_coordinates[regions.edge_layer == layer]
@@ -73,7 +75,7 @@ def paint(
     u, v = pixel_grid(bounds, 2 * side)
     labels = label_pixels(regions.coordinates, regions.offsets, u, v)
     image = paint_labels(labels, colouring.rgb, outlined=edges == "thin")
-    for drawn in edges_by_layer(regions) if edges == "layer" else []:
+    for drawn in edges_by_layer(regions, edges):
         pixel, _ = mark_segments(drawn.ends, u, v)
         image.reshape(-1, 4)[pixel, :3] = to_rgb([drawn.colour])
     return shrink(image, 2)

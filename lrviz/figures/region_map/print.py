@@ -94,14 +94,14 @@ def _draw(
     axes, bounds = figure.add_subplot(), window_bounds(regions)
     if len(regions) <= MAX_VECTOR_REGIONS:
         print_polygons(axes, regions, colouring, outlined=edges == "thin")
-        for drawn in edges_by_layer(regions) if edges == "layer" else []:
+        for drawn in edges_by_layer(regions, edges):
             axes.add_collection(LineCollection(list(drawn.ends), colors=drawn.colour, linewidths=0.5))
     else:
         print_image(axes, paint(regions, colouring, edges, bounds, side=int(np.clip(side, 400, 3000))), bounds)
     bold = [] if boundary is None else print_boundary(axes, boundary)
     print_frame(axes, bounds)
     print_bar(figure, [axes], colouring)
-    print_legend(figure, colouring, [*bold, *(_layer_handles(regions) if edges == "layer" else [])])
+    print_legend(figure, colouring, [*bold, *_layer_handles(regions, edges)])
 
 
 def print_polygons(axes: Axes, regions: Regions, colouring: Colouring, *, outlined: bool) -> None:
@@ -116,9 +116,9 @@ def print_polygons(axes: Axes, regions: Regions, colouring: Colouring, *, outlin
     axes.add_collection(polygons)
 
 
-def _layer_handles(regions: Regions) -> list[Patch]:
+def _layer_handles(regions: Regions, edges: str) -> list[Patch]:
     """The colours of the layers that drew edges; layers of one colour share an entry."""
     layers: dict[str, list[str]] = {}
-    for drawn in edges_by_layer(regions):
+    for drawn in edges_by_layer(regions, edges):
         layers.setdefault(drawn.colour, []).append(str(drawn.layer + 1))
     return [Patch(facecolor=colour, label=f"edges of layer {', '.join(names)}") for colour, names in layers.items()]

@@ -120,7 +120,7 @@ def edge_lines(
         return [straight_lines(regions.edge_coordinates, name="edges", colour=colour, width=width, showlegend=False)]
     return [
         straight_lines(drawn.ends, name=_layer_name(drawn.layer, layer_names), colour=drawn.colour, width=1.2)
-        for drawn in (edges_by_layer(regions) if edges == "layer" else [])
+        for drawn in edges_by_layer(regions, edges)
     ]
 
 
@@ -131,7 +131,7 @@ def layer_legend(regions: Regions, edges: str, layer_names: tuple[str, ...]) -> 
             x=[None], y=[None], mode="lines", name=_layer_name(drawn.layer, layer_names),
             line={"width": 2, "color": drawn.colour},
         )
-        for drawn in (edges_by_layer(regions) if edges == "layer" else [])
+        for drawn in edges_by_layer(regions, edges)
     ]  # fmt: skip
 
 
