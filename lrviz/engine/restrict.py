@@ -238,7 +238,16 @@ def _padded(rows: torch.Tensor, height: int) -> torch.Tensor:
 
 
 class TooManyUnits(Exception):
-    """The window leaves more units unstable than asked for; a smaller window will do."""
+    """The window leaves more units unstable than asked for; a smaller window may do.
+
+    Attributes:
+        layer: The layer at which this was seen.
+        num_units: How many there were then.
+    """
+
+    def __init__(self, layer: int, num_units: int) -> None:
+        super().__init__(f"{num_units} unstable units up to layer {layer + 1}")
+        self.layer, self.num_units = layer, num_units
 
 
 def restrict(
@@ -280,7 +289,7 @@ def restrict(
             result, kept = _take_maxima(builder, z, entries, (unit, keys[span], zeros[layer]))
             whole = torch.cat([result, result.new_empty(len(kept), result.shape[1])])
         if max_units is not None and builder.num_rows > max_units:
-            raise TooManyUnits
+            raise TooManyUnits(layer, builder.num_rows)
         if len(kept):
             new = whole[len(z) :].zero_()
             new[torch.arange(len(kept), device=z.device), kept] = builder.stretch_last()

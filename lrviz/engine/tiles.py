@@ -26,6 +26,9 @@ _MAX_IDLE_CUTS = 4
 _MAX_PATIENT_CUTS = 8
 """After this many cuts the whole network is restricted however many units remain."""
 
+_MAX_VAIN_CUTS = 2
+"""The same after this many successive cuts that left nine tenths of the units of the layers looked at."""
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -67,6 +70,7 @@ class Part:
         parent: A tile that contains it, if the network has been restricted already.
         cuts: How many cuts led to it.
         idle: How many of the last cuts left most units unstable.
+        refused: Why the network was not restricted to what it was cut from, if that had too many units.
     """
 
     corners: Float[torch.Tensor, "c 2"]
@@ -74,9 +78,10 @@ class Part:
     parent: "Tile | None" = None
     cuts: int = 0
     idle: int = 0
+    refused: TooManyUnits | None = None
 
-    def halves(self, parent: "Tile | None" = None, idle: int = 0) -> "list[Part]":
-        """Cut across the longest side of the bounding box."""
+    def halves(self, parent: "Tile | None" = None, idle: int = 0, refused: TooManyUnits | None = None) -> "list[Part]":
+        """Cut across the longest side of the bounding box; arguments as the attributes."""
         low, high = self.corners.amin(0), self.corners.amax(0)
         axis = int((high - low).argmax())
         middle = (low + _BALANCE * (high - low))[axis]
@@ -84,9 +89,17 @@ class Part:
         label = torch.full((1,), CUT, device=self.corners.device)
         parts = [half.padded(int(half.count)) for half in split_cells(cell, cell.vertices[axis] - middle, label)]
         return [
-            Part(corners=p.vertices[..., 0].T, labels=p.edges[:, 0], parent=parent, cuts=self.cuts + 1, idle=idle)
+            Part(
+                corners=p.vertices[..., 0].T, labels=p.edges[:, 0], parent=parent, cuts=self.cuts + 1, idle=idle,
+                refused=refused,
+            )
             for p in parts
-        ]
+        ]  # fmt: skip
+
+    def is_vain(self, refused: TooManyUnits) -> bool:
+        """Whether the cut that led here left most units of the layers that were looked at before."""
+        last = self.refused
+        return last is not None and refused.layer <= last.layer and refused.num_units > 0.9 * last.num_units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +145,8 @@ def explore_tiles(
         check()
         try:
             tile = _restrict_part(program, rows, part, zeros, limits, check)
-        except TooManyUnits:
-            return part.halves(), []
+        except TooManyUnits as refused:
+            return part.halves(idle=part.idle + 1 if part.is_vain(refused) else 0, refused=refused), []
         before = part.parent.restriction.num_units if part.parent else 2 * tile.restriction.num_units
         idle = part.idle + 1 if tile.restriction.num_units > 0.9 * before else 0
         if tile.restriction.num_units <= limits.tile_units or idle >= _MAX_IDLE_CUTS:
@@ -183,7 +196,8 @@ def _restrict_part(
     ones = torch.cat([corners.new_ones(len(corners), 1), corners], 1)
     if part.parent is None:
         origin = rows[:1] + torch.einsum("d,d...->...", center, rows[1:])[None]
-        most = limits.program_units if part.cuts < _MAX_PATIENT_CUTS else None
+        is_patient = part.cuts < _MAX_PATIENT_CUTS and part.idle < _MAX_VAIN_CUTS
+        most = limits.program_units if is_patient else None
         restriction = restrict(program, torch.cat([origin, radius * rows[1:]]), ones, zeros, most, check)
     else:
         frame = torch.eye(ones.shape[1], dtype=torch.float64, device=corners.device)
