@@ -1,5 +1,6 @@
 """What the options say of a network is read, tried, and remembered beside its file; what is assumed is said."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lrviz.cli.terminal import tell
@@ -13,22 +14,32 @@ from lrviz.models.opening import SUFFIXES
 _MAX_NAMES_BYTES = 2**20
 
 
-def remember_said(model: str, said: dict[str, str | None], access: Access) -> None:
-    """Load a network as the options describe it, and keep what is known of it in a card beside its file.
+def remember_said(models: Sequence[str], said: dict[str, str | None], access: Access) -> None:
+    """Load networks as the options describe them, and keep what is known of them in cards beside their files.
+
+    Args:
+        models: Files; names, patterns and folders may be among them.
+        said: Texts of the options.
+        access: Which files may be opened.
 
     Raises:
-        InvalidRequest: An option cannot be read, or the network is one that ships.
+        InvalidRequest: An option cannot be read, or none is a file: networks that ship have cards.
     """
-    if Path(model).suffix.lower() not in SUFFIXES:
-        raise InvalidRequest(f"Expected a file to describe, got {shown(model)}: models that ship describe themselves.")
+    files = [model for model in models if Path(model).suffix.lower() in SUFFIXES]
+    if not files:
+        raise InvalidRequest(
+            f"Expected a file to describe, got {shown(', '.join(models) or 'none')}: models that ship describe "
+            "themselves."
+        )
     texts = {name: text for name, text in said.items() if text is not None}
     options = read_description(texts)
     if texts.get("classes", "").endswith(".txt"):
         options["classes"] = _read_names(texts["classes"])
-    loaded = load_model(model, access=access, **options)
-    place = remember(model, loaded.card, access=access)
-    tell_assumed(loaded)
-    tell(f"this is remembered in {place}.")
+    for file in files:
+        loaded = load_model(file, access=access, **options)
+        place = remember(file, loaded.card, access=access)
+        tell_assumed(loaded)
+        tell(f"this is remembered in {place}.")
 
 
 def tell_assumed(model: Model) -> None:

@@ -34,7 +34,8 @@ _OPTIONS: dict[str, Any] = {
     ],
 }
 _TRUST = Annotated[
-    bool, typer.Option("--trust", help="Open files that run code when they are opened (.pt2, Python files).")
+    bool,
+    typer.Option("--trust", help="Open files that run code when they are opened (.pt2, TorchScript, Python files)."),
 ]
 
 
@@ -42,14 +43,16 @@ def describes(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]
     """Give a command the options that describe a network; what they say is remembered before the command runs.
 
     Args:
-        name: The command's parameter with the network's name or file. A parameter `access` tells it what it may open.
+        name: The command's parameter with the network's name or file, or with several. A parameter `access` tells it
+            what it may open; an option that it has itself stays its own.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(command).parameters
+        options = {key: kind for key, kind in _OPTIONS.items() if key not in own}
         added = {
             key: inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-            for key, kind in _OPTIONS.items()
+            for key, kind in options.items()
         }
         added["trust"] = inspect.Parameter("trust", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_TRUST)
 
@@ -58,11 +61,12 @@ def describes(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]
             from lrviz.models.access import Access  # noqa: PLC0415
 
             access = Access(trust=given.pop("trust"))
-            said = {key: given.pop(key) for key in _OPTIONS}
+            said = {key: given.pop(key) for key in options}
             if any(value is not None for value in said.values()):
                 from lrviz.cli import describer  # noqa: PLC0415
 
-                describer.remember_said(given[name], said, access)
+                named = given[name] or []
+                describer.remember_said([named] if isinstance(named, str) else named, said, access)
             command(**given, access=access)
 
         kept = {key: parameter for key, parameter in own.items() if key != "access"} | added

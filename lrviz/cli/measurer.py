@@ -5,10 +5,14 @@ from pathlib import Path
 
 import typer
 
+from lrviz.cli.describer import tell_assumed
 from lrviz.cli.finder import Run
 from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
 from lrviz.engine.workers import Workers
 from lrviz.measures.sweeps import SUFFIXES, write_results
+from lrviz.models.images import SHAPE, image_shape
+from lrviz.models.opening import is_file
+from lrviz.views.scene import load_program
 from lrviz.views.selection import PathsSpec, find_models
 from lrviz.views.survey import Survey, make_table
 
@@ -31,12 +35,18 @@ def measure_all(
     began = time.perf_counter()
     specs = [PathsSpec.parse(text, num_anchors=num_anchors, radius=radius, segments=segments) for text in paths]
     with written_whole(out, SUFFIXES) as target:
-        survey = Survey.plan(find_models(models, snapshots=snapshots), specs, data, gradients=gradients)
+        found = find_models(models, snapshots=snapshots, access=how.access)
+        for name in filter(is_file, found):
+            tell_assumed(load_program(name, access=how.access)[0])
+            shape = image_shape(found[name].input_shape)
+            if shape not in (None, SHAPE):
+                tell(f"{name}: images are resized to {shape[2]} x {shape[1]}{', in grey' * (shape[0] == 1)}.")
+        survey = Survey.plan(found, specs, data, gradients=gradients, access=how.access)
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
-            found = survey.rows(
+            measured = survey.rows(
                 how.open_store(), workers=workers, device=how.device, progress=progress, cancelled=cancelled
             )
-            rows = list(found)
+            rows = list(measured)
         if not rows:
             tell("cancelled before a path was finished; nothing was written.")
             raise typer.Exit(INTERRUPTED)

@@ -5,15 +5,18 @@ from typing import Annotated
 
 import typer
 
+from lrviz.cli.describing import describes
 from lrviz.cli.finding import Cache, Device
 from lrviz.cli.mapping import Scheduler, WorkersOption
+from lrviz.models.access import Access
 
 
+@describes("models")
 def measure(
     *,
     models: Annotated[
         list[str],
-        typer.Option(help="Name or pattern of shipped models (quoted), .safetensors file, or folder; repeatable."),
+        typer.Option(help="Name or pattern of shipped models (quoted), file of a network, or folder; repeatable."),
     ],
     paths: Annotated[
         list[str],
@@ -45,6 +48,7 @@ def measure(
     scheduler: Scheduler = "",
     device: Device = None,
     cache: Cache = True,
+    access: Access,
 ) -> None:
     """Measure models on paths of images: density, deviation, similarity ...; a stopped run goes on where it was."""
     from lrviz.cli import finder, measurer  # noqa: PLC0415
@@ -60,6 +64,6 @@ def measure(
         snapshots=snapshots,
         gradients=gradients,
         data=data,
-        how=finder.Run(device=device, cache=cache),
+        how=finder.Run(device=device, cache=cache, access=access),
         workers=Workers(number=workers, scheduler=scheduler),
     )

@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from lrviz.cli.describer import tell_assumed
 from lrviz.errors import LrvizError
+from lrviz.models.access import USER, Access
 from lrviz.models.card import Card
 from lrviz.models.catalogue import SUFFIX, Model, list_models, load_model
 from lrviz.models.datasets import SPLITS, Dataset, load_dataset
@@ -107,10 +109,11 @@ class Place:
         return [*named, f"--data {source}", "--out MODELS_FOLDER"]
 
 
-def train_all(configs: list[TrainConfig], place: Place, teacher: str | None = None) -> None:
+def train_all(configs: list[TrainConfig], place: Place, teacher: str | None = None, access: Access = USER) -> None:
     """Train every network that is not finished, from a teacher if one is named."""
-    model = None if teacher is None else load_model(teacher)
+    model = None if teacher is None else load_model(teacher, access=access)
     if model is not None:
+        tell_assumed(model)
         configs = [replace(config, teacher=model.name) for config in configs]
     sets = place.load()
     suffix = "" if sets[0].short_name == "cifar10" else f"-{sets[0].short_name}"
@@ -121,9 +124,12 @@ def train_all(configs: list[TrainConfig], place: Place, teacher: str | None = No
     _train_jobs(jobs, sets, place, teacher=model)
 
 
-def prune_all(model: str, sparsities: list[float], options: dict[str, Any], place: Place) -> None:
+def prune_all(
+    model: str, sparsities: list[float], options: dict[str, Any], place: Place, access: Access = USER
+) -> None:
     """Prune a model to every sparsity that is not finished, and train what is left for a few epochs."""
-    source = load_model(model)
+    source = load_model(model, access=access)
+    tell_assumed(source)
     sets = place.load()
     jobs = []
     for sparsity in sparsities:

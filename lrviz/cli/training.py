@@ -5,6 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from lrviz.cli.describing import describes
+from lrviz.models.access import Access
+
 
 def models(
     folder: Annotated[Path | None, typer.Option(help="Folder of checkpoints; the shipped ones if not given.")] = None,
@@ -16,6 +19,7 @@ def models(
     trainer.print_models(folder, as_json)
 
 
+@describes("teacher")
 def train_command(
     family: Annotated[
         str, typer.Argument(help="cnn5, vgg8, vgg11, vgg11-head, resnet18, resnet18-stride and deeper ones.")
@@ -47,7 +51,7 @@ def train_command(
         float | None, typer.Option(help="Mean loss that ends the training early; 0: never.", show_default="by recipe")
     ] = None,
     teacher: Annotated[
-        str | None, typer.Option(help="Shipped model or .safetensors file to be distilled: its outputs are learnt too.")
+        str | None, typer.Option(help="Shipped model or file of a network to be distilled: its outputs are learnt too.")
     ] = None,
     temperature: Annotated[
         float | None, typer.Option(help="Of the softmax that compares with the teacher.", show_default="4")
@@ -65,8 +69,13 @@ def train_command(
     half: Annotated[bool, typer.Option(help="Round the trained weights to float16: half as large a file.")] = False,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda if there is one.")] = None,
     force: Annotated[bool, typer.Option(help="Train again what is finished.")] = False,
+    *,
+    access: Access,
 ) -> None:
-    """Train networks of one family; a stopped training goes on where it was."""
+    """Train networks of one family; a stopped training goes on where it was.
+
+    Options that describe a network, such as --architecture, are about the teacher.
+    """
     from lrviz.cli import trainer  # noqa: PLC0415
     from lrviz.models.recipes import default_config  # noqa: PLC0415
 
@@ -88,11 +97,12 @@ def train_command(
     options |= {"subset": subset, "label_noise": noise, "seed": seed, "batch_norm": batch_norm, "half": half}
     configs = [default_config(family, number, optimizer=optimizer, **options) for number in width or [1]]
     place = trainer.Place(data=data, dataset=dataset, out=out, download=download, device=device, force=force)
-    trainer.train_all(configs, place, teacher)
+    trainer.train_all(configs, place, teacher, access)
 
 
+@describes("model")
 def prune_command(
-    model: Annotated[str, typer.Argument(help="Shipped model or .safetensors file.")],
+    model: Annotated[str, typer.Argument(help="Shipped model or file of a network.")],
     sparsity: Annotated[
         list[float], typer.Option(help="Fraction of weights to set to zero; give it several times to prune several.")
     ],
@@ -111,6 +121,8 @@ def prune_command(
     half: Annotated[bool, typer.Option(help="Round the weights to float16: half as large a file.")] = False,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda if there is one.")] = None,
     force: Annotated[bool, typer.Option(help="Prune again what is finished.")] = False,
+    *,
+    access: Access,
 ) -> None:
     """Set a model's smallest weights to zero, and train the others on for a few epochs."""
     from lrviz.cli import trainer  # noqa: PLC0415
@@ -123,4 +135,4 @@ def prune_command(
     }
     options = {name: value for name, value in given.items() if value is not None}
     place = trainer.Place(data=data, dataset=dataset, out=out, device=device, force=force)
-    trainer.prune_all(model, sparsity, options | {"optimizer": optimizer, "half": half}, place)
+    trainer.prune_all(model, sparsity, options | {"optimizer": optimizer, "half": half}, place, access)

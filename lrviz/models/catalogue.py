@@ -24,7 +24,7 @@ from lrviz.models.assets import assets_folder
 from lrviz.models.card import MAX_CARD_BYTES, Card
 from lrviz.models.description import Description
 from lrviz.models.formats.tensors import clean
-from lrviz.models.images import ImageRecord, fit_image
+from lrviz.models.images import ImageRecord, fit_image, image_shape
 from lrviz.models.library import Library, is_upload
 from lrviz.models.opening import SUFFIXES, family_blueprint, open_network
 from lrviz.network.program import Program
@@ -77,14 +77,17 @@ class Model:
         """Turn images into the network's inputs.
 
         Args:
-            images: (*batch, *input_shape) uint8 from 0 to 255, or floating point from 0 to 1; or what `load_image`
-                gives.
+            images: (*batch, *input_shape) uint8 from 0 to 255, or floating point from 0 to 1, of networks that take
+                pixels in a row also (*batch, channels, height, width); or what `load_image` gives.
 
         Returns:
-            (image - mean) / std per channel, of the same shape; float32 for uint8 images, otherwise of their own type.
+            (*batch, *input_shape) (image - mean) / std per channel; float32 for uint8 images, otherwise of their own
+            type.
         """
         values = fit_image(images, self.input_shape).image if isinstance(images, ImageRecord) else images
         pixels = torch.as_tensor(np.array(values)) if isinstance(values, np.ndarray) else values
+        if len(self.input_shape) == 1 and pixels.shape[-3:] == image_shape(self.input_shape):
+            pixels = pixels.flatten(-3)
         if not pixels.is_floating_point():
             pixels = pixels.to(torch.float32) / 255
         return (pixels - self._column(self.mean, pixels)) / self._column(self.std, pixels)
@@ -173,7 +176,7 @@ def load_model(
     access = replace(access, trust=access.trust or trust)
     path = _find_checkpoint(name_or_path, access)
     card = _find_card(path, access)
-    if card is not None and card.is_own and said.is_empty:
+    if card is not None and card.is_own and card.architecture in FAMILIES and said.is_empty:
         return _model(_load_module(path, card), card)
     with access.open(name_or_path if is_upload(str(name_or_path)) else path, MAX_CHECKPOINT_BYTES) as file:
         opened = open_network(file, path.stem, said, card, access)

@@ -7,7 +7,7 @@ from typing import Any
 from lrviz.errors import InvalidRequest
 from lrviz.files import shown
 from lrviz.models.card import Card
-from lrviz.models.cifar import CHANNEL_MEANS, CIFAR10_CLASSES, CIFAR_NAMES
+from lrviz.models.cifar import CHANNEL_MEANS, CIFAR10_CLASSES, CIFAR100_CLASSES, CIFAR_NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ PRESETS = {
         mean=CHANNEL_MEANS["cifar100"],
         std=(0.2673, 0.2564, 0.2762),
         num_classes=100,
-        find_classes=_numbers(100),
+        find_classes=lambda: CIFAR100_CLASSES,
         sizes=((3, 32, 32),),
     ),
     "imagenet": Preset(

@@ -35,6 +35,12 @@ SUFFIXES = (SAFETENSORS, ONNX, EXPORTED, ".pt", ".pth", ".th", ".ckpt", ".tar", 
 
 _NAMED = 6
 
+
+def is_file(name: str) -> bool:
+    """Whether a text can name a file of a network, there or not."""
+    return name.lower().endswith(SUFFIXES)
+
+
 _MEANS, _STDS = ("mean", "mu", "means"), ("std", "sigma", "stds", "sds")
 """What layers call the numbers that normalise images."""
 

@@ -36,7 +36,7 @@ def prune_config(card: Card, sparsity: float, num_images: int, **overrides: Any)
         width=card.width,
         batch_norm=card.batch_norm,
         seed=card.seed,
-        subset=card.num_train_images if card.num_train_images < num_images else None,
+        subset=card.num_train_images if 0 < card.num_train_images < num_images else None,
         label_noise=card.label_noise,
         augment=card.augmentation,
         pruned_from=card.name,
@@ -65,6 +65,11 @@ def prune_weights(module: nn.Module, sparsity: float) -> list[tuple[nn.Parameter
     if not 0 <= sparsity < 1:
         raise InvalidData(f"Expected a sparsity from 0 to below 1, got {sparsity:g}: give the fraction of the weights.")
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    if not layers:
+        raise InvalidData(
+            "Expected a network with convolutions or linear layers to prune, got one without, as ONNX graphs, "
+            "TorchScript and exported programs are: give a state dict and its --architecture."
+        )
     prune.global_unstructured(
         [(layer, "weight") for layer in layers], pruning_method=prune.L1Unstructured, amount=float(sparsity)
     )

@@ -31,6 +31,9 @@ from lrviz.models.prune import keep_zero, prune_weights
 from lrviz.models.recipes import TrainConfig, describe
 
 EVALUATION_BATCH = 500
+PARTIAL_SUFFIX = ".partial.pt"
+"""What files of unfinished trainings end in."""
+
 _STATE_FIELDS = {"config", "data", "epoch", "decay_start", "module", "optimizer"}
 
 
@@ -363,7 +366,7 @@ def _check_models(config: TrainConfig, train_set: Dataset, source: Model | None,
                 f"Expected images of the size and classes of {model.name}, got {train_set.name}: "
                 f"name the data set that it was trained on, {model.card.data}."
             )
-    if source is not None and source.card.data != train_set.name:
+    if source is not None and source.card.data not in ("", train_set.name):
         raise InvalidData(
             f"Expected {source.card.data}, which {source.name} was trained on, got {train_set.name}: name its place."
         )
@@ -371,4 +374,4 @@ def _check_models(config: TrainConfig, train_set: Dataset, source: Model | None,
 
 def partial_path(checkpoint_path: Path) -> Path:
     """Return where the state of an unfinished training is."""
-    return checkpoint_path.with_suffix(".partial.pt")
+    return checkpoint_path.with_suffix(PARTIAL_SUFFIX)

@@ -14,10 +14,12 @@ import numpy as np
 from lrviz.errors import InvalidRequest, UnknownModel
 from lrviz.files import shown
 from lrviz.models import paths
+from lrviz.models.access import USER, Access
 from lrviz.models.attack import DISTANCE, Attack, direction_path
 from lrviz.models.card import Card
 from lrviz.models.catalogue import find_card, list_checkpoints, list_models
-from lrviz.models.opening import SUFFIXES
+from lrviz.models.opening import is_file
+from lrviz.models.train import PARTIAL_SUFFIX
 from lrviz.views.numerals import read_ranges
 from lrviz.views.sources import SOURCE, Image, find_images
 
@@ -197,12 +199,13 @@ def _seed(text: str) -> int:
     return zlib.crc32(text.encode())
 
 
-def find_models(names: Sequence[str], *, snapshots: bool = False) -> dict[str, Card]:
+def find_models(names: Sequence[str], *, snapshots: bool = False, access: Access = USER) -> dict[str, Card]:
     """The models that some texts select, each once, in the order of the texts.
 
     Args:
         names: Names or patterns such as "cnn5-w*" of shipped models, files of networks, or folders of them.
         snapshots: Whether patterns and folders select snapshots, which are else selected by their name or file only.
+        access: Which files may be opened.
 
     Returns:
         The card of every model by what `lrviz.load_model` takes.
@@ -213,7 +216,7 @@ def find_models(names: Sequence[str], *, snapshots: bool = False) -> dict[str, C
     """
     found: dict[str, Card] = {}
     for name in names:
-        selected = dict(_select_models(name, snapshots))
+        selected = dict(_select_models(name, snapshots, access))
         if not selected:
             raise UnknownModel(
                 "Expected a shipped model, a pattern such as 'cnn5-w*-noise20', a file of a network or a folder of "
@@ -223,12 +226,16 @@ def find_models(names: Sequence[str], *, snapshots: bool = False) -> dict[str, C
     return found
 
 
-def _select_models(name: str, snapshots: bool) -> Iterator[tuple[str, Card]]:
+def _select_models(name: str, snapshots: bool, access: Access) -> Iterator[tuple[str, Card]]:
     path = Path(name)
-    if path.suffix.lower() in SUFFIXES:
-        yield name, find_card(path)
+    if is_file(name):
+        yield name, find_card(path, access=access)
     elif path.is_dir():
-        yield from ((str(file), card) for file, card in list_checkpoints(path).items() if _wanted(card, snapshots))
+        described = list_checkpoints(path)
+        yield from ((str(file), card) for file, card in described.items() if _wanted(card, snapshots))
+        others = (file for file in sorted(path.iterdir()) if is_file(file.name) and file not in described)
+        others = (file for file in others if not file.name.endswith(PARTIAL_SUFFIX))
+        yield from ((str(file), find_card(file, access=access)) for file in others)
     else:
         for card in list_models():
             if card.name == name or (fnmatchcase(card.name, name) and _wanted(card, snapshots)):

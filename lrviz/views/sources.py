@@ -7,13 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 
 from lrviz.errors import InvalidData, InvalidImage
 from lrviz.files import shown
 from lrviz.models.card import Card
 from lrviz.models.datasets import CIFAR_NAMES, Dataset, load_dataset
-from lrviz.models.images import DATA_VARIABLE, load_image
+from lrviz.models.images import DATA_VARIABLE, ImageRecord, fit_image, image_shape, load_image
 from lrviz.models.recipes import default_config
 from lrviz.models.train import prepare_data
 
@@ -22,11 +22,12 @@ SOURCE = r"samples(?::cifar100?)?|random|test(?::[^:]+)?|train:clean|train:noisy
 
 _RANDOM_SEED = 20220213
 
-Image = UInt8[np.ndarray, "channels height width"]
+Image = UInt8[np.ndarray, "channels height width"] | Float64[np.ndarray, "..."]
+"""Pixels, or the numbers of an input that is no image."""
 
 
 def find_images(source: str, indices: Sequence[int], card: Card, data_path: Path | str | None = None) -> list[Image]:
-    """The images of a source at some positions, from 0.
+    """The images of a source at some positions, from 0, in the size that a model takes.
 
     Args:
         source: One that `SOURCE` matches: "samples" (which ship; also "samples:cifar100"); "cifar10:test" and the
@@ -43,6 +44,13 @@ def find_images(source: str, indices: Sequence[int], card: Card, data_path: Path
     """
     if source == "random":
         return [random_image(card, index) for index in indices]
+    wanted = image_shape(card.input_shape) or card.input_shape
+    found = [ImageRecord(reference=source, image=image) for image in _find(source, indices, card, data_path)]
+    return [fit_image(record, wanted).image for record in found]
+
+
+def _find(source: str, indices: Sequence[int], card: Card, data_path: Path | str | None) -> list[Image]:
+    """The images as they are."""
     if re.fullmatch("train:clean|train:noisy", source):
         folder = _data_folder(source, data_path)
         clean, noisy = _training_images(card.architecture, _recipe(card), folder, card.data)
@@ -55,10 +63,16 @@ def find_images(source: str, indices: Sequence[int], card: Card, data_path: Path
 
 
 def random_image(card: Card, index: int) -> Image:
-    """An image of independent normal pixels with the channels' means and standard deviations, cut off at 0 and 255."""
+    """An image of independent normal pixels with the channels' means and standard deviations, cut off at 0 and 255.
+
+    Of networks that take no images, as many numbers, which are not cut off.
+    """
     generator = np.random.default_rng([_RANDOM_SEED, index])
-    noise = generator.normal(size=(len(card.mean), card.image_size, card.image_size))
-    mean, std = (np.array(values)[:, None, None] for values in (card.mean, card.std))
+    wanted = image_shape(card.input_shape) or card.input_shape
+    mean, std = (np.reshape(values[: wanted[0]], (-1, *[1] * (len(wanted) - 1))) for values in (card.mean, card.std))
+    noise = generator.normal(size=wanted)
+    if image_shape(card.input_shape) is None:
+        return mean + std * noise
     return np.rint(255 * np.clip(mean + std * noise, 0, 1)).astype(np.uint8)
 
 

@@ -15,6 +15,7 @@ from lrviz.engine.requests import ENGINE_VERSION, Device
 from lrviz.engine.workers import HERE, Workers, answer_all
 from lrviz.measures.requests import MeasureRequest
 from lrviz.measures.sweeps import COLUMNS, ERRORS, summarise_path
+from lrviz.models.access import USER, Access
 from lrviz.models.attack import Attack
 from lrviz.models.card import Card
 from lrviz.progress import Cancelled, Progress, ignore, never
@@ -37,10 +38,12 @@ class Survey:
     Attributes:
         tasks: Every model with every path.
         gradients: Whether gradients by the input are compared as well.
+        access: Which files may be opened.
     """
 
     tasks: tuple[Task, ...]
     gradients: bool = False
+    access: Access = USER
 
     @classmethod
     def plan(
@@ -50,6 +53,7 @@ class Survey:
         data_path: Path | str | None = None,
         *,
         gradients: bool = False,
+        access: Access = USER,
     ) -> "Survey":
         """Load the images of all paths, each once, so that what is missing is noticed before the work starts.
 
@@ -58,6 +62,7 @@ class Survey:
             specs: Which paths.
             data_path: Where the data sets are, as for `lrviz.views.selection.find_paths`.
             gradients: Whether gradients by the input are compared as well, which takes much longer.
+            access: Which files may be opened.
         """
         tasks = {
             (name, path.path.kind, *path[2:]): (name, card, path)
@@ -65,7 +70,7 @@ class Survey:
             for spec in specs
             for path in find_paths(spec, card, data_path)
         }
-        return cls(tasks=tuple(tasks.values()), gradients=gradients)
+        return cls(tasks=tuple(tasks.values()), gradients=gradients, access=access)
 
     def __len__(self) -> int:
         return len(self.tasks)
@@ -122,7 +127,7 @@ class Survey:
 
     def _requests(self, name: str, path: NamedPath) -> tuple[torch.Tensor, list[MeasureRequest]]:
         """The points of a path in a model's inputs, and what is asked of the model along it."""
-        model, program = load_program(name)
+        model, program = load_program(name, access=self.access)
         whole = path.path.on(model, program) if isinstance(path.path, Attack) else path.path
         points = model.normalise(whole.points)
         return points, [

@@ -463,3 +463,11 @@ def test_torchscript_is_traced_again_where_it_is_trusted(tmp_path, make):
     program = model.program()
     assert program.num_units == 3 * 26 * 26 + 3 * 13 * 13 * 4
     torch.testing.assert_close(program.forward(inputs), network.double()(inputs), rtol=1e-9, atol=1e-9)
+
+
+def test_networks_of_a_hundred_classes_name_them(tmp_path):
+    torch.save(build("cnn5", 1, 100).state_dict(), tmp_path / "net.pth")
+    for said in ({}, {"dataset": "cifar100"}):
+        model = load_model(tmp_path / "net.pth", **said)
+        assert model.classes == load_model("cnn5-w2-noise20-cifar100").classes
+        assert model.mean == PRESETS["cifar100"].mean
