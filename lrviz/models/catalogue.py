@@ -271,7 +271,8 @@ def _describe_unknown(name: str, known: Iterable[str], access: Access) -> str:
     close = difflib.get_close_matches(name[:100], list(known), n=3, cutoff=0.5)
     asked = f"did you mean {' or '.join(close)}?" if close else ""
     if access.is_visitor:
-        return f"Expected a model that this server has, got {shown(name)}: {asked or 'choose one of the list.'}"
+        way = "upload its file." if is_upload(name) else "choose one of the list."
+        return f"Expected a model that this server has, got {shown(name)}: {asked or way}"
     return (
         f"Expected the name of a shipped model or a file ({', '.join(SUFFIXES)}), got {shown(name)}: "
         f"{asked or 'list the names with lrviz models.'}"

@@ -7,10 +7,11 @@ import streamlit as st
 
 from lrviz.errors import LrvizError
 from lrviz.figures.rasterise import data_uri
-from lrviz.models.images import DATA_VARIABLE, ImageRecord, as_picture, decode_image, list_samples
+from lrviz.models.images import DATA_VARIABLE, SHAPE, ImageRecord, as_picture, decode_image, list_samples
 from lrviz.models.library import Library
+from lrviz.models.numbers import ARRAY, decode_array
 from lrviz.ui import dialogs, state
-from lrviz.ui.visit import load_image
+from lrviz.ui.visit import find_card, load_image
 
 GALLERIES = {"CIFAR-10": "cifar10", "CIFAR-100": "cifar100"}
 _COLUMNS = 7
@@ -59,14 +60,20 @@ def _enlarged(record: ImageRecord) -> np.ndarray:
 
 
 def _show_upload(use: Use) -> None:
-    file = st.file_uploader("A PNG or JPEG file; its central part is resized to what the network takes.")
+    file = st.file_uploader(
+        "A PNG or JPEG file; its central part is resized to what the network takes. Or a .npy file of one input."
+    )
     if file is None:
         return
     try:
-        record = decode_image(file.getvalue(), file.name)
+        data, suffix = file.getvalue(), _suffix(file.getvalue())
+        if suffix == ARRAY:
+            record = ImageRecord(reference=file.name, image=decode_array(data, file.name, _shape()))
+        else:
+            record = decode_image(data, file.name)
         _show_record(record)
         use_it = st.button("Use this image", type="primary")
-        reference = Library.of_user().keep(file.getvalue(), _suffix(file.getvalue())) if use_it else None
+        reference = Library.of_user().keep(data, suffix) if use_it else None
     except LrvizError as error:
         st.error(str(error), icon=":material/error:")
         return
@@ -82,13 +89,13 @@ def _show_record(record: ImageRecord) -> None:
 
 def _show_name(use: Use) -> None:
     reference = st.text_input(
-        "Reference", placeholder="cifar10:test:17, samples:5 or point:0.5:-1", key="image-name",
+        "Reference", placeholder="cifar10:test:17, samples:5, point:0.5:-1, noise:3", key="image-name",
         help=f"Images of whole data sets need the environment variable {DATA_VARIABLE}; see the Models page.",
     )  # fmt: skip
     if not reference:
         return
     try:
-        record = load_image(reference.strip())
+        record = load_image(reference.strip(), _shape())
     except LrvizError as error:
         st.error(str(error), icon=":material/error:")
         return
@@ -97,5 +104,14 @@ def _show_name(use: Use) -> None:
         _choose(record.reference, use)
 
 
+def _shape() -> tuple[int, ...]:
+    """What the network that is shown takes."""
+    try:
+        return find_card(state.current().model).input_shape
+    except LrvizError:
+        return SHAPE
+
+
 def _suffix(data: bytes) -> str:
-    return ".png" if data.startswith(b"\x89PNG") else ".jpg"
+    kinds = {b"\x89PNG": ".png", b"\x93NUM": ARRAY}
+    return kinds.get(data[:4], ".jpg")

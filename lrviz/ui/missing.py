@@ -1,11 +1,15 @@
-"""Ways on from a view that names models that are not there: models of similar names, and the default view."""
+"""Ways on from a view that names models that are not there: to bring them, others like them, the default view."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
 
 import streamlit as st
 
+from lrviz.files import shown
+from lrviz.models.opening import is_file
 from lrviz.ui import resources, state
+from lrviz.ui.own_networks import take_file
+from lrviz.ui.visit import changed_at
 from lrviz.views.presets import CHECK
 from lrviz.views.view import View
 
@@ -13,7 +17,7 @@ _MOST = 3
 
 
 def offer_others(view: View, first: Callable[[], View]) -> None:
-    """Buttons that open models with names like those that are not known, or what the page shows by default.
+    """Ways to bring models that are not there, or to open ones of similar names, or what the page shows by default.
 
     Args:
         view: What names the models.
@@ -25,6 +29,17 @@ def offer_others(view: View, first: Callable[[], View]) -> None:
             for close in get_close_matches(name, known, n=_MOST) if name not in known else ():
                 st.button(f"Open {close}", key=f"instead-{close}", on_click=_replace, args=(name, close))
         st.button("Default view", key="default-view", on_click=_start_again, args=(first,))
+    for name in filter(is_file, view.models):
+        if not changed_at(name):
+            _offer_upload(name)
+
+
+def _offer_upload(name: str) -> None:
+    """A drop area for a network that a link names and this server lacks; the same file gets the same name again."""
+    taken = take_file(f"This server does not have {shown(name)}: drop its file here.", f"missing-{name}")
+    if taken is not None:
+        _replace(name, taken[0])
+        state.rerun()
 
 
 def _replace(name: str, other: str) -> None:

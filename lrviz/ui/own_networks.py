@@ -39,20 +39,30 @@ def show_own_networks() -> None:
 
 
 def _take_upload() -> None:
+    taken = take_file(f"A network: {', '.join(SUFFIXES)}", "own")
+    if taken is not None:
+        st.session_state["own-network"], st.session_state["own-title"] = taken
+        st.session_state["own-said"] = {}
+
+
+def take_file(label: str, key: str) -> tuple[str, str] | None:
+    """A drop area for a network, which goes into the library; what that calls it and its title, once for each file.
+
+    Args:
+        label: What stands above it.
+        key: Of its own on the page.
+    """
     file = st.file_uploader(
-        f"A network: {', '.join(SUFFIXES)}", type=[suffix[1:] for suffix in SUFFIXES], max_upload_size=MAX_UPLOAD_MB,
-        key="own-upload",
-    )  # fmt: skip
-    if file is None or st.session_state.get("own-taken") == file.file_id:
-        return
-    st.session_state["own-taken"] = file.file_id
+        label, type=[suffix[1:] for suffix in SUFFIXES], max_upload_size=MAX_UPLOAD_MB, key=f"{key}-upload"
+    )
+    if file is None or st.session_state.get(f"{key}-taken") == file.file_id:
+        return None
+    st.session_state[f"{key}-taken"] = file.file_id
     try:
-        name = Library.of_user().keep(file.getvalue(), Path(file.name).suffix.lower())
+        return Library.of_user().keep(file.getvalue(), Path(file.name).suffix.lower()), Path(file.name).stem
     except LrvizError as error:
         st.error(str(error), icon=":material/error:")
-        return
-    st.session_state["own-network"], st.session_state["own-title"] = name, Path(file.name).stem
-    st.session_state["own-said"] = {}
+        return None
 
 
 def _take_path() -> None:

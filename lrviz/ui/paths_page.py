@@ -1,6 +1,8 @@
 """The Paths page: f along a path of images, its pieces, and how far it is from its chords."""
 
+import numpy as np
 import streamlit as st
+from jaxtyping import UInt8
 
 from lrviz.errors import LrvizError
 from lrviz.figures.paper import Paper
@@ -8,9 +10,20 @@ from lrviz.figures.path.data import Line, PathDrawing, Stretch, class_lines
 from lrviz.figures.path.print import PATH_SUFFIXES, render_path
 from lrviz.figures.path.screen import path_figure
 from lrviz.figures.style import MODEL_COLOURS
-from lrviz.models.images import SHAPE
+from lrviz.models.images import SHAPE, as_picture, image_shape
 from lrviz.models.paths import Path
-from lrviz.ui import following, look, panel, path_controls, path_jobs, path_state, path_tables, resources, state
+from lrviz.ui import (
+    following,
+    look,
+    missing,
+    panel,
+    path_controls,
+    path_jobs,
+    path_state,
+    path_tables,
+    resources,
+    state,
+)
 from lrviz.ui.path_jobs import Track
 from lrviz.ui.visit import find_card, load_image
 from lrviz.views.scene import view_path
@@ -56,19 +69,26 @@ def paths() -> None:
 
 
 def _make_path(view: View) -> Path | None:
+    """The path through the inputs of the first model; of images if that is not there."""
+    shape, unknown = SHAPE, None
     try:
-        return view_path(view, [load_image(reference, _shape(view)).image for reference in view.path_images])
+        shape = find_card(view.model).input_shape
     except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
+        unknown = error
+    try:
+        return view_path(view, [load_image(reference, shape).image for reference in view.path_images])
+    except LrvizError as error:
+        st.error(str(unknown or error), icon=":material/error:")
+        if unknown:
+            missing.offer_others(view, state.default_view)
         return None
 
 
-def _shape(view: View) -> tuple[int, ...]:
-    """Of the inputs of the first model."""
-    try:
-        return find_card(view.model).input_shape
-    except LrvizError:
-        return SHAPE
+def _pictures(path: Path) -> list[UInt8[np.ndarray, "3 h w"]]:
+    """What to show of the inputs that the path joins; nothing if they are no images."""
+    if image_shape(path.points.shape[1:]) is None:
+        return []
+    return [as_picture(point) for point in path.points]
 
 
 def _choose_output(tracks: tuple[Track, ...]) -> int | None:
@@ -116,7 +136,7 @@ def _make_drawing(view: View, path: Path, tracks: list[Track], predicted: int) -
     return PathDrawing(
         lines=lines,
         stretch=path_state.stretch_of(view, lines[0].curve.length),
-        images=path.points,
+        images=_pictures(path),
         all_chords=view.output == ALL,
     )
 

@@ -9,6 +9,7 @@ from lrviz.models.card import Card
 from lrviz.models.catalogue import Model
 from lrviz.models.images import ImageRecord
 from lrviz.models.library import is_upload
+from lrviz.models.numbers import POINT
 from lrviz.network.program import Program
 from lrviz.views import scene
 from lrviz.views.scene import Scene
@@ -34,6 +35,8 @@ def remember(name: str, card: Card) -> None:
 def readable_image(reference: str) -> ImageRecord | None:
     """An image; None if it cannot be loaded."""
     try:
+        if reference.startswith(POINT):
+            return load_image(reference, (reference.count(":"),))
         return load_image(reference)
     except LrvizError:
         return None

@@ -141,3 +141,34 @@ def test_a_text_that_does_not_describe_is_named(name, text, message):
     with pytest.raises(InvalidRequest, match=message) as error:
         read_description({name: text})
     assert f"correct the {FIELDS[name].label}" in str(error.value)
+
+
+class Dropped:
+    """What Streamlit hands out for a file that was dropped."""
+
+    file_id = "1"
+
+    def __init__(self, data, name):
+        self.data, self.name = data, name
+
+    def getvalue(self):
+        return self.data
+
+
+@pytest.mark.parametrize("page_file", ["app.py", "pages/1_Compare_widths.py", "pages/2_Paths.py"])
+def test_a_link_to_a_network_that_is_not_here_takes_its_file(monkeypatch, page_file):
+    name = bring(toy(6), "narrow")
+    card = load_model(name).card
+    data = Library.of_user().path(name).read_bytes()
+    Library.of_user().delete(name)
+    page_name = {"app.py": "explore", "pages/2_Paths.py": "paths"}.get(page_file, "compare")
+    view = replace(
+        view_of(page_name, name, card), **({} if page_name == "paths" else {"center": (0.0, 0.0), "half_width": 0.5})
+    )
+    page = settle(open_file(page_file, **view.to_query()))
+    assert f"Expected a model that this server has, got '{name}': upload its file." in texts(page)
+    monkeypatch.setattr(st, "file_uploader", lambda *_, **__: Dropped(data, "net.pth"))
+    page = settle(page.run())
+    assert not page.error
+    assert page.session_state["view"].models == (name,)
+    assert Library.of_user().path(name).is_file()
