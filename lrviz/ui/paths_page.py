@@ -70,7 +70,8 @@ def paths() -> None:
 
 def _make_path(view: View) -> Path | None:
     """The path through the inputs of the first model; of images if that is not there."""
-    shape, unknown = SHAPE, None
+    shape: tuple[int, ...] = SHAPE
+    unknown: LrvizError | None = None
     try:
         shape = find_card(view.model).input_shape
     except LrvizError as error:
