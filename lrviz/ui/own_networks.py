@@ -200,17 +200,30 @@ def view_of(page: str, name: str, card: Card) -> View:
 
 def _show_library() -> None:
     """The networks that were brought, and how much room they take."""
-    library = Library.of_user()
-    for name, card in resources.own_cards().items():
+    library, networks = Library.of_user(), resources.own_cards()
+    for name, card in networks.items():
         with st.container(horizontal=True, vertical_alignment="center"):
             shape = " x ".join(map(str, card.input_shape))
             st.markdown(f"**{card.name}** {card.architecture[:60]}, inputs {shape}, {len(card.classes):,} outputs")
             _offer_pages("library", name, card)
             st.button("Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=_delete, args=(name,))
+    _show_others(library, [name for name in library.references if name not in networks])
     st.caption(
         f"Uploaded networks and images are kept in {library.folder}: {library.size_bytes / 2**20:,.1f} of "
         f"{library.max_bytes / 2**20:,.0f} MB. Links to them work as long as they are there."
     )
+
+
+def _show_others(library: Library, names: list[str]) -> None:
+    """Images, and networks that could not be opened."""
+    if not names:
+        return
+    with st.expander(f"{len(names):,} other upload{'s' * (len(names) > 1)}: images, and files that did not open"):
+        for name in names:
+            path = library.path(name)
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"`{name}` {path.stat().st_size / 2**20:,.2f} MB")
+                st.button("Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=_delete, args=(name,))
 
 
 def _delete(name: str) -> None:

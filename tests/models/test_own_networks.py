@@ -80,6 +80,9 @@ def test_what_is_not_supported_is_a_table_in_colour(folders):
     assert "because of: gelu in module" in texts(page)
     refused = next(table.value for table in page.dataframe if "use instead" in table.value)
     assert refused["use instead"].tolist() == ["relu, leaky_relu"]
+    assert "1 other upload: images" in page.expander[-1].label
+    page.button(key=f"own-delete-{reference}").click().run()
+    assert not any((folders / "library").iterdir())
 
 
 @pytest.mark.parametrize(
