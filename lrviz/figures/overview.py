@@ -32,7 +32,6 @@ def overview(
     images: tuple[UInt8[np.ndarray, "3 h w"], ...] = (),
     labels: tuple[str, ...] = (),
     class_names: tuple[str, ...] = (),
-    window: Float[np.ndarray, "corners 2"] | None = None,
     title: str | None = None,
     height: int = 560,
 ) -> go.Figure:
@@ -44,7 +43,6 @@ def overview(
         images: the triplet, 0 to 255.
         labels: what to call the three images, such as their classes.
         class_names: names of the outputs.
-        window: (C, 2) corners of the window to outline.
         title: a heading.
         height: height of the figure in pixels.
     """
@@ -56,8 +54,6 @@ def overview(
     figure.add_trace(_hover(samples, quantity, class_names))
     figure.add_trace(_triangle(samples.window))
     bounds = _add_corners(figure, samples.window, images, labels)
-    if window is not None:
-        _add_window(figure, window, bounds)
     frame_plane(figure, bounds, title=title, height=height)
     apex = samples.window[:, 0][samples.window[:, 1].argmax()]
     side = {"x": 0.985, "xanchor": "right"} if apex < bounds[:, 0].mean() else {"x": 0.015, "xanchor": "left"}
@@ -71,15 +67,35 @@ def blank_overview(
     *,
     images: tuple[UInt8[np.ndarray, "3 h w"], ...] = (),
     labels: tuple[str, ...] = (),
-    window: Float[np.ndarray, "corners 2"] | None = None,
     height: int = 560,
 ) -> go.Figure:
-    """The triangle, its images and the window before anything is sampled."""
+    """The triangle and its images before anything is sampled."""
     figure = go.Figure(_triangle(triangle))
     bounds = _add_corners(figure, triangle, images, labels)
-    if window is not None:
-        _add_window(figure, window, bounds)
     frame_plane(figure, bounds, title=None, height=height)
+    return figure
+
+
+def with_window(drawn: go.Figure, window: Float[np.ndarray, "corners 2"]) -> go.Figure:
+    """An overview with a window (C, 2) outlined in it, and a ring around that when it is too small to see."""
+    figure = go.Figure(drawn)
+    (u0, v0), (u1, v1) = window.min(0), window.max(0)
+    left, right = figure.layout.xaxis.range
+    figure.add_shape(
+        type="path", path="M" + " L".join(f"{u},{v}" for u, v in window) + " Z", line={"width": 2, "color": ACCENT}
+    )
+    if max(u1 - u0, v1 - v0) < 0.04 * (right - left):
+        figure.add_trace(
+            go.Scatter(
+                x=[(u0 + u1) / 2], y=[(v0 + v1) / 2], mode="markers", hoverinfo="skip", showlegend=False, name="window",
+                marker={"size": 20, "color": "rgba(0,0,0,0)", "line": {"width": 2, "color": ACCENT}},
+                selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
+            )
+        )  # fmt: skip
+    figure.add_annotation(
+        x=(u0 + u1) / 2, y=v1, text="window", showarrow=False, yanchor="bottom", yshift=9,
+        font={"size": 11, "color": ACCENT}, bgcolor="rgba(255,255,255,0.85)", borderpad=2, bordercolor=FAINT,
+    )  # fmt: skip
     return figure
 
 
@@ -168,23 +184,3 @@ def _with_aspect(bounds: Float[np.ndarray, "2 2"]) -> Float[np.ndarray, "2 2"]:
     width, height = bounds[1] - bounds[0]
     grown = np.array([max(width, height * _ASPECT), max(height, width / _ASPECT)])
     return bounds.mean(0) + np.array([[-0.5], [0.5]]) * grown
-
-
-def _add_window(figure: go.Figure, window: np.ndarray, bounds: np.ndarray) -> None:
-    """Outline the window, with a ring around it when it is too small to see."""
-    (u0, v0), (u1, v1) = window.min(0), window.max(0)
-    figure.add_shape(
-        type="path", path="M" + " L".join(f"{u},{v}" for u, v in window) + " Z", line={"width": 2, "color": ACCENT}
-    )
-    if max(u1 - u0, v1 - v0) < 0.04 * float((bounds[1] - bounds[0]).max()):
-        figure.add_trace(
-            go.Scatter(
-                x=[(u0 + u1) / 2], y=[(v0 + v1) / 2], mode="markers", hoverinfo="skip", showlegend=False, name="window",
-                marker={"size": 20, "color": "rgba(0,0,0,0)", "line": {"width": 2, "color": ACCENT}},
-                selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
-            )
-        )  # fmt: skip
-    figure.add_annotation(
-        x=(u0 + u1) / 2, y=v1, text="window", showarrow=False, yanchor="bottom", yshift=9,
-        font={"size": 11, "color": ACCENT}, bgcolor="rgba(255,255,255,0.85)", borderpad=2, bordercolor=FAINT,
-    )  # fmt: skip

@@ -1,6 +1,7 @@
 """What Streamlit's theme cannot say: spacing, the row of numbers, thumbnails with sharp pixels."""
 
 import html
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -70,7 +71,7 @@ _CSS = """
 
 def apply_look() -> None:
     """Add the style sheet to the page."""
-    ground = "#14181d" if st.context.theme.type == "dark" else "#ffffff"
+    ground = "#14181d" if _is_dark() else "#ffffff"
     st.html(f"{_CSS}<style>.stApp {{--lr-ground: {ground};}}</style>")
 
 
@@ -95,8 +96,31 @@ def chart(figure: go.Figure, **more: Any) -> Any:
         figure: The figure.
         more: What else `st.plotly_chart` takes.
     """
-    shown = on_dark_ground(figure) if st.context.theme.type == "dark" else figure
-    return st.plotly_chart(shown, theme=None, **more)
+    return st.plotly_chart(_on_ground(figure, _is_dark()), theme=None, **more)
+
+
+def kept_chart(shows: str, draw: Callable[[], go.Figure], **more: Any) -> Any:
+    """The same of a figure that stands through many runs of the page: it is drawn once.
+
+    Args:
+        shows: Names what the figure shows; figures of one name are equal.
+        draw: Draws it.
+        more: What else `st.plotly_chart` takes.
+    """
+    return st.plotly_chart(_kept(shows, _is_dark(), draw), theme=None, **more)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _kept(shows: str, is_dark: bool, _draw: Callable[[], go.Figure]) -> go.Figure:
+    return _on_ground(_draw(), is_dark)
+
+
+def _on_ground(figure: go.Figure, is_dark: bool) -> go.Figure:
+    return on_dark_ground(figure) if is_dark else figure
+
+
+def _is_dark() -> bool:
+    return st.context.theme.type == "dark"
 
 
 def numbers(items: list[tuple[str, str]]) -> None:

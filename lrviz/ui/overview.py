@@ -2,13 +2,15 @@
 
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
-from lrviz.figures.overview import blank_overview, overview
+from lrviz.figures.overview import blank_overview, overview, with_window
 from lrviz.measures.class_map import num_sampled_areas
 from lrviz.models.images import as_picture
+from lrviz.results.samples import Samples
 from lrviz.ui import look, resources, state
-from lrviz.ui.maps import Sampling, rounded_window
+from lrviz.ui.maps import Sampling, plane_name, rounded_window
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
@@ -55,20 +57,33 @@ def show_overview(view: View, scene: Scene, sampling: Sampling) -> None:
         quantity = st.segmented_control(
             "Overview", ["class", "slope", "margin"], default="class", label_visibility="collapsed", key="overview"
         )
+    shows = f"overview {plane_name(view, scene)} {scene.model.classes} {quantity} {detail if samples else None}"
+    window = None if view.center is None else scene.window.corners
+    chart = f"overview-{scene.program.digest[:12]}-{view.triplet}-{quantity}-{state.generation()}"
+
+    def draw() -> go.Figure:
+        drawn = _draw_triangle(shows, scene, samples, quantity or "class")
+        return drawn if window is None else with_window(drawn, window)
+
+    look.kept_chart(
+        f"{shows} {window}", draw, key=chart, config=CONFIG, on_select=lambda: _box_drawn(chart), selection_mode="box"
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)
+def _draw_triangle(shows: str, _scene: Scene, _samples: Samples | None, quantity: str) -> go.Figure:
+    """The overview without the window, which moves more often than anything else changes."""
     shown = {
-        "images": tuple(as_picture(record.image) for record in scene.images),
-        "labels": tuple(record.label or "" for record in scene.images),
-        "window": scene.window.corners if view.center is not None else None,
+        "images": tuple(as_picture(record.image) for record in _scene.images),
+        "labels": tuple(record.label or "" for record in _scene.images),
         "height": HEIGHT,
     }
     figure = (
-        overview(samples, quantity or "class", class_names=scene.model.classes, **shown)  # type: ignore[arg-type]
-        if samples
-        else blank_overview(scene.plane.anchors, **shown)  # type: ignore[arg-type]
+        overview(_samples, quantity, class_names=_scene.model.classes, **shown)  # type: ignore[arg-type]
+        if _samples
+        else blank_overview(_scene.plane.anchors, **shown)  # type: ignore[arg-type]
     )
-    figure.update_layout(dragmode="select", margin={"l": 44, "r": 4, "t": 4, "b": 36})
-    chart = f"overview-{scene.program.digest[:12]}-{view.triplet}-{quantity}-{state.generation()}"
-    look.chart(figure, key=chart, config=CONFIG, on_select=lambda: _box_drawn(chart), selection_mode="box")
+    return figure.update_layout(dragmode="select", margin={"l": 44, "r": 4, "t": 4, "b": 36})
 
 
 def _box_drawn(chart: str) -> None:

@@ -59,11 +59,11 @@ def show_histogram(view: View, scene: Scene, outcome: Outcome) -> None:
     colouring = resources.colouring_of(key, regions, view.colour, view.class_index, scene.model.classes)
     brushed = "" if colouring.values is None else "drag over a part of it to light up its regions"
     st.html(f'<div class="lr-head"><span class="t">Distribution</span><span class="s">{brushed}</span></div>')
-    figure = histogram(regions, colouring, height=240)
-    figure.update_layout(dragmode="select", selectdirection="h")
     chart = f"histogram-{view.colour}-{view.class_index}"
-    look.chart(
-        figure, config={"displayModeBar": False}, key=chart, selection_mode="box",
+    look.kept_chart(
+        f"{chart} {scene.model.classes} {key} {regions.status} {len(regions)}",
+        lambda: histogram(regions, colouring, height=240).update_layout(dragmode="select", selectdirection="h"),
+        config={"displayModeBar": False}, key=chart, selection_mode="box",
         on_select=lambda: _brushed(chart, view, colouring),
     )  # fmt: skip
 
@@ -141,9 +141,9 @@ def _show_slope(regions: Regions, index: int, scene: Scene, view: View) -> None:
     if picture is None:
         st.caption(", ".join(f"{value:.4g}" for value in slopes[chosen].ravel()[:_MOST_NUMBERS]))
         return
-    look.chart(
-        slope_image(slopes[chosen].reshape(picture), height=250), config={"displayModeBar": False},
-        key=f"slope-image-{regions.pattern[index]:x}-{chosen}",
+    look.kept_chart(
+        f"{job.key} {chosen}", lambda: slope_image(slopes[chosen].reshape(picture), height=250),
+        config={"displayModeBar": False}, key=f"slope-image-{regions.pattern[index]:x}-{chosen}",
     )  # fmt: skip
 
 

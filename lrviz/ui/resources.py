@@ -87,7 +87,7 @@ def forget(key: str) -> None:
         jobs.drop(key)
 
 
-@st.cache_data(show_spinner=False, ttl=30)
+@st.cache_resource(show_spinner=False, ttl=30)
 def _all_cards() -> tuple[Card, ...]:
     return list_models()
 

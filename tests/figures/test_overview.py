@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lrviz.figures.overview import OVERVIEW_QUANTITIES, blank_overview, overview
+from lrviz.figures.overview import OVERVIEW_QUANTITIES, blank_overview, overview, with_window
 from lrviz.measures.class_map import class_outlines
 from tests.pictures import NAMES, plane, regions, samples, traces
 
@@ -13,7 +13,9 @@ from tests.pictures import NAMES, plane, regions, samples, traces
 def test_overview_shows_the_images_the_triangle_and_the_window():
     images = tuple(np.full((3, 4, 4), shade, np.uint8) for shade in (0, 120, 250))
     window = regions().window
-    figure = overview(samples(), "class", images=images, labels=NAMES, class_names=NAMES, window=window)
+    drawn = overview(samples(), "class", images=images, labels=NAMES, class_names=NAMES)
+    figure = with_window(drawn, window)
+    assert (len(drawn.layout.shapes), len(figure.layout.shapes)) == (3, 4)
     assert len(figure.layout.images) == 4
     (triangle,) = traces(figure, "triangle")
     np.testing.assert_array_equal(np.column_stack([triangle.x, triangle.y])[:3], plane().anchors)
