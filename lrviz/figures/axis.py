@@ -119,11 +119,11 @@ def _logarithmic_axis(values: Float[np.ndarray, " n"], room: float) -> Axis:
     missing = max(_LEAST_DECADES - (high - low), 0.0) / 2
     free = missing + room * (high - low + 2 * missing)
     low, high = 10 ** (low - free), 10 ** (high + free)
-    ticks = _logarithmic_ticks(low, high)
+    ticks = logarithmic_ticks(low, high)
     return Axis(low=low, high=high, logarithmic=True, ticks=ticks, labels=tuple(map(tick_label, ticks)))
 
 
-def _logarithmic_ticks(low: float, high: float) -> tuple[float, ...]:
+def logarithmic_ticks(low: float, high: float) -> tuple[float, ...]:
     """Powers of ten, every few of them if there are many, or 1, 2, 5, 10, ... if there are few."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     decades = math.log10(high / low)

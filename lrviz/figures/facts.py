@@ -21,11 +21,13 @@ class Fact:
         name: What it is called, with its output.
         value: The number, or the name of a class.
         unit: The unit; empty if it has none.
+        help: What it is.
     """
 
     name: str
     value: str
     unit: str = ""
+    help: str = ""
 
     @property
     def html(self) -> str:
@@ -72,11 +74,12 @@ def _coloured_first(names: Sequence[str] | dict, coloured: str) -> list[str]:
 
 
 def _fact(quantity: str, value: float | str, colouring: Colouring, class_names: tuple[str, ...]) -> Fact:
-    name = name_of(quantity, colouring.class_index, class_names)
+    name, told = name_of(quantity, colouring.class_index, class_names), QUANTITIES[quantity]
     if isinstance(value, str):
-        return Fact(name=name, value=value)
-    number = f"{value:.3g}" if np.isfinite(value) else "not defined"
-    return Fact(name=name, value=number, unit=QUANTITIES[quantity].unit if np.isfinite(value) else "")
+        return Fact(name=name, value=value, help=told.help)
+    is_defined = bool(np.isfinite(value))
+    number = f"{value:.3g}" if is_defined else "not defined"
+    return Fact(name=name, value=number, unit=told.unit if is_defined else "", help=told.help)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

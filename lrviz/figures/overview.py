@@ -1,13 +1,18 @@
 """The whole triangle of a triplet, sampled: a picture with the three images at its corners."""
 
+from typing import NamedTuple
+
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Polygon, Rectangle
 
-from lrviz.figures.boundary import outlines
+from lrviz.figures.boundary import outlines, print_outlines
 from lrviz.figures.colouring import Colouring, class_name, colour_numbers, colour_predicted
-from lrviz.figures.frame import frame_plane, placed
-from lrviz.figures.legend import legend
+from lrviz.figures.frame import frame_plane, placed, print_frame, print_image
+from lrviz.figures.legend import legend, print_legend
 from lrviz.figures.rasterise import data_uri, pixel_bounds, with_alpha
 from lrviz.figures.style import ACCENT, FAINT, INK
 from lrviz.measures.class_map import class_outlines
@@ -23,6 +28,8 @@ _THUMBNAIL = 0.17
 _ASPECT = 1.16
 """Width over height of what is shown, so that the frame fills its half of the page."""
 _LETTERS = "ABC"
+_TOO_SMALL = 0.04
+"""A window below this share of what is shown is ringed."""
 
 
 def overview(
@@ -84,7 +91,7 @@ def with_window(drawn: go.Figure, window: Float[np.ndarray, "corners 2"]) -> go.
     figure.add_shape(
         type="path", path="M" + " L".join(f"{u},{v}" for u, v in window) + " Z", line={"width": 2, "color": ACCENT}
     )
-    if max(u1 - u0, v1 - v0) < 0.04 * (right - left):
+    if max(u1 - u0, v1 - v0) < _TOO_SMALL * (right - left):
         figure.add_trace(
             go.Scatter(
                 x=[(u0 + u1) / 2], y=[(v0 + v1) / 2], mode="markers", hoverinfo="skip", showlegend=False, name="window",
@@ -151,32 +158,87 @@ def _triangle(corners: Float[np.ndarray, "corners 2"]) -> go.Scatter:
     )  # fmt: skip
 
 
+class _Corners(NamedTuple):
+    """Where the three images stand, outside their corners.
+
+    Attributes:
+        places: u of the left and v of the upper side of each.
+        size: Of each, in units of the plane.
+        bounds: What holds everything.
+    """
+
+    places: list[tuple[float, float]]
+    size: float
+    bounds: Float[np.ndarray, "2 2"]
+
+
+def _place_images(corners: Float[np.ndarray, "3 2"], number: int) -> _Corners:
+    low, high = corners.min(0), corners.max(0)
+    size = _THUMBNAIL * float((high - low).max())
+    margin = 0.04 * (high - low).max()
+    places = []
+    for corner in corners[:number]:
+        away = corner - corners.mean(0)
+        away = away / (np.linalg.norm(away) or 1.0)
+        middle = corner + away * size * 0.72 / np.abs(away).max()
+        left, top = (float(x) for x in (middle[0] - size / 2, middle[1] + size / 2))
+        places.append((left, top))
+        low = np.minimum(low, [left, top - size])
+        high = np.maximum(high, [left + size, top + 0.45 * size])
+    return _Corners(places, size, _with_aspect(np.stack([low - margin, high + margin])))
+
+
 def _add_corners(
     figure: go.Figure, corners: np.ndarray, images: tuple[np.ndarray, ...], labels: tuple[str, ...]
 ) -> Float[np.ndarray, "2 2"]:
     """Put the images outside their corners; return the bounds that hold everything."""
-    low, high = corners.min(0), corners.max(0)
-    size = _THUMBNAIL * float((high - low).max())
-    margin = 0.04 * (high - low).max()
-    for number, image in enumerate(images):
-        away = corners[number] - corners.mean(0)
-        away = away / (np.linalg.norm(away) or 1.0)
-        middle = corners[number] + away * size * 0.72 / np.abs(away).max()
-        left, top = middle[0] - size / 2, middle[1] + size / 2
+    places, size, bounds = _place_images(corners, len(images))
+    for number, (image, (left, top)) in enumerate(zip(images, places, strict=True)):
         enlarged = np.repeat(np.repeat(image.transpose(1, 2, 0), 4, 0), 4, 1)
         figure.add_layout_image(
             source=data_uri(enlarged, flip=False), xref="x", yref="y", x=left, y=top, sizex=size, sizey=size,
             sizing="stretch", layer="above",
         )  # fmt: skip
         figure.add_shape(type="rect", x0=left, x1=left + size, y0=top - size, y1=top, line={"width": 1, "color": INK})
-        label = labels[number] if number < len(labels) else ""
         figure.add_annotation(
-            x=middle[0], y=top, yanchor="bottom", showarrow=False, font={"size": 12},
-            text=f"<b>{_LETTERS[number]}</b> {label}".strip(),
+            x=left + size / 2, y=top, yanchor="bottom", showarrow=False, font={"size": 12},
+            text=f"<b>{_LETTERS[number]}</b> {labels[number] if number < len(labels) else ''}".strip(),
         )  # fmt: skip
-        low = np.minimum(low, [left, top - size])
-        high = np.maximum(high, [left + size, top + 0.45 * size])
-    return _with_aspect(np.stack([low - margin, high + margin]))
+    return bounds
+
+
+def print_overview(
+    place: Figure | SubFigure,
+    samples: Samples,
+    *,
+    images: tuple[UInt8[np.ndarray, "3 h w"], ...] = (),
+    class_names: tuple[str, ...] = (),
+    window: Float[np.ndarray, "corners 2"] | None = None,
+) -> None:
+    """The predicted classes of a sampled triangle in print, with the images at its corners and the window in it."""
+    axes, colouring = place.add_subplot(), colour_overview(samples, "class", class_names)
+    pixels = with_alpha(colouring.rgb.reshape(*samples.predicted.shape, 3), samples.predicted >= 0)
+    print_image(axes, pixels, pixel_bounds(samples.u, samples.v, samples.window))
+    print_outlines(axes, class_outlines(samples.predicted, samples.u, samples.v, samples.values))
+    axes.add_patch(Polygon(samples.window, fill=False, edgecolor=INK, linewidth=0.6))
+    places, size, bounds = _place_images(samples.window, len(images))
+    for number, (image, (left, top)) in enumerate(zip(images, places, strict=True)):
+        extent = (left, left + size, top - size, top)
+        axes.imshow(image.transpose(1, 2, 0), extent=extent, interpolation="none", zorder=4)
+        axes.add_patch(Rectangle((left, top - size), size, size, fill=False, edgecolor=INK, linewidth=0.5, zorder=5))
+        above = {"xytext": (0, 1), "textcoords": "offset points", "ha": "center", "fontsize": "small"}
+        axes.annotate(_LETTERS[number], (left + size / 2, top), **above)
+    if window is not None:
+        _print_window(axes, window, bounds)
+    print_frame(axes, bounds, num_ticks=4)
+    print_legend(place, colouring)
+
+
+def _print_window(axes: Axes, window: Float[np.ndarray, "corners 2"], bounds: Float[np.ndarray, "2 2"]) -> None:
+    axes.add_patch(Polygon(window, fill=False, edgecolor=ACCENT, linewidth=1.0, zorder=6))
+    if float(np.ptp(window, axis=0).max()) < _TOO_SMALL * float((bounds[1] - bounds[0]).max()):
+        u, v = (window.min(0) + window.max(0)) / 2
+        axes.plot([u], [v], marker="o", markersize=9, markerfacecolor="none", markeredgecolor=ACCENT, zorder=6)
 
 
 def _with_aspect(bounds: Float[np.ndarray, "2 2"]) -> Float[np.ndarray, "2 2"]:

@@ -1,13 +1,30 @@
-"""Small figures beside the maps: the slope of a region as an image, and the histogram of what is shown."""
+"""Small figures beside the maps, on screen and in print: the slope of a region as an image, the histogram of a map."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
+from matplotlib.figure import Figure, SubFigure
 
-from lrviz.figures.colouring import Colouring
+from lrviz.figures.axis import logarithmic_ticks, tick_label
+from lrviz.figures.colouring import LOGARITHMIC, Colouring
 from lrviz.figures.legend import bar_style
-from lrviz.figures.style import INK, fit_scale, plotly_scale, template, to_hex
+from lrviz.figures.paper import FONT_POINTS, typeset, wrap
+from lrviz.figures.style import INK, Scale, colour_table, fit_scale, plotly_scale, template, to_hex
 from lrviz.results.regions import Regions
+
+_NUM_BINS = 48
+_SLOPE_MAP, _SLOPE_UNIT = "vik", "logit per unit of the pixel"
+_PLAIN = "#5b7c99"
+"""Colour of bars that stand for no colour of the map."""
+
+_BAR_WIDTH = 0.96
+_LETTERS = "ABC"
+
+
+# ---- the slope of a region ----
 
 
 def slope_image(
@@ -20,13 +37,12 @@ def slope_image(
         title: a heading.
         height: height of the figure in pixels.
     """
-    total = slope.sum(0)
-    scale = fit_scale(total, "vik", symmetric=True)
+    total, scale = _over_pixels(slope)
     figure = go.Figure(
         go.Heatmap(
             z=total, zmin=scale.low, zmax=scale.high, colorscale=plotly_scale(scale.name),
             hovertemplate="row %{y}, column %{x}<br>%{z:.3~g}<extra></extra>",
-            colorbar={**bar_style("logit per unit of the pixel"), "nticks": 5},
+            colorbar={**bar_style(_SLOPE_UNIT), "nticks": 5},
         )
     )  # fmt: skip
     figure.update_layout(
@@ -37,36 +53,77 @@ def slope_image(
     return figure
 
 
-def histogram(regions: Regions, colouring: Colouring, *, num_bins: int = 48, height: int = 300) -> go.Figure:
-    """How the shown quantity is distributed over the regions, in the colours of the map.
+def print_slope(place: Figure | SubFigure, slope: Float[np.ndarray, "channels height width"], title: str) -> None:
+    """The same in print."""
+    from matplotlib.colors import ListedColormap  # noqa: PLC0415
 
-    A categorical colouring gives the area of each category; colouring by region gives the distribution of the area.
+    total, scale = _over_pixels(slope)
+    axes = place.add_subplot()
+    colours = ListedColormap(colour_table(scale.name) / 255)
+    image = axes.imshow(total, cmap=colours, vmin=scale.low, vmax=scale.high, interpolation="none")
+    axes.set(xticks=[], yticks=[])
+    axes.set_title(title, fontsize="medium")
+    place.colorbar(image, ax=axes, label=_SLOPE_UNIT, location="bottom", pad=0.04, aspect=16).outline.set(visible=False)
+
+
+def _over_pixels(slope: Float[np.ndarray, "channels h w"]) -> tuple[Float[np.ndarray, "h w"], Scale]:
+    total = slope.sum(0)
+    return total, fit_scale(total, _SLOPE_MAP, symmetric=True)
+
+
+# ---- the images ----
+
+
+def print_images(
+    place: Figure | SubFigure, images: Sequence[UInt8[np.ndarray, "3 h w"]], labels: Sequence[str]
+) -> None:
+    """The images of a triplet under each other, with their letters and labels."""
+    all_axes = place.subplots(len(images), 1, squeeze=False)[:, 0]
+    for letter, axes, image, label in zip(_LETTERS, all_axes, images, labels, strict=True):
+        axes.imshow(image.transpose(1, 2, 0), interpolation="none")
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(f"{letter} {label}".strip(), fontsize="medium")
+
+
+# ---- the histogram ----
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Bins:
+    """How a quantity is distributed over regions; a logarithm has ticks that tell the number itself.
+
+    Attributes:
+        title: The quantity and its unit.
+        middle: (B,) of every bin.
+        counts: (B,) regions in it.
+        colours: Of every bin.
+        low: Where the axis begins.
+        high: Where it ends.
+        median: Of all regions; NaN if there is none.
+        is_logarithm: Whether all these are logarithms of the quantity, to the base 10.
     """
-    if colouring.quantity == "class":
-        figure = _area_by_class(regions, colouring)
-    else:
-        figure = _distribution(regions, colouring, num_bins)
-    figure.update_layout(template=template(), height=height, margin={"t": 12, "r": 12}, bargap=0.04, showlegend=False)
-    return figure
+
+    title: str
+    middle: Float[np.ndarray, " bins"]
+    counts: Int[np.ndarray, " bins"]
+    colours: list[str]
+    low: float
+    high: float
+    median: float
+    is_logarithm: bool
+
+    def told(self, value: float) -> str:
+        """A value of the axis in words."""
+        return f"{10**value if self.is_logarithm else value:.3g}"
+
+    @property
+    def ticks(self) -> tuple[list[float], list[str]]:
+        """Where a logarithmic axis has ticks, and what they say."""
+        ticks = logarithmic_ticks(10**self.low, 10**self.high)
+        return np.log10(ticks).tolist(), [tick_label(tick) for tick in ticks]
 
 
-def _area_by_class(regions: Regions, colouring: Colouring) -> go.Figure:
-    area = {colour: 0.0 for _, colour in colouring.categories}
-    for rgb in np.unique(colouring.rgb, axis=0):
-        area[to_hex(rgb)] = float(regions.area[(colouring.rgb == rgb).all(1)].sum())
-    names, colours = zip(*colouring.categories, strict=True) if colouring.categories else ((), ())
-    share = np.array([area[colour] for colour in colours]) / (regions.area.sum() or 1.0)
-    figure = go.Figure(
-        go.Bar(
-            x=share, y=names, orientation="h", marker={"color": colours}, hovertemplate="%{y}: %{x:.1%}<extra></extra>"
-        )
-    )
-    figure.update_xaxes(title="share of the area", tickformat=".0%", range=[0, 1])
-    figure.update_yaxes(autorange="reversed")
-    return figure
-
-
-def _distribution(regions: Regions, colouring: Colouring, num_bins: int) -> go.Figure:
+def _bin(regions: Regions, colouring: Colouring, num_bins: int) -> _Bins:
     values, title = colouring.values, colouring.title
     if values is None:
         values, title = np.log10(np.maximum(regions.area, 1e-300)), "log10 area (squared L2 distance)"
@@ -74,21 +131,90 @@ def _distribution(regions: Regions, colouring: Colouring, num_bins: int) -> go.F
     scale = colouring.scale or fit_scale(finite, "oslo")
     counts, edges = np.histogram(np.clip(finite, scale.low, scale.high), num_bins, (scale.low, scale.high))
     middle = (edges[1:] + edges[:-1]) / 2
-    colours = [to_hex(rgb) for rgb in scale.colours(middle)] if colouring.scale else "#5b7c99"
+    return _Bins(
+        title=title.replace("log10 of ", "").replace("log10 ", ""), middle=middle, counts=counts, low=scale.low,
+        colours=[to_hex(rgb) for rgb in scale.colours(middle)] if colouring.scale else [_PLAIN] * num_bins,
+        high=scale.high, median=float(np.median(finite)) if finite.size else np.nan,
+        is_logarithm=colouring.values is None or colouring.quantity in (*LOGARITHMIC, "density"),
+    )  # fmt: skip
+
+
+def histogram(regions: Regions, colouring: Colouring, *, num_bins: int = _NUM_BINS, height: int = 300) -> go.Figure:
+    """How the shown quantity is distributed over the regions, in the colours of the map.
+
+    A categorical colouring gives the area of each category; colouring by region gives the distribution of the area.
+    """
+    if colouring.quantity == "class":
+        figure = _area_by_class(regions, colouring)
+    else:
+        figure = _distribution(_bin(regions, colouring, num_bins))
+    figure.update_layout(template=template(), height=height, margin={"t": 12, "r": 12}, bargap=0.04, showlegend=False)
+    return figure
+
+
+def print_histogram(place: Figure | SubFigure, regions: Regions, colouring: Colouring) -> None:
+    """The same in print."""
+    axes = place.add_subplot()
+    if colouring.quantity == "class":
+        names, colours, shares = _shares(regions, colouring)
+        axes.barh(names, shares, color=colours)
+        axes.invert_yaxis()
+        axes.set(xlabel="share of the area", xlim=(0, 1))
+        return
+    bins = _bin(regions, colouring, _NUM_BINS)
+    step = (bins.high - bins.low) / len(bins.counts)
+    axes.bar(bins.middle, bins.counts, _BAR_WIDTH * step, color=bins.colours)
+    title = wrap(bins.title, 0.7 * place.bbox.width / place.dpi, FONT_POINTS)
+    axes.set(xlabel=typeset(title), ylabel="regions", xlim=(bins.low, bins.high))
+    if bins.is_logarithm:
+        axes.set_xticks(*bins.ticks)
+    if np.isfinite(bins.median):
+        axes.axvline(bins.median, color=INK, linewidth=0.6, linestyle=":")
+        axes.set_title(f"median {bins.told(bins.median)}", fontsize="medium")
+
+
+def _shares(regions: Regions, colouring: Colouring) -> tuple[list[str], list[str], list[float]]:
+    """Name, colour and share of the area of every class."""
+    area = {colour: 0.0 for _, colour in colouring.categories}
+    for rgb in np.unique(colouring.rgb, axis=0):
+        area[to_hex(rgb)] = float(regions.area[(colouring.rgb == rgb).all(1)].sum())
+    whole = float(regions.area.sum()) or 1.0
+    return (
+        [name for name, _ in colouring.categories],
+        [colour for _, colour in colouring.categories],
+        [area[colour] / whole for _, colour in colouring.categories],
+    )
+
+
+def _area_by_class(regions: Regions, colouring: Colouring) -> go.Figure:
+    names, colours, shares = _shares(regions, colouring)
     figure = go.Figure(
         go.Bar(
-            x=middle, y=counts, marker={"color": colours, "line": {"width": 0}},
-            hovertemplate="%{x:.3~g}: %{y:,} regions<extra></extra>",
+            x=shares, y=names, orientation="h", marker={"color": colours},
+            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
         )
     )  # fmt: skip
-    if finite.size:
-        median = float(np.median(finite))
-        on_left = median > (scale.low + scale.high) / 2
-        figure.add_vline(x=median, line={"width": 1, "color": INK, "dash": "dot"})
+    figure.update_xaxes(title="share of the area", tickformat=".0%", range=[0, 1])
+    figure.update_yaxes(autorange="reversed")
+    return figure
+
+
+def _distribution(bins: _Bins) -> go.Figure:
+    figure = go.Figure(
+        go.Bar(
+            x=bins.middle, y=bins.counts, marker={"color": bins.colours, "line": {"width": 0}},
+            customdata=[bins.told(value) for value in bins.middle],
+            hovertemplate="%{customdata}: %{y:,} regions<extra></extra>",
+        )
+    )  # fmt: skip
+    if np.isfinite(bins.median):
+        on_left = bins.median > (bins.low + bins.high) / 2
+        figure.add_vline(x=bins.median, line={"width": 1, "color": INK, "dash": "dot"})
         figure.add_annotation(
-            text=f"median {median:.3g}", x=median, y=1, yref="paper", yanchor="top", showarrow=False,
+            text=f"median {bins.told(bins.median)}", x=bins.median, y=1, yref="paper", yanchor="top", showarrow=False,
             xanchor="right" if on_left else "left", xshift=-4 if on_left else 4, font={"size": 11},
         )  # fmt: skip
-    figure.update_xaxes(title=title, range=[scale.low, scale.high])
+    ticks = dict(zip(("tickvals", "ticktext"), bins.ticks, strict=True)) if bins.is_logarithm else {}
+    figure.update_xaxes(title=bins.title, range=[bins.low, bins.high], **ticks)
     figure.update_yaxes(title="regions", tickformat="~s")
     return figure

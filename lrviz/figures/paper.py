@@ -12,18 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, NullLocator
+from numpy.lib.format import write_array
 
 from lrviz.engine.requests import pack
 from lrviz.errors import InvalidRequest
 from lrviz.figures.axis import Axis
 from lrviz.figures.style import INK
 from lrviz.measures.tables import Columns, save_csv
+from lrviz.results.archive import NOTE
 from lrviz.results.pieces import PathPieces
 from lrviz.results.regions import Regions
 
@@ -117,10 +120,10 @@ def write_table(columns: Columns, *, description: str) -> bytes:
 
 
 def write_archive(result: Regions | PathPieces, *, description: str) -> bytes:
-    """A result as an npz archive; the description is its comment."""
+    """A result as an npz archive; the description is an array of its own, `view`."""
     buffer = io.BytesIO(pack(result))
-    with zipfile.ZipFile(buffer, "a") as archive:
-        archive.comment = description.encode()
+    with zipfile.ZipFile(buffer, "a") as archive, archive.open(f"{NOTE}.npy", "w") as file:
+        write_array(file, np.array(description), allow_pickle=False)
     return buffer.getvalue()
 
 

@@ -11,6 +11,9 @@ class Quantity:
         label: What a colour bar or a menu calls it.
         help: What it is.
         unit: Its unit; empty if it has none.
+        formula: The same in symbols: f is an output, g its slope, r a region and s its neighbour, A an area, L the
+            length of an edge, t the distance along a path.
+        source: Who defined it, if it was others.
         categorical: Whether its values are names and not amounts.
         diverging: Whether its scale has a middle that means something.
         per_class: Whether it can be asked for one class.
@@ -19,6 +22,8 @@ class Quantity:
     label: str
     help: str
     unit: str = ""
+    formula: str = ""
+    source: str = ""
     categorical: bool = False
     diverging: bool = False
     per_class: bool = False
@@ -26,6 +31,8 @@ class Quantity:
 
 _SLOPE_UNIT = "logit per unit of L2 distance"
 _AREA_UNIT = "squared L2 distance"
+_PAPER = "Gamba et al., AISTATS 2022"
+_DBVIZ = "Somepalli et al., CVPR 2022"
 
 QUANTITIES: dict[str, Quantity] = {
     "region": Quantity(
@@ -39,6 +46,7 @@ QUANTITIES: dict[str, Quantity] = {
         help="Norm of the gradient in the plane, the same everywhere in a region: how steeply an output changes; over "
         "all outputs together the Frobenius norm.",
         unit=_SLOPE_UNIT,
+        formula="|g_r|",
         per_class=True,
     ),
     "jump": Quantity(
@@ -46,6 +54,7 @@ QUANTITIES: dict[str, Quantity] = {
         help="Norm of the difference of the slopes on the two sides of an edge; mean over the region's edges, weighted "
         "by their length.",
         unit=_SLOPE_UNIT,
+        formula="Σ L |g_r − g_s| / Σ L over the edges of r",
         per_class=True,
     ),
     "variation": Quantity(
@@ -53,6 +62,7 @@ QUANTITIES: dict[str, Quantity] = {
         help="The largest change of an output within the region: its largest minus its smallest value at the region's "
         "vertices, exact; over all outputs the largest of them.",
         unit="logit",
+        formula="max f − min f over r",
         per_class=True,
     ),
     "deviation": Quantity(
@@ -60,6 +70,7 @@ QUANTITIES: dict[str, Quantity] = {
         help="Mean over the region of |f - affine interpolation of f at the window's corners|, exact; over all outputs "
         "their mean.",
         unit="logit",
+        formula="∫ |f − interpolation| over r / A_r",
         per_class=True,
     ),
     "similarity": Quantity(
@@ -67,12 +78,16 @@ QUANTITIES: dict[str, Quantity] = {
         help="Cosine of the angle between the slopes on the two sides of an edge, 1 if both are zero and 0 if one is; "
         "mean over the region's edges, weighted by their length.",
         unit="cosine",
+        formula="Σ L cos(g_r, g_s) / Σ L over the edges of r",
         diverging=True,
         per_class=True,
     ),
-    "area": Quantity(label="area", help="Area of the region.", unit=_AREA_UNIT),
+    "area": Quantity(label="area", help="Area of the region.", unit=_AREA_UNIT, formula="A_r"),
     "density": Quantity(
-        label="log10 density", help="One region per its area.", unit=f"log10 of regions per {_AREA_UNIT}"
+        label="log10 density",
+        help="One region per its area.",
+        unit=f"log10 of regions per {_AREA_UNIT}",
+        formula="log10(1 / A_r)",
     ),
 }
 """What regions can be coloured by."""
@@ -89,12 +104,14 @@ WINDOW_TERMS: dict[str, Quantity] = {
     "num_class_areas": Quantity(
         label="connected class areas",
         help="Number of connected areas of one class, exact; areas that meet in a point only are two. It is the "
-        "fragmentation of Somepalli et al. (2022, dbViz), who count pixels.",
+        "fragmentation of dbViz, which counts pixels.",
+        source=_DBVIZ,
     ),
     "agreement": Quantity(
         label="agreement",
         help="Share of the window's area in which two networks predict the same class, exact: the reproducibility of "
-        "Somepalli et al. (2022, dbViz), who count pixels.",
+        "dbViz, which counts pixels.",
+        source=_DBVIZ,
     ),
 }
 """What is said about the classes in a window."""
@@ -104,24 +121,32 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         label="density",
         help="Pieces per unit of L2 distance, between normalised images.",
         unit="pieces per unit of L2 distance",
+        formula="number of pieces / length",
+        source=_PAPER,
     ),
     "deviation": Quantity(
         label="deviation",
         help="Integral along a segment of |f - chord|, exact; the chord joins the values at the segment's ends. Mean "
         "over classes and segments.",
         unit="logit x L2 distance",
+        formula="∫ |f − chord| dt",
+        source=_PAPER,
         per_class=True,
     ),
     "variation": Quantity(
         label="variation",
         help="Sum over the pieces of a segment of |change of f|. Mean over classes and segments.",
         unit="logit",
+        formula="Σ |Δf|",
+        source=f"{_PAPER}, whose code adds signed changes",
         per_class=True,
     ),
     "deviation_as_published": Quantity(
         label="deviation as published",
         help="What the published code adds up instead of the integral, to compare: several times larger.",
         unit="logit x L2 distance",
+        formula="Σ |a| Δt + |b| Δ(t²) / 2, where f − chord = a + b t",
+        source=f"the code of {_PAPER}",
         per_class=True,
     ),
     "similarity": Quantity(
@@ -130,6 +155,7 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         "class: 1 where the sign stays, -1 where it changes; 1 if both slopes are zero, 0 if one is. Mean over "
         "breakpoints, classes and segments.",
         unit="cosine",
+        formula="cos(g_k, g_(k+1)) at breakpoint k",
         diverging=True,
         per_class=True,
     ),
@@ -154,6 +180,7 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         help="|difference of the slopes of the two pieces| at a breakpoint. Mean over breakpoints, classes and "
         "segments.",
         unit=_SLOPE_UNIT,
+        formula="|g_(k+1) − g_k| at breakpoint k",
         per_class=True,
     ),
     "slope": Quantity(
@@ -161,6 +188,7 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         help="Root mean square along a segment of the slope, the derivative of f along the path. Mean over classes and "
         "segments.",
         unit=_SLOPE_UNIT,
+        formula="(∫ g² dt / length)^½",
         per_class=True,
     ),
 }

@@ -17,6 +17,9 @@ from lrviz.results.status import Status
 
 SCHEMA_VERSION = 1
 
+NOTE = "view"
+"""An array that a file may hold besides the result: what was shown when it was written."""
+
 Result = TypeVar("Result", bound="Archive")
 
 
@@ -76,6 +79,7 @@ class Archive(Comparable):
         try:
             with open_regular(path, MAX_ARCHIVE_BYTES) if is_path else nullcontext(path) as file:
                 arrays = read_arrays(file)
+            arrays.pop(NOTE, None)
             header = read_json(str(arrays.pop("header")), finite=False)
             kind, schema = header.pop("kind"), header.pop("schema")
         except (UnreadableFile, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -21,11 +21,11 @@ from lrviz.ui import (
     compare_jobs,
     compare_models,
     explore,
+    exports,
     fitting,
     look,
     missing,
     overview,
-    panel,
     resources,
     sidebar,
     state,
@@ -51,8 +51,8 @@ _TEXT = (
 )
 
 
-def compare_widths() -> None:
-    """The whole page."""
+def compare_widths(bar: Container) -> None:
+    """The whole page; its bar takes what it exports."""
     look.apply_look()
     view = state.open_page("compare", compare_models.first_view, compare_models.arrive)
     with st.sidebar:
@@ -60,7 +60,7 @@ def compare_widths() -> None:
         compare_models.choose_models()
     header = st.container()
     if compare_models.chosen():
-        _show(view, header)
+        _show(view, header, bar)
     else:
         _show_nothing(view, header)
 
@@ -77,7 +77,7 @@ def _show_nothing(view: View, header: Container) -> None:
     )
 
 
-def _show(view: View, header: Container) -> None:
+def _show(view: View, header: Container, bar: Container) -> None:
     try:
         named = compare_models.cards_of(view.models)
     except LrvizError as error:
@@ -106,7 +106,6 @@ def _show(view: View, header: Container) -> None:
         sidebar.choose_colour(scene.model.classes)
         sidebar.choose_window(scene, compare_jobs.PRESETS, _SIZE)
         sidebar.choose_limits()
-        downloads = st.container()
     slots = compare_jobs.fill_slots(view, cards, device)
     cells = [
         _cell(each, card, slot, compare_models.label(card, cards))
@@ -120,7 +119,7 @@ def _show(view: View, header: Container) -> None:
     _show_failures(cards, slots)
     if members:
         _show_measures(view, members)
-    with downloads:
+    with bar:
         _show_downloads(view, cells, members, num_columns(cards))
 
 
@@ -249,11 +248,11 @@ _COLUMNS = {
 
 
 def _show_downloads(view: View, cells: Sequence[Cell], members: Sequence[Member], columns: int) -> None:
-    with st.popover("Export", icon=":material/download:", width="stretch", disabled=not members):
+    with st.popover("Export", icon=":material/download:", disabled=not members):
         if members:
-            panel.offer_file(
+            exports.offer_file(
                 COMPARISON_SUFFIXES,
-                fitting_paper(len(cells), columns),
+                lambda width: fitting_paper(len(cells), columns, width).height_inches,
                 lambda suffix, paper: render_comparison(suffix, view, cells, members, columns=columns, paper=paper),
                 "comparison",
             )

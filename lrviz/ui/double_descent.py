@@ -9,7 +9,6 @@ import streamlit as st
 
 from lrviz.errors import LrvizError
 from lrviz.figures.distributions import DISTRIBUTION_SUFFIXES, distribution_curves, render_distributions
-from lrviz.figures.paper import Paper
 from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
 from lrviz.measures.definitions import PATH_QUANTITIES
 from lrviz.measures.distributions import compare_images
@@ -17,8 +16,9 @@ from lrviz.measures.findings import AGAINST, against_of, describe, find_peak, fi
 from lrviz.measures.sweeps import ERRORS, MEASURES, SERIES, aggregate, correlations, read_results
 from lrviz.models.assets import assets_folder
 from lrviz.models.card import Card
-from lrviz.ui import dialogs, look, panel, resources, state, sweep_choice, sweep_jobs
+from lrviz.ui import dialogs, exports, look, resources, state, sweep_choice, sweep_jobs
 from lrviz.ui.compare_models import DEFAULT_CENTER, DEFAULT_HALF_WIDTH
+from lrviz.ui.look import Container
 from lrviz.views.commands import measure_commands
 from lrviz.views.view import IMAGES, View
 
@@ -31,14 +31,13 @@ _DISTRIBUTED = ("density", "deviation")
 _SPREAD = " The networks of a seed share their training images; each seed has others."
 
 
-def double_descent() -> None:
-    """The whole page."""
+def double_descent(bar: Container) -> None:
+    """The whole page; its bar takes what it exports."""
     look.apply_look()
     view = state.open_page("sweeps")
     with st.sidebar:
         look.brand("lrviz", "Nonlinearity and test error of whole sweeps")
         choices = st.container()
-        downloads = st.container()
         again = st.container()
         uploaded = _read_upload()
     table = _measured_or_shipped() if uploaded is None else uploaded
@@ -59,7 +58,7 @@ def double_descent() -> None:
     _show_numbers(curve, paths)
     place, there = _paths_at(table, curve, chosen)
     _show_distributions(place, there)
-    with downloads, st.popover("Export", icon=":material/download:", width="stretch"):
+    with bar, st.popover("Export", icon=":material/download:"):
         _offer_figures(curve, place, there)
     cards = _cards_of(curve)
     if cards and uploaded is None and against_of(curve) == "width":
@@ -194,13 +193,13 @@ def _offer_figures(curve: pd.DataFrame, place: str, paths: pd.DataFrame) -> None
     measure = distributions.get(st.selectbox("Figure", ["curves", *distributions], key="d-figure") or "")
     family = curve["family"].iloc[0]
     if measure is None:
-        panel.offer_file(
-            SWEEP_SUFFIXES, Paper(width_inches=4.5, height_inches=6.0),
+        exports.offer_file(
+            SWEEP_SUFFIXES, lambda width: 1.33 * width,
             lambda suffix, paper: render_sweep(suffix, curve, paper=paper), f"double-descent-{family}",
         )  # fmt: skip
     else:
-        panel.offer_file(
-            DISTRIBUTION_SUFFIXES, Paper(width_inches=3.25, height_inches=2.5),
+        exports.offer_file(
+            DISTRIBUTION_SUFFIXES, lambda width: 0.77 * width,
             lambda suffix, paper: render_distributions(suffix, paths, measure, paper=paper), f"{measure}-{family}",
         )  # fmt: skip
 

@@ -11,8 +11,10 @@ from lrviz.engine.requests import fitting_half_width
 from lrviz.errors import BudgetExceeded, LrvizError
 from lrviz.models.images import ImageRecord
 from lrviz.ui import (
+    exports,
     fitting,
     following,
+    guide,
     look,
     maps,
     missing,
@@ -55,11 +57,7 @@ def _page() -> None:
     with st.container(key="explore"):
         header, notices = st.container(horizontal=True, vertical_alignment="center", key="header"), st.container()
         guard(lambda: _show_page(header))
-        with header:
-            toolbar.show_toolbar()
-        with notices:
-            toolbar.show_notices()
-            toolbar.replace_address()
+        toolbar.show_bar(header, notices)
 
 
 def _show_page(header: Container) -> None:
@@ -152,8 +150,9 @@ def _show_views(view: View, scene: Scene, header: Container) -> None:
         outcome = maps.show_map(view, scene, job, here, triangle)
         _offer_more(job, scene)
     with header:
-        panel.show_downloads(view, scene, outcome)
+        exports.show_export(view, scene, outcome, triangle.samples)
     with left:
+        guide.show_guide()
         with st.container(key="sampled"):
             overview.show_overview(view, scene, triangle)
         with st.container(key="controls"):
@@ -162,6 +161,7 @@ def _show_views(view: View, scene: Scene, header: Container) -> None:
             sidebar.choose_place(scene, {name: name for name in PLACES}, f"about {AIM.num_regions:,} regions")
         if outcome is not None:
             panel.show_numbers(view, scene, outcome)
+        if outcome is not None and maps.has_arrived():
             pins.show_pins(maps.plane_name(view, scene), scene)
             with st.container(key="region"):
                 panel.show_region(view, scene, outcome)

@@ -1,7 +1,7 @@
 """What Streamlit's theme cannot say: spacing, the row of numbers, thumbnails with sharp pixels."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -22,14 +22,17 @@ _CSS = """
 .stApp {--lr-faint: color-mix(in srgb, currentColor 70%, transparent); --lr-line: rgba(128, 140, 152, 0.33);}
 .stMainBlockContainer {padding: 4.1rem 2rem 1rem 2rem; max-width: none;}
 .stMainBlockContainer:has(.st-key-explore) {padding: 3.6rem 1.3rem 1rem;}
-.st-key-header {gap: 0.4rem 0.6rem;} .st-key-header .lr-image img {width: 40px; height: 40px;}
-.st-key-header .lr-image {gap: 0.45rem;} .st-key-header button {padding: 0.1rem 0.5rem; min-height: 2.1rem;}
+.st-key-toolbar, .st-key-header {gap: 0.4rem 0.6rem; padding: 0.2rem 0;}
+.st-key-header .lr-image img {width: 40px; height: 40px;} .st-key-header .lr-image {gap: 0.45rem;}
+.st-key-header button {padding: 0.1rem 0.5rem; min-height: 2.1rem;}
 .st-key-step-Undo p, .st-key-step-Redo p {font-size: 0;}
-.st-key-sampled {gap: 0.4rem;}
+.st-key-sampled {gap: 0.4rem; min-height: 24rem;}
 .st-key-controls {display: grid; grid-template-columns: 1fr 1fr; gap: 0.5rem 0.8rem; align-items: end;}
 @media (max-width: 1390px) {.exact-map {height: calc(100vh - 11.6rem) !important;}}
-@media (min-width: 641px) {.stColumn:has(.st-key-exact) {position: sticky; top: 3.4rem; align-self: flex-start;}}
+@media (min-width: 641px) {.stColumn:has(.st-key-exact) {position: sticky; top: 7rem; align-self: flex-start;}}
+@media (min-width: 641px) and (max-width: 1390px) {.stColumn:has(.st-key-exact) {top: 10rem;}}
 @media (max-width: 640px) {
+  [data-testid="stLayoutWrapper"]:has(> .st-key-header) {position: static;}
   .stHorizontalBlock:has(> .stColumn .st-key-exact) {flex-wrap: wrap-reverse;}
   .exact-map {height: min(75vh, 100vw + 5rem) !important;}
 }
@@ -61,8 +64,11 @@ _CSS = """
 .lr-image .n {font-weight: 600; font-size: 0.92rem;} .lr-image .r {color: var(--lr-faint); font-size: 0.75rem;}
 .lr-image .k {display: inline-block; width: 1.25rem; height: 1.25rem; border-radius: 50%; background: #1b2733;
   color: white; font-size: 0.75rem; text-align: center; line-height: 1.25rem; margin-right: 0.35rem;}
-.st-key-address {display: none;}
-[data-testid="stLayoutWrapper"]:has(> .st-key-toolbar) {position: sticky; top: 3.6rem; z-index: 90;
+.lr-terms {max-width: 30rem; margin: 0; font-size: 0.82rem; line-height: 1.4;}
+.lr-terms dt {font-weight: 650; margin-top: 0.5rem;} .lr-terms dd {margin: 0; color: var(--lr-faint);}
+.st-key-guide {border-left: 4px solid #00798c;}
+.st-key-address, .st-key-remember-guide {display: none;}
+[data-testid="stLayoutWrapper"]:has(> :is(.st-key-toolbar, .st-key-header)) {position: sticky; top: 3.6rem; z-index: 90;
   background: var(--lr-ground);}
 .st-key-preload {position: absolute; width: 10px; height: 10px; overflow: hidden; opacity: 0;}
 </style>
@@ -123,12 +129,13 @@ def _is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def numbers(items: list[tuple[str, str]]) -> None:
-    """A row of labelled numbers."""
+def numbers(items: Sequence[tuple[str, str] | tuple[str, str, str]]) -> None:
+    """A row of numbers, each with its label and what the pointer tells of it."""
     cells = "".join(
-        f'<div class="lr-number"><div class="v{" long" if len(value) > 12 else ""}">{html.escape(value)}</div>'
+        f'<div class="lr-number" title="{html.escape(" ".join(told))}">'
+        f'<div class="v{" long" if len(value) > 12 else ""}">{html.escape(value)}</div>'
         f'<div class="l">{html.escape(label)}</div></div>'
-        for label, value in items
+        for label, value, *told in items
     )
     st.html(f'<div class="lr-numbers">{cells}</div>')
 
@@ -136,7 +143,7 @@ def numbers(items: list[tuple[str, str]]) -> None:
 def facts(items: list[Fact]) -> None:
     """Quantities with their units, under each other; the first one is the one that is coloured."""
     rows = "".join(
-        f'<div class="lr-fact"><span class="n">{html.escape(fact.name)}</span>'
+        f'<div class="lr-fact" title="{html.escape(fact.help)}"><span class="n">{html.escape(fact.name)}</span>'
         f'<span class="v">{html.escape(fact.value)}</span><span class="u">{html.escape(fact.unit)}</span></div>'
         for fact in items
     )

@@ -60,6 +60,7 @@ class Memory:
         turn: The last turn of the browser that was answered.
         parts: What was shown last.
         mode: How.
+        has_arrived: Whether the browser has answered.
         regions: The regions of it, if it is exact.
         plane: The network, and the plane that is shown of it.
         pieces_per_length: In that plane, as they were found last.
@@ -73,6 +74,7 @@ class Memory:
     turn: int = 0
     parts: Mapping[str, Part] = field(default_factory=dict)
     mode: str = "sampled"
+    has_arrived: bool = False
     regions: Regions | None = None
     plane: str = ""
     pieces_per_length: float | None = None
@@ -169,6 +171,7 @@ def show_map(view: View, scene: Scene, job: Job, here: Sampling, overview: Sampl
     memory, answer = _memory(), _answer()
     _place(memory, plane_name(view, scene), bounds_of(scene.window.corners))
     is_poll, memory.turn = answer.turn > memory.turn and answer.window is None, answer.turn
+    memory.has_arrived |= answer.turn > 0 or st.context.url is None  # tests without a browser
     outcome = _outcome_of(job)
     if outcome is not None:
         content, memory.regions = _exact(view, scene, outcome), outcome.result
@@ -187,7 +190,7 @@ def show_map(view: View, scene: Scene, job: Job, here: Sampling, overview: Sampl
         "revision": f"{memory.name}-{memory.jumps}", "limits": _limits(scene), "lit": lit_range(view),
         "mode": content.mode, "tag": "SAMPLED" if content.mode == "sampled" else "EXACT", "count": content.words,
         "num_regions": content.num_regions,
-        "busy": not job.done or here.job is not None or overview.job is not None,
+        "busy": not job.done or here.job is not None or overview.job is not None or not memory.has_arrived,
         **_marks(outcome), **_progress(job, outcome, scene, view, is_sampled=here.samples is not None),
     }  # fmt: skip
     exact_map(
@@ -195,6 +198,11 @@ def show_map(view: View, scene: Scene, job: Job, here: Sampling, overview: Sampl
         on_cancel_change=partial(resources.cancel, job),
     )  # fmt: skip
     return outcome
+
+
+def has_arrived() -> bool:
+    """Whether the browser shows the map of this session; until then nothing is shown that would delay it."""
+    return _memory().has_arrived
 
 
 def plane_name(view: View, scene: Scene) -> str:

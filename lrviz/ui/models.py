@@ -5,13 +5,14 @@ import streamlit as st
 from lrviz.models.card import Card
 from lrviz.models.images import DATA_VARIABLE
 from lrviz.ui import look, resources, state
-from lrviz.ui.own_networks import show_own_networks
+from lrviz.ui.look import Container
+from lrviz.ui.own_networks import offer_pages, show_own_networks
 
 _PERCENT = st.column_config.NumberColumn(format="percent")
 
 
-def models() -> None:
-    """The whole page."""
+def models(bar: Container) -> None:
+    """The whole page; its bar needs nothing of it."""
     look.apply_look()
     st.subheader("Models")
     cards = resources.cards()
@@ -66,6 +67,7 @@ def _show_card(card: Card) -> None:
         mean, std = (", ".join(f"{x:.4f}" for x in values) for values in (card.mean, card.std))
         st.caption(f"Input: (image - mean) / std, with mean {mean} and std {std}. Classes: {', '.join(card.classes)}.")
         st.code(card.reproduce, language="bash", wrap_lines=True)
+        offer_pages("card", card.name, card)
 
 
 def _show_cache() -> None:
@@ -77,6 +79,6 @@ def _show_cache() -> None:
             ("GB limit", f"{store.limit_bytes / 1e9:,.1f}"),
         ]
     )
-    if st.button("Clear the cache", icon=":material/delete:"):
+    if st.button("Clear the cache", key="clear-cache", icon=":material/delete:"):
         store.clear()
         state.rerun()

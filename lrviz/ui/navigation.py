@@ -1,7 +1,9 @@
 """The pages of the app, their addresses, and how each of them is run."""
 
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -30,30 +32,34 @@ def navigate() -> None:
         _is_navigating.reset(token)
 
 
-def run_page(page: Callable[[], None], *, has_bar: bool = False) -> None:
-    """Run a page from its file, under the bar of all pages unless it shows the bar itself."""
+def run_page(page: Callable[[Any], None]) -> None:
+    """Run a page from its file, with its bar, the place for what it exports, above it."""
     if st.context.url is not None and not _is_navigating.get():
         # Until app.py has run once, Streamlit runs the files of pages/ by themselves, with a bar of its own.
         navigate()
         return
+    _begin()
+    bar, notices = st.container(key="toolbar", horizontal=True, vertical_alignment="center"), st.container()
+    guard(lambda: page(bar))
+    from lrviz.ui.toolbar import show_bar  # noqa: PLC0415
+
+    show_bar(bar, notices)
+
+
+def _begin() -> None:
+    """Note whether the last page showed a view; this one says so when it opens its own."""
     session = st.session_state
     session.showed_view, session.shows_view = session.get("shows_view", False), False
-    top = None if has_bar else st.container(key="toolbar")
-    guard(page)
-    if top is not None and session.shows_view:
-        from lrviz.ui.toolbar import replace_address, show_notices, show_toolbar  # noqa: PLC0415
-
-        with top:
-            show_toolbar()
-            show_notices()
-            replace_address()
 
 
 def _explore() -> None:
     """The Explore page; the page shows its frame while PyTorch is imported."""
-    with st.container(key="preload"):  # an empty figure makes the browser fetch what draws figures meanwhile
-        st.plotly_chart(go.Figure(), key="preload-chart", height=10)
+    place = st.empty()
+    if "lrviz.ui.explore" not in sys.modules:
+        with place.container(key="preload"):  # an empty figure makes the browser fetch what draws figures meanwhile
+            st.plotly_chart(go.Figure(), key="preload-chart", height=10)
     with st.spinner("Starting"):
         from lrviz.ui.explore import explore  # noqa: PLC0415
 
-    run_page(explore, has_bar=True)
+    _begin()
+    guard(explore)

@@ -10,7 +10,7 @@ from lrviz.measures.class_map import num_sampled_areas
 from lrviz.models.images import as_picture
 from lrviz.results.samples import Samples
 from lrviz.ui import look, resources, state
-from lrviz.ui.maps import Sampling, plane_name, rounded_window
+from lrviz.ui.maps import Sampling, has_arrived, plane_name, rounded_window
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
@@ -57,6 +57,8 @@ def show_overview(view: View, scene: Scene, sampling: Sampling) -> None:
         quantity = st.segmented_control(
             "Overview", ["class", "slope", "margin"], default="class", label_visibility="collapsed", key="overview"
         )
+    if not has_arrived():
+        return
     shows = f"overview {plane_name(view, scene)} {scene.model.classes} {quantity} {detail if samples else None}"
     window = None if view.center is None else scene.window.corners
     chart = f"overview-{scene.program.digest[:12]}-{view.triplet}-{quantity}-{state.generation()}"

@@ -91,7 +91,7 @@ def _show_report(name: str) -> None:
                 remember(name, card)
                 st.session_state["own-remembered"] = name, card
             _show_facts(found, card)
-            _offer_pages("report", name, card)
+            offer_pages("report", name, card)
         elif isinstance(found, UnsupportedOperation):
             st.error(str(found).partition(" Supported are: ")[0], icon=":material/error:")
             _show_refusals(found.refusals)
@@ -185,7 +185,8 @@ def _ask(found: Inspection | None) -> None:
     )
 
 
-def _offer_pages(place: str, name: str, card: Card) -> None:
+def offer_pages(place: str, name: str, card: Card) -> None:
+    """Buttons that open a network on the other pages, where `place` on this page tells them from others."""
     with st.container(horizontal=True):
         for page, label in _PAGES.items():
             if st.button(f"Open in {label}", key=f"{place}-open-{page}-{name}"):
@@ -205,7 +206,7 @@ def _show_library() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             shape = " x ".join(map(str, card.input_shape))
             st.markdown(f"**{card.name}** {card.architecture[:60]}, inputs {shape}, {len(card.classes):,} outputs")
-            _offer_pages("library", name, card)
+            offer_pages("library", name, card)
             st.button("Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=_delete, args=(name,))
     _show_others(library, [name for name in library.references if name not in networks])
     st.caption(

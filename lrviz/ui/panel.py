@@ -1,19 +1,12 @@
-"""Under the maps: the numbers of the window, the open region, the histogram, and the downloads."""
-
-import time
-from collections.abc import Callable
-from dataclasses import replace
+"""Beside the map: the numbers of the window, the open region, and the histogram."""
 
 import numpy as np
 import streamlit as st
 
 from lrviz.engine.requests import Outcome, request_key
-from lrviz.errors import LrvizError
 from lrviz.figures.colouring import Colouring, name_of
 from lrviz.figures.facts import card_facts
 from lrviz.figures.panels import histogram, slope_image
-from lrviz.figures.paper import PRINTED, Paper
-from lrviz.figures.region_map.print import SUFFIXES, render
 from lrviz.measures.region import neighbourhood
 from lrviz.measures.window import QUANTITIES, jump
 from lrviz.models.images import image_shape
@@ -25,13 +18,6 @@ from lrviz.views.view import View
 _MOST_NUMBERS = 20
 """Numbers of the slope that are shown of inputs that are no images."""
 
-_PAPER_WIDTHS = {"one column": 3.25, "two columns": 6.75}
-"""Inches, as most journals and conferences have them."""
-
-_SCREEN_DPI, _PREVIEW_DPI = 96, 192
-
-_KINDS = {".pdf": "PDF", ".svg": "SVG", ".png": "PNG", ".html": "HTML", ".npz": "data (npz)", ".csv": "table (CSV)"}
-
 
 def show_numbers(view: View, scene: Scene, outcome: Outcome) -> None:
     """The row of numbers of the window."""
@@ -41,15 +27,20 @@ def show_numbers(view: View, scene: Scene, outcome: Outcome) -> None:
     similar = f"{found.mean_similarity:.4f}" if np.isfinite(found.mean_similarity) else "not defined"
     look.numbers(
         [
-            ("regions", look.count(found.num_regions)),
-            ("regions per unit area", look.count(found.density)),
-            ("mean slope, all logits", look.digits(found.mean_slope)),
-            ("mean jump at edges", look.digits(found.mean_jump)),
-            ("similarity of neighbours", similar),
-            ("mean deviation (logit)", look.digits(found.deviation_per_area)),
-            (where, look.duration(regions.seconds)),
+            ("regions", look.count(found.num_regions), "Regions in the window, exact."),
+            ("regions per unit area", look.count(found.density), "Regions per squared unit of L2 distance."),
+            ("mean slope, all logits", look.digits(found.mean_slope), _mean_of("slope", "by area")),
+            ("mean jump at edges", look.digits(found.mean_jump), _mean_of("jump", "by the length of edges")),
+            ("similarity of neighbours", similar, _mean_of("similarity", "by the length of edges")),
+            ("mean deviation (logit)", look.digits(found.deviation_per_area), _mean_of("deviation", "by area")),
+            (where, look.duration(regions.seconds), "How long finding the regions took, and where."),
         ]
     )
+
+
+def _mean_of(quantity: str, weight: str) -> str:
+    told = QUANTITIES[quantity]
+    return f"{told.help} Here the mean over the window, weighted {weight}. Unit: {told.unit}."
 
 
 def show_histogram(view: View, scene: Scene, outcome: Outcome) -> None:
@@ -143,61 +134,5 @@ def _show_slope(regions: Regions, index: int, scene: Scene, view: View) -> None:
         return
     look.kept_chart(
         f"{job.key} {chosen}", lambda: slope_image(slopes[chosen].reshape(picture), height=250),
-        config={"displayModeBar": False}, key=f"slope-image-{regions.pattern[index]:x}-{chosen}",
+        config={"displayModeBar": False}, key="slope-image",
     )  # fmt: skip
-
-
-def show_downloads(view: View, scene: Scene, outcome: Outcome | None) -> None:
-    """Figure and data as files."""
-    with st.popover("Export", icon=":material/download:", disabled=outcome is None):
-        if outcome is not None:
-            _show_files(view, scene, outcome.result)
-
-
-def _show_files(view: View, scene: Scene, regions: Regions) -> None:
-    offer_file(
-        SUFFIXES,
-        Paper(width_inches=5.5, height_inches=4.5),
-        lambda suffix, paper: render(suffix, regions, view, class_names=scene.model.classes, paper=paper),
-        f"regions-{view.model}",
-    )
-
-
-def offer_file(suffixes: tuple[str, ...], paper: Paper, contents: Callable[[str, Paper], bytes], name: str) -> None:
-    """Choose the kind of a file, and of a printed figure the paper, and download it.
-
-    Args:
-        suffixes: the kinds to choose from.
-        paper: the size that is proposed.
-        contents: makes the file when it is asked for.
-        name: start of the file's name.
-    """
-    suffix = st.selectbox("File", suffixes, format_func=lambda kind: _KINDS[kind], key="w-suffix") or suffixes[0]
-    try:
-        if suffix in PRINTED:
-            paper = _choose_paper(paper)
-            if st.button("Preview", key="w-preview", help="How it will look on paper"):
-                st.image(
-                    contents(".png", replace(paper, dpi=_PREVIEW_DPI)), width=round(_SCREEN_DPI * paper.width_inches)
-                )
-        st.download_button(
-            f"Download {_KINDS[suffix]}", lambda: contents(suffix, paper), type="primary", width="stretch",
-            file_name=f"{name}-{time.strftime('%Y%m%d')}{suffix}", on_click="ignore",
-        )  # fmt: skip
-    except LrvizError as error:
-        st.error(str(error))
-
-
-def _choose_paper(paper: Paper) -> Paper:
-    """The width of a column or any other; the height follows in the shape that is proposed."""
-    shape = paper.height_inches / paper.width_inches
-    names = [*_PAPER_WIDTHS, "other"]
-    chosen = st.segmented_control(
-        "Width", names, default=names[1], required=True, key="w-paper",
-        format_func=lambda name: f"{name}, {_PAPER_WIDTHS[name]} in" if name in _PAPER_WIDTHS else name,
-    )  # fmt: skip
-    left, middle, right = st.columns(3)
-    width = _PAPER_WIDTHS.get(chosen) or left.number_input("width (in)", 1.0, 40.0, paper.width_inches, 0.5)
-    height = middle.number_input("height (in)", 1.0, 40.0, round(width * shape, 2), 0.25, key=f"w-height-{width:g}")
-    dpi = right.number_input("dpi", 50, 1200, paper.dpi, 50)
-    return Paper(width_inches=width, height_inches=height, dpi=dpi)

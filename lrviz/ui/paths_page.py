@@ -5,7 +5,6 @@ import streamlit as st
 from jaxtyping import UInt8
 
 from lrviz.errors import LrvizError
-from lrviz.figures.paper import Paper
 from lrviz.figures.path.data import Line, PathDrawing, Stretch, class_lines
 from lrviz.figures.path.print import PATH_SUFFIXES, render_path
 from lrviz.figures.path.screen import path_figure
@@ -13,10 +12,10 @@ from lrviz.figures.style import MODEL_COLOURS
 from lrviz.models.images import SHAPE, as_picture, image_shape
 from lrviz.models.paths import Path
 from lrviz.ui import (
+    exports,
     following,
     look,
     missing,
-    panel,
     path_controls,
     path_jobs,
     path_state,
@@ -24,6 +23,7 @@ from lrviz.ui import (
     resources,
     state,
 )
+from lrviz.ui.look import Container
 from lrviz.ui.path_jobs import Track
 from lrviz.ui.visit import find_card, load_image
 from lrviz.views.scene import view_path
@@ -39,8 +39,8 @@ _TEXT = (
 )
 
 
-def paths() -> None:
-    """The whole page."""
+def paths(bar: Container) -> None:
+    """The whole page; its bar takes what it exports."""
     look.apply_look()
     view = state.open_page("paths")
     with st.sidebar:
@@ -49,7 +49,6 @@ def paths() -> None:
         path_controls.choose_models()
         outputs = st.container()
         device = path_controls.choose_device()
-        downloads = st.container()
     path = _make_path(view)
     if path is None:
         return
@@ -64,7 +63,7 @@ def paths() -> None:
     path_jobs.show_failures(tracks)
     st.caption(_TEXT)
     path_tables.show_tables(drawn)
-    with downloads:
+    with bar:
         _show_downloads(state.current(), drawing, drawn)
 
 
@@ -168,13 +167,13 @@ def _line(track: Track, number: int, colour: str) -> Line:
 def _show_downloads(view: View, drawing: PathDrawing | None, tracks: list[Track]) -> None:
     """Figure and data as files."""
     first = tracks[0] if tracks else None
-    with st.popover("Export", icon=":material/download:", width="stretch", disabled=first is None or not first.pieces):
+    with st.popover("Export", icon=":material/download:", disabled=first is None or not first.pieces):
         if drawing is None or first is None or first.pieces is None or first.model is None:
             return
         pieces, classes = first.pieces, first.model.classes
         measures = {track.name: track.measures for track in tracks if track.measures is not None}
-        panel.offer_file(
-            PATH_SUFFIXES, Paper(width_inches=7.0, height_inches=4.5),
+        exports.offer_file(
+            PATH_SUFFIXES, lambda width: 0.64 * width,
             lambda suffix, paper: render_path(
                 suffix, view, drawing, measures=measures, pieces=pieces, class_names=classes, paper=paper
             ),

@@ -104,6 +104,11 @@ def _read(query: dict[str, str]) -> None:
         tell("Some of the link could not be read and was left out. " + " ".join(problems))
 
 
+def shows_view() -> bool:
+    """Whether the page that runs shows the view of the session."""
+    return st.session_state.get("shows_view", False)
+
+
 def change(**values: Any) -> None:
     """Change fields of the view; what cannot be shown is told, and not done."""
     try:
@@ -229,7 +234,8 @@ def show(view: View) -> None:
 
 def go(view: View) -> NoReturn:
     """Show a view, on its own page."""
-    is_here = view.page == current().page
+    is_here = shows_view() and view.page == current().page
+    st.session_state.setdefault("history", History())
     show(view)
     forget_wanted_window()
     st.session_state.is_open = False

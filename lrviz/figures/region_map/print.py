@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 
 from lrviz.errors import InvalidRequest
@@ -18,7 +18,7 @@ from lrviz.figures.legend import print_bar, print_legend
 from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, write_archive, write_page, write_table
 from lrviz.figures.region_map.data import edges_by_layer, paint, thin_lines, window_bounds
 from lrviz.figures.region_map.screen import region_map
-from lrviz.measures.boundary import Boundary, find_boundary
+from lrviz.measures.boundary import find_boundary
 from lrviz.measures.tables import measure_regions
 from lrviz.results.regions import Regions
 from lrviz.views.view import View
@@ -53,8 +53,8 @@ def render(
 
     PDF and SVG hold every polygon up to `MAX_VECTOR_REGIONS`; above it the fills become an image and axes, text and
     colour bar stay vectors. Every file carries the view as JSON: as the subject of a PDF, the description of an SVG,
-    the text `lrviz` of a PNG, a meta element of an HTML page, the comment of an npz archive, and the first line,
-    a comment, of a CSV.
+    the text `lrviz` of a PNG, a meta element of an HTML page, the array `view` of an npz archive, and the first
+    line, a comment, of a CSV.
 
     Args:
         suffix: .pdf, .svg, .png, .html, .npz or .csv.
@@ -74,34 +74,40 @@ def render(
         return write_archive(regions, description=description)
     if suffix == ".csv":
         return write_table(measure_regions(regions, class_names), description=description)
-    colouring = colour_regions(regions, view.colour, class_index=view.class_index, class_names=class_names)
-    edges = "layer" if view.layer_edges else "thin"
-    boundary = find_boundary(regions) if view.boundary else None
     if suffix == ".html":
+        colouring = _colour(regions, view, class_names)
+        edges, boundary = _edges(view), find_boundary(regions) if view.boundary else None
         height = max(int(96 * paper.height_inches), 300)
         figure = region_map(regions, colouring, edges=edges, class_names=class_names, boundary=boundary, height=height)
         return write_page([figure.update_layout(dragmode="pan")], title=_TITLE, description=description)
-    side = int(min(paper.width_inches, paper.height_inches) * paper.dpi)
     return print_figure(
-        suffix, paper, lambda sheet: _draw(sheet, regions, colouring, edges, boundary, side),
-        title=_TITLE, description=description,
-    )  # fmt: skip
+        suffix, paper, lambda sheet: print_map(sheet, regions, view, class_names), title=_TITLE, description=description
+    )
 
 
-def _draw(
-    figure: Figure, regions: Regions, colouring: Colouring, edges: str, boundary: Boundary | None, side: int
-) -> None:
-    axes, bounds = figure.add_subplot(), window_bounds(regions)
+def _colour(regions: Regions, view: View, class_names: tuple[str, ...]) -> Colouring:
+    return colour_regions(regions, view.colour, class_index=view.class_index, class_names=class_names)
+
+
+def _edges(view: View) -> str:
+    return "layer" if view.layer_edges else "thin"
+
+
+def print_map(place: Figure | SubFigure, regions: Regions, view: View, class_names: tuple[str, ...] = ()) -> None:
+    """Draw the map of a view, with its colour bar or legend, on a sheet or a part of it."""
+    axes, bounds = place.add_subplot(), window_bounds(regions)
+    colouring, edges = _colour(regions, view, class_names), _edges(view)
     if len(regions) <= MAX_VECTOR_REGIONS:
         print_polygons(axes, regions, colouring, outlined=edges == "thin")
         for drawn in edges_by_layer(regions, edges):
             axes.add_collection(LineCollection(list(drawn.ends), colors=drawn.colour, linewidths=0.5))
     else:
-        print_image(axes, paint(regions, colouring, edges, bounds, side=int(np.clip(side, 400, 3000))), bounds)
-    bold = [] if boundary is None else print_boundary(axes, boundary)
+        side = int(np.clip(min(place.bbox.size), 400, 3000))
+        print_image(axes, paint(regions, colouring, edges, bounds, side=side), bounds)
+    bold = print_boundary(axes, find_boundary(regions)) if view.boundary else []
     print_frame(axes, bounds)
-    print_bar(figure, [axes], colouring)
-    print_legend(figure, colouring, [*bold, *_layer_handles(regions, edges)])
+    print_bar(place, [axes], colouring)
+    print_legend(place, colouring, [*bold, *_layer_handles(regions, edges)])
 
 
 def print_polygons(axes: Axes, regions: Regions, colouring: Colouring, *, outlined: bool) -> None:

@@ -1,0 +1,143 @@
+"""What a page exports: the kind of a file, and of a printed figure the paper, a preview, and what is in it."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+import streamlit as st
+from matplotlib.figure import Figure, SubFigure
+
+from lrviz.engine.requests import Outcome
+from lrviz.errors import InvalidData, LrvizError
+from lrviz.figures.colouring import colour_regions
+from lrviz.figures.overview import print_overview
+from lrviz.figures.panels import print_histogram, print_images, print_slope
+from lrviz.figures.paper import PRINTED, Paper
+from lrviz.figures.region_map.print import SUFFIXES, print_map, render
+from lrviz.figures.sheet import Panel, render_sheet, sheet_height
+from lrviz.models.images import as_picture, image_shape
+from lrviz.results.regions import Regions
+from lrviz.results.samples import Samples
+from lrviz.ui import maps, resources
+from lrviz.views.scene import Scene
+from lrviz.views.view import View
+
+_PAPER_WIDTHS = {"one column": 3.25, "two columns": 6.75}
+"""Inches, as most journals and conferences have them."""
+
+_SCREEN_DPI, _PREVIEW_DPI = 96, 192
+_WIDTH = 5.5
+_PATIENCE = 60.0
+"""Seconds that a file waits for a slope."""
+
+_KINDS = {".pdf": "PDF", ".svg": "SVG", ".png": "PNG", ".html": "HTML", ".npz": "data (npz)", ".csv": "table (CSV)"}
+
+
+def show_export(view: View, scene: Scene, outcome: Outcome | None, samples: Samples | None) -> None:
+    """The exports of Explore.
+
+    Args:
+        view: What is shown.
+        scene: Its objects.
+        outcome: Its regions, once they are there.
+        samples: Of the triangle, once they are there.
+    """
+    with st.popover("Export", icon=":material/download:", disabled=outcome is None):
+        if outcome is None:
+            return
+        regions: Regions = outcome.result
+        known = _panels(view, scene, regions, samples)
+        chosen = st.pills("In the figure", list(known), default=["map"], selection_mode="multi", key="w-panels",
+                          help="PDF, SVG and PNG hold all of these, the small ones in a row under the map; the other "
+                          "kinds of files hold the map or the regions.")  # fmt: skip
+        panels = [known[name] for name in known if name in chosen]
+
+        def contents(suffix: str, paper: Paper) -> bytes:
+            if suffix in PRINTED:
+                return render_sheet(suffix, panels, view, paper)
+            return render(suffix, regions, view, class_names=scene.model.classes, paper=paper)
+
+        offer_file(SUFFIXES, partial(sheet_height, panels or [known["map"]]), contents, f"regions-{view.model}")
+
+
+def _panels(view: View, scene: Scene, regions: Regions, samples: Samples | None) -> Mapping[str, Panel]:
+    """What a figure of Explore can show, by what it is called."""
+    classes = scene.model.classes
+    colouring = colour_regions(regions, view.colour, class_index=view.class_index, class_names=classes)
+    images = tuple(as_picture(record.image) for record in scene.images)
+    labels = tuple(record.label or "" for record in scene.images)
+    window = None if view.center is None else scene.window.corners
+    panels = {"map": Panel(draw=lambda place: print_map(place, regions, view, classes))}
+    if samples is not None:
+        panels["overview"] = Panel(
+            draw=lambda place: print_overview(place, samples, images=images, class_names=classes, window=window),
+            inches=2.2,
+        )
+    panels["images"] = Panel(draw=lambda place: print_images(place, images, labels), inches=0.8)
+    panels["histogram"] = Panel(draw=lambda place: print_histogram(place, regions, colouring), inches=1.8)
+    if image_shape(scene.model.input_shape) is not None:
+        panels["slope image"] = Panel(draw=_slope_printer(view, scene, regions), inches=1.6)
+    return panels
+
+
+def _slope_printer(view: View, scene: Scene, regions: Regions) -> Callable[[Figure | SubFigure], None]:
+    """Draws the slope of the open region, or of the largest one, of the class that the page shows it of."""
+    opened, picture = maps.open_region(regions), image_shape(scene.model.input_shape)
+    index = int(regions.area.argmax()) if opened is None else opened
+    shown = int(regions.predicted[index]) if view.class_index is None else view.class_index
+    u, v = (float(x) for x in regions.centroid[index])
+
+    def draw(place: Figure | SubFigure) -> None:
+        job = resources.input_slopes_job(scene, view.triplet, ((u, v),))
+        if not job.wait(_PATIENCE) or job.error:
+            raise InvalidData(job.error or "The slope as an image is not there yet. Try again in a moment.")
+        print_slope(place, job.result[0][shown].reshape(picture), f"slope of {scene.model.classes[shown]}")
+
+    return draw
+
+
+def offer_file(
+    suffixes: tuple[str, ...],
+    fitting_height: Callable[[float], float],
+    contents: Callable[[str, Paper], bytes],
+    name: str,
+) -> None:
+    """Choose the kind of a file, and of a printed figure the paper, and download it.
+
+    Args:
+        suffixes: the kinds to choose from.
+        fitting_height: the height in inches that suits a figure of some width.
+        contents: makes the file when it is asked for.
+        name: start of the file's name.
+    """
+    suffix = st.selectbox("File", suffixes, format_func=lambda kind: _KINDS[kind], key="w-suffix") or suffixes[0]
+    try:
+        paper = Paper()
+        if suffix in PRINTED:
+            paper = _choose_paper(fitting_height)
+            if st.button("Preview", key="w-preview", help="How it will look on paper"):
+                st.image(
+                    contents(".png", replace(paper, dpi=_PREVIEW_DPI)), width=round(_SCREEN_DPI * paper.width_inches)
+                )
+        st.download_button(
+            f"Download {_KINDS[suffix]}", lambda: contents(suffix, paper), type="primary", width="stretch",
+            file_name=f"{name}-{time.strftime('%Y%m%d')}{suffix}", on_click="ignore",
+        )  # fmt: skip
+    except LrvizError as error:
+        st.error(str(error))
+
+
+def _choose_paper(fitting_height: Callable[[float], float]) -> Paper:
+    """The width of a column or any other, the height that suits it or any other, and the resolution."""
+    names = [*_PAPER_WIDTHS, "other"]
+    chosen = st.segmented_control(
+        "Width", names, default=names[1], required=True, key="w-paper",
+        format_func=lambda name: f"{name}, {_PAPER_WIDTHS[name]} in" if name in _PAPER_WIDTHS else name,
+    )  # fmt: skip
+    places = iter(st.columns(3))
+    width = _PAPER_WIDTHS.get(chosen) or next(places).number_input("width (in)", 1.0, 40.0, _WIDTH, 0.5)
+    fitting = round(fitting_height(width), 2)
+    height = next(places).number_input("height (in)", 1.0, 40.0, fitting, 0.25, key=f"w-height-{width:g}-{fitting:g}")
+    dpi = next(places).number_input("dpi", 50, 1200, 300, 50)
+    return Paper(width_inches=width, height_inches=height, dpi=dpi)
