@@ -165,17 +165,17 @@ class RegionsRequest(WindowRequest):
         budget, most = self.max_regions, self.most_expected or HOPELESS_FACTOR * self.max_regions
         capacity = _memory_bytes() // (BYTES_PER_REGION + BYTES_PER_OUTPUT * self.program.num_outputs)
         if min(number, budget) > capacity:
-            limit, remedy = f"the memory is enough for {_rounded(capacity):,.0f}", ""
+            limit, remedy = f"the memory is enough for {rounded_down(capacity):,.0f}", ""
         elif number > most:
             limit, remedy = f"the budget is {budget:,}", ", or raise the budget"
         else:
             return
         half = fitting_half_width(pieces_per_length, min(budget, capacity))
         u, v = self.window.center
-        reason = f"The window holds about {_rounded(number):,.0f} regions, and {limit}."
+        reason = f"The window holds about {rounded_down(number):,.0f} regions, and {limit}."
         raise BudgetExceeded(
             f"{reason} Choose a smaller window, such as one around ({u:.4g}, {v:.4g}) with half width "
-            f"{_rounded(half):.3g}{remedy}.",
+            f"{rounded_down(half):.3g}{remedy}.",
             reason=reason,
             pieces_per_length=pieces_per_length,
         )
@@ -363,7 +363,7 @@ def pack(result: AnyResult) -> bytes:
     return buffer.getvalue()
 
 
-def _rounded(value: float) -> float:
+def rounded_down(value: float) -> float:
     """Rounded down to two digits."""
     step = 10.0 ** (math.floor(math.log10(value)) - 1)
     return math.floor(value / step) * step

@@ -59,10 +59,11 @@ def compare_widths(bar: Container) -> None:
         look.brand("lrviz", "One window in networks of several widths")
         compare_models.choose_models()
     header = st.container()
-    if compare_models.chosen():
-        _show(view, header, bar)
-    else:
+    if not compare_models.chosen():
         _show_nothing(view, header)
+    if not (compare_models.chosen() and _show(view, header, bar)):
+        with bar:
+            exports.show_none()
 
 
 def _show_nothing(view: View, header: Container) -> None:
@@ -77,13 +78,14 @@ def _show_nothing(view: View, header: Container) -> None:
     )
 
 
-def _show(view: View, header: Container, bar: Container) -> None:
+def _show(view: View, header: Container, bar: Container) -> bool:
+    """The maps and what belongs to them, as far as they are there; whether there is something to export."""
     try:
         named = compare_models.cards_of(view.models)
     except LrvizError as error:
         st.error(str(error), icon=":material/error:")
         missing.offer_others(view, compare_models.first_view)
-        return
+        return False
     cards = tuple(named.values())
     device = st.session_state.get("w-device") or resources.devices()[0]
     resources.model_job(view.model)
@@ -94,12 +96,12 @@ def _show(view: View, header: Container, bar: Container) -> None:
         compare_jobs.fill_slots(replace(view, models=tuple(named)), cards, device)
     scene = explore.open_scene(view, header, compare_models.first_view)
     if scene is None:
-        return
+        return False
     with header:
         triplet.show_triplet(scene.images)
     widest = replace(state.current(), models=(tuple(named)[compare_jobs.widest(cards)],))
     if not fitting.settle(widest, compare_jobs.aim(view)) or state.current().center is None:
-        return
+        return False
     view = replace(state.current(), models=tuple(named))
     scene = resolve(view)
     with st.sidebar:
@@ -121,6 +123,7 @@ def _show(view: View, header: Container, bar: Container) -> None:
         _show_measures(view, members)
     with bar:
         _show_downloads(view, cells, members, num_columns(cards))
+    return True
 
 
 def _window_text(view: View) -> str:

@@ -45,6 +45,8 @@ def double_descent(bar: Container) -> None:
         paths = sweep_choice.choose_series(table, view)
     if paths is None:
         st.info("The table holds no finished path of a trained network. Measure some models first.")
+        with bar:
+            exports.show_none()
         return
     curve, found = _average(paths, state.current().against)
     st.markdown(f"**{describe(curve, found)}**")

@@ -55,7 +55,10 @@ def explore() -> None:
 @st.fragment
 def _page() -> None:
     with st.container(key="explore"):
-        header, notices = st.container(horizontal=True, vertical_alignment="center", key="header"), st.container()
+        header, notices = (
+            st.container(horizontal=True, vertical_alignment="center", key="header"),
+            st.container(key="notices"),
+        )
         guard(lambda: _show_page(header))
         toolbar.show_bar(header, notices)
 
@@ -67,6 +70,8 @@ def _show_page(header: Container) -> None:
         sidebar.choose_model()
     scene = open_scene(view, header, _first_view)
     if scene is None:
+        with header:
+            exports.show_none()
         return
     with header:
         job = resources.predictions_job(view.triplet, scene.model, scene.program)
@@ -148,7 +153,6 @@ def _show_views(view: View, scene: Scene, header: Container) -> None:
     triangle = overview.best_samples(scene, device, may_start=job.done and here.job is None)
     with right, st.container(key="exact"):
         outcome = maps.show_map(view, scene, job, here, triangle)
-        _offer_more(job, scene)
     with header:
         exports.show_export(view, scene, outcome, triangle.samples)
     with left:
@@ -159,6 +163,7 @@ def _show_views(view: View, scene: Scene, header: Container) -> None:
             sidebar.choose_colour(scene.model.classes)
             sidebar.choose_edges()
             sidebar.choose_place(scene, {name: name for name in PLACES}, f"about {AIM.num_regions:,} regions")
+        _offer_more(job, scene)
         if outcome is not None:
             panel.show_numbers(view, scene, outcome)
         if outcome is not None and maps.has_arrived():
@@ -179,13 +184,12 @@ def _offer_more(job: Job, scene: Scene) -> None:
         return
     u, v = (float(x) for x in scene.window.center)
     half = float(f"{fitting_half_width(failure.pieces_per_length, AIM.num_regions):.3g}")
-    text, button = st.columns([3, 1], vertical_alignment="center")
-    text.info(
+    st.info(
         f"{failure.reason} Zoom in, choose a smaller window, such as one around ({u:.4g}, {v:.4g}) with half width "
         f"{half:g}, or raise the budget.",
         icon=":material/zoom_in:",
     )
-    button.button(
+    st.button(
         "Smaller window here", type="primary", width="stretch", on_click=state.set_window, args=((u, v), half),
         help=f"Half width {half:g}, which should hold about {AIM.num_regions:,} regions",
     )  # fmt: skip

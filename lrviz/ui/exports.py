@@ -43,9 +43,10 @@ def show_export(view: View, scene: Scene, outcome: Outcome | None, samples: Samp
         outcome: Its regions, once they are there.
         samples: Of the triangle, once they are there.
     """
-    with st.popover("Export", icon=":material/download:", disabled=outcome is None):
-        if outcome is None:
-            return
+    if outcome is None:
+        show_none()
+        return
+    with st.popover("Export", icon=":material/download:"):
         regions: Regions = outcome.result
         known = _panels(view, scene, regions, samples)
         chosen = st.pills("In the figure", list(known), default=["map"], selection_mode="multi", key="w-panels",
@@ -59,6 +60,11 @@ def show_export(view: View, scene: Scene, outcome: Outcome | None, samples: Samp
             return render(suffix, regions, view, class_names=scene.model.classes, paper=paper)
 
         offer_file(SUFFIXES, partial(sheet_height, panels or [known["map"]]), contents, f"regions-{view.model}")
+
+
+def show_none() -> None:
+    """The same while there is nothing to export."""
+    st.popover("Export", icon=":material/download:", disabled=True)
 
 
 def _panels(view: View, scene: Scene, regions: Regions, samples: Samples | None) -> Mapping[str, Panel]:

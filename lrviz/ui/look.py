@@ -31,6 +31,7 @@ _CSS = """
 @media (max-width: 1390px) {.exact-map {height: calc(100vh - 11.6rem) !important;}}
 @media (min-width: 641px) {.stColumn:has(.st-key-exact) {position: sticky; top: 7rem; align-self: flex-start;}}
 @media (min-width: 641px) and (max-width: 1390px) {.stColumn:has(.st-key-exact) {top: 10rem;}}
+.stApp:has(.st-key-notices .stAlert) .exact-map {height: calc(100vh - 13rem);}
 @media (max-width: 640px) {
   [data-testid="stLayoutWrapper"]:has(> .st-key-header) {position: static;}
   .stHorizontalBlock:has(> .stColumn .st-key-exact) {flex-wrap: wrap-reverse;}
@@ -162,7 +163,7 @@ def image_card(letter: str, image: np.ndarray, name: str, detail: str) -> None:
 
 def count(value: float | int) -> str:
     """A count as a reader wants it: exact below a million."""
-    return f"{value:,.0f}" if value < 1e6 else f"{value / 1e6:,.2f} M"
+    return f"{value:,.0f}" if value < 1e6 else f"{value / 1e6:,.2f}".rstrip("0").rstrip(".") + " M"
 
 
 def digits(value: float) -> str:

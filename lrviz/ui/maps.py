@@ -16,7 +16,7 @@ import streamlit as st
 from jaxtyping import Float
 
 from lrviz.engine.estimate import expected_pieces_per_length, expected_regions
-from lrviz.engine.requests import Outcome, request_key
+from lrviz.engine.requests import Outcome, request_key, rounded_down
 from lrviz.errors import BudgetExceeded
 from lrviz.figures.colouring import colour_samples
 from lrviz.figures.facts import fact_columns, sample_columns
@@ -357,7 +357,7 @@ def _of_samples(view: View, scene: Scene, samples: Samples, job: Job) -> Content
     number, count = 0, ""
     if isinstance(job.failure, BudgetExceeded):
         _memory().pieces_per_length = job.failure.pieces_per_length
-        expected = float(f"{expected_regions(job.failure.pieces_per_length, scene.window):.2g}")
+        expected = rounded_down(expected_regions(job.failure.pieces_per_length, scene.window))
         number, count = round(expected), f"about {look.count(expected)} regions in view"
     return Content(
         {

@@ -146,8 +146,9 @@ def show_failures(tracks: Sequence[Track]) -> None:
                 f"{track.name}: cancelled after {len(track.pieces)} segments; figure and numbers are those of these.",
                 icon=":material/stop_circle:",
             )
+    unknown = {track.name for track in tracks if isinstance(track.job.failure, UnknownModel)}
     again = [track for track in tracks if track.failure or (track.pieces and track.pieces.status != Status.COMPLETE)]
-    if again:
+    if any(track.name not in unknown for track in again):
         following.offer_again([track.job.key for track in again])
-    if any(isinstance(track.job.failure, UnknownModel) for track in tracks):
+    if unknown:
         missing.offer_others(state.current(), state.default_view)

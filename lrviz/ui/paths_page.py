@@ -51,16 +51,18 @@ def paths(bar: Container) -> None:
         device = path_controls.choose_device()
     path = _make_path(view)
     if path is None:
+        with bar:
+            exports.show_none()
         return
     tracks = path_jobs.follow_models(view.models, path, device)
     with outputs:
         predicted = _choose_output(tracks)
     drawn = [track for track in tracks if track.curve is not None]
     drawing = None if predicted is None or not drawn else _make_drawing(state.current(), path, drawn, predicted)
+    path_jobs.show_failures(tracks)
     if drawing is not None:
         _show_path(drawing, drawn)
     path_jobs.show_progress(tracks)
-    path_jobs.show_failures(tracks)
     st.caption(_TEXT)
     path_tables.show_tables(drawn)
     with bar:

@@ -8,7 +8,15 @@ from lrviz.views.view import View
 from tests.apptest import open_file, settle
 
 PAGES = {
-    "app.py": {"model": "cnn5-w1-noise20", "a": "samples:0", "b": "samples:1", "c": "samples:4", "u": "35", "v": "18", "half_width": "0.05"},
+    "app.py": {
+        "model": "cnn5-w1-noise20",
+        "a": "samples:0",
+        "b": "samples:1",
+        "c": "samples:4",
+        "u": "35",
+        "v": "18",
+        "half_width": "0.05",
+    },
     "pages/1_Compare_widths.py": {"models": "cnn5-w1-noise20,cnn5-w2-noise20"},
     "pages/2_Paths.py": {"models": "cnn5-w1-noise20"},
     "pages/3_Double_descent.py": {},
