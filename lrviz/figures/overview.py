@@ -1,6 +1,6 @@
 """The whole triangle of a triplet, sampled: a picture with the three images at its corners."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -226,7 +226,7 @@ def print_overview(
         extent = (left, left + size, top - size, top)
         axes.imshow(image.transpose(1, 2, 0), extent=extent, interpolation="none", zorder=4)
         axes.add_patch(Rectangle((left, top - size), size, size, fill=False, edgecolor=INK, linewidth=0.5, zorder=5))
-        above = {"xytext": (0, 1), "textcoords": "offset points", "ha": "center", "fontsize": "small"}
+        above: dict[str, Any] = {"xytext": (0, 1), "textcoords": "offset points", "ha": "center", "fontsize": "small"}
         axes.annotate(_LETTERS[number], (left + size / 2, top), **above)
     if window is not None:
         _print_window(axes, window, bounds)

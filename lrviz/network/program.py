@@ -161,10 +161,26 @@ class Program:
 
     def unit_name(self, unit: int) -> str:
         """A unit's module path and position, such as `features.3 [4, 10, 12]`."""
-        layer = self.layers[int(self.layer_of(np.array(unit)))]
+        layer, position, entry = self._locate(unit)
+        return f"{self.layers[layer].name} {position}{entry}"
+
+    def unit_words(self, unit: int) -> str:
+        """The same as one would say it, the first layer being 1: `layer 2, channel 4, at 10, 12`."""
+        layer, position, entry = self._locate(unit)
+        match position:
+            case [channel, *place] if len(place) > 1:
+                words = f"channel {channel}, at {', '.join(map(str, place))}"
+            case _:
+                words = f"unit {', '.join(map(str, position))}"
+        return f"layer {layer + 1}, {words}{entry}"
+
+    def _locate(self, unit: int) -> tuple[int, list[int], str]:
+        """A unit's layer, its position there, and which entry of a maximum it is."""
+        index = int(self.layer_of(np.array(unit)))
+        layer = self.layers[index]
         place, entry = divmod(unit - layer.first_unit, max(layer.num_entries, 1))
         position = [int(i) for i in np.unravel_index(place, layer.shape)]
-        return f"{layer.name} {position}" + (f" entry {entry}" if layer.num_entries else "")
+        return index, position, f" entry {entry}" if layer.num_entries else ""
 
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float64) -> "Program":
         """The same program with its weights on a device; one in float32 remembers the exact one."""

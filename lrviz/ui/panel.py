@@ -97,7 +97,7 @@ def _show_neighbours(regions: Regions, index: int, scene: Scene, class_index: in
         "class": [classes[k] for k in near.predicted[1:]],
         "edge length": near.edge_length,
         jumps: jump(near, "all" if class_index is None else class_index),
-        "unit that switches": [scene.program.unit_name(int(unit)) for unit in near.edge_unit],
+        "unit that switches": [scene.program.unit_words(int(unit)) for unit in near.edge_unit],
     }
     chosen = st.dataframe(
         table, key=f"neighbours-{regions.pattern[index]:x}", on_select="rerun", selection_mode="single-row",

@@ -91,14 +91,10 @@ def _show_units(one: Pin, other: Pin, scene: Scene) -> None:
     units = following.soon("Units that differ", job)
     if units is None:
         return
-    layers = scene.program.layer_of(units)
     st.caption(f"{len(units):,} units differ" + (f"; the first {_MOST_UNITS}:" if len(units) > _MOST_UNITS else ":"))
     if len(units):
         st.dataframe(
-            {
-                "layer": [int(layer) + 1 for layer in layers[:_MOST_UNITS]],
-                "unit": [scene.program.unit_name(int(unit)) for unit in units[:_MOST_UNITS]],
-            },
+            {"unit": [scene.program.unit_words(int(unit)) for unit in units[:_MOST_UNITS]]}, hide_index=True,
             key=f"pinned-units-{one.pattern}-{other.pattern}", height=160,
         )  # fmt: skip
 

@@ -103,6 +103,7 @@ def test_units_know_their_layer_and_name() -> None:
     ]  # fmt: skip
     assert program.unit_name(0) == "stem.2 [0, 0, 0]"
     assert program.unit_name(256 + 64 + 8 + 3) == "body.2 [1, 1, 3]"
+    assert program.unit_words(256 + 64 + 8 + 3) == "layer 2, channel 1, at 1, 3"
 
 
 def test_keys_are_different_and_the_same_in_every_run() -> None:

@@ -280,6 +280,36 @@ def test_two_regions_are_pinned_and_compared(browser, address):
     page.context.close()
 
 
+def test_the_guide_is_shown_until_the_visitor_closed_it(browser, address):
+    page = open_tab(browser, f"{address}/?model=cnn5-w1-noise20&{TRIPLET}&u=35&v=18&half_width=0.05")
+    await_map(page)
+    guide = page.locator(".st-key-guide")
+    guide.wait_for(timeout=LONG)
+    await_rest(page)
+    page.get_by_role("button", name="Skip the guide").click()
+    guide.wait_for(state="detached", timeout=LONG)
+    page.wait_for_function("document.cookie.includes('lrviz-guide')", timeout=LONG)
+    page.reload()
+    page.wait_for_selector("text=Distribution", timeout=LONG)
+    await_rest(page)
+    assert guide.count() == 0
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [420, 1024])
+def test_nothing_is_cut_off_on_narrow_screens(browser, address, width):
+    page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+    page.goto(f"{address}/?model=cnn5-w1-noise20&{TRIPLET}&u=35&v=18&half_width=0.05")
+    page.wait_for_selector("text=Distribution", timeout=LONG)
+    await_rest(page)
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("main => main.scrollWidth <= main.clientWidth")
+    for button in page.locator(".st-key-header button").all():
+        box = button.bounding_box()
+        assert box is None or (box["x"] >= 0 and box["x"] + box["width"] <= width)
+    page.context.close()
+
+
 def test_box_on_the_overview_moves_the_window(first):
     before = query(first)
     first.wait_for_selector("text=128 ×", timeout=LONG)  # until then the overview is drawn anew as it gets finer
