@@ -65,6 +65,9 @@ _CSS = """
 .lr-image .n {font-weight: 600; font-size: 0.92rem;} .lr-image .r {color: var(--lr-faint); font-size: 0.75rem;}
 .lr-image .k {display: inline-block; width: 1.25rem; height: 1.25rem; border-radius: 50%; background: #1b2733;
   color: white; font-size: 0.75rem; text-align: center; line-height: 1.25rem; margin-right: 0.35rem;}
+[class*=st-key-gallery-] button {position: relative;}
+[class*=st-key-gallery-] button::after {content: ""; position: absolute; inset: -6.2rem 0 0; z-index: 1;}
+[class*=st-key-gallery-] .stColumn:has(button:is(:hover, :focus-visible)) img {outline: 3px solid #00798c;}
 .lr-terms {max-width: 30rem; margin: 0; font-size: 0.82rem; line-height: 1.4;}
 .lr-terms dt {font-weight: 650; margin-top: 0.5rem;} .lr-terms dd {margin: 0; color: var(--lr-faint);}
 .st-key-guide {border-left: 4px solid #00798c;}
