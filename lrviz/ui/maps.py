@@ -65,6 +65,7 @@ class Memory:
         plane: The network, and the plane that is shown of it.
         pieces_per_length: In that plane, as they were found last.
         jobs: What is computed for it.
+        pinned: When the last pins were set or taken out, by the browser's clock.
     """
 
     name: str = field(default_factory=lambda: secrets.token_hex(4))
@@ -79,6 +80,7 @@ class Memory:
     plane: str = ""
     pieces_per_length: float | None = None
     jobs: tuple[Job, ...] = ()
+    pinned: tuple[Any, ...] = ()
 
     def follow(self, jobs: tuple[Job, ...]) -> None:
         """Leave the jobs that are not needed any more."""
@@ -273,20 +275,24 @@ def rounded_window(
 
 def _clicked() -> None:
     """Open a region, or close it."""
-    index, regions = _chosen("click"), _memory().regions
+    index, regions = _chosen(_told().get("click")), _memory().regions
     open_pattern(None if index is None or regions is None else f"{regions.pattern[index]:016x}")
 
 
 def _pinned() -> None:
-    index, memory = _chosen("pin"), _memory()
-    if index is not None and memory.regions is not None:
-        pins.toggle(memory.plane, memory.regions, index)
+    """Pin what was clicked since the last time."""
+    memory, told = _memory(), _told().get("pin")
+    for pin in told if isinstance(told, list) else ():
+        index = _chosen(pin)
+        if index is not None and memory.regions is not None and pin.get("time") not in memory.pinned:
+            memory.pinned = (*memory.pinned[-9:], pin.get("time"))
+            pins.toggle(memory.plane, memory.regions, index)
 
 
-def _chosen(event: str) -> int | None:
+def _chosen(told: Any) -> int | None:
     """The index of the region that was clicked, if it is one of those that are shown."""
     memory = _memory()
-    match _told().get(event):
+    match told:
         case {"picture": str(picture), "region": int(region)}:
             is_shown = "picture" in memory.parts and picture == memory.parts["picture"].key
             return region if is_shown and memory.regions is not None and 0 <= region < len(memory.regions) else None

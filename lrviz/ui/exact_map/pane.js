@@ -34,6 +34,7 @@ class Pane {
     this.screen = new Screen(this.root, this.plot);
     this.parts = {};
     this.asked = this.turn = 0;
+    this.pins = [];
     this.listen();
   }
 
@@ -254,9 +255,18 @@ class Pane {
     const twice = this.clicked && soon && Math.hypot(x - this.clicked.x, y - this.clicked.y) < 6;
     this.clicked = twice ? null : { time: now, x, y };
     clearTimeout(this.choosing);
+    if (twice) this.chosen = null;
+    this.settleChoice();
     if (twice) return this.zoom(STEP, place);
     const pin = event.shiftKey;
-    this.choosing = setTimeout(() => this.choose(place, pin), TWICE);
+    this.chosen = () => this.choose(place, pin);
+    this.choosing = setTimeout(() => this.settleChoice(), TWICE);
+  }
+
+  // Do what a click chose, however soon another one follows it.
+  settleChoice() {
+    this.chosen?.();
+    this.chosen = null;
   }
 
   choose(place, pin) {
@@ -266,7 +276,10 @@ class Pane {
     if (region < 0) return;
     if (!pin) this.message.selected = region;
     this.mark();
-    this.tell(pin ? "pin" : "click", { picture: current.key, region, time: Date.now() });
+    const told = { picture: current.key, region, time: Date.now() };
+    if (!pin) return this.tell("click", told);
+    this.pins = [...this.pins.slice(-3), told]; // of pins that follow each other fast, Streamlit tells the last only
+    this.tell("pin", this.pins);
   }
 
   press(event) {
