@@ -11,7 +11,7 @@ from lrviz.network.tracing import flat_outputs
 
 Shape = tuple[int, ...]
 
-_CHANNELS = (1, 3)
+CHANNELS = (1, 3)
 """Of grey and colour images."""
 
 _LEAST_SIDE = 4
@@ -48,13 +48,17 @@ class OneOutput(nn.Module):
         return found[self._output]
 
 
-def channels_first(shape: Shape) -> Shape:
+def channels_first(shape: Shape, *, least: int = _LEAST_SIDE) -> Shape:
     """The shape of images whose channels stand last, with channels first; the same for other shapes.
+
+    Args:
+        shape: Of one input.
+        least: Least side of an image.
 
     >>> channels_first((28, 28, 1)), channels_first((3, 32, 32))
     ((1, 28, 28), (3, 32, 32))
     """
-    if len(shape) != 3 or shape[2] not in _CHANNELS or min(shape[:2]) < _LEAST_SIDE:
+    if len(shape) != 3 or shape[2] not in CHANNELS or min(shape[:2]) < least or (shape[0] in CHANNELS and not least):
         return shape
     return shape[2], shape[0], shape[1]
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -14,12 +15,12 @@ from torch.utils._pytree import tree_leaves
 from lrviz.errors import InvalidCheckpoint, InvalidNetwork, LrvizError
 from lrviz.files import shown
 from lrviz.models.access import TRUST_VARIABLE, Access
-from lrviz.models.adapt import OneOutput, Rearranged, channels_first
+from lrviz.models.adapt import CHANNELS, OneOutput, Rearranged, channels_first
 from lrviz.models.architectures import FAMILIES, IMAGE_SIZE
 from lrviz.models.blueprint import TORCHVISION, Blueprint
 from lrviz.models.card import Card
 from lrviz.models.description import Description, likely_preset
-from lrviz.models.formats.onnx_graph import OnnxNetwork, read_onnx
+from lrviz.models.formats.onnx_graph import OnnxNetwork, OpenShape, read_onnx
 from lrviz.models.formats.pickles import Kind, find_kind, pickled_layers
 from lrviz.models.formats.tensors import read_safetensors, read_torch
 from lrviz.models.formats.trusted import build_from_file, read_exported, read_script
@@ -120,7 +121,7 @@ def open_network(file: BinaryIO, name: str, said: Description, known: Card | Non
 def _read(file: BinaryIO, what: Description, known: Card | None, access: Access) -> _Network:
     suffix = Path(file.name).suffix.lower()
     if suffix == ONNX:
-        return _onnx(read_onnx(file.read(), what.input_shape, what.output), what)
+        return _read_graph(file.read(), what)
     kind = Kind.TENSORS if suffix == SAFETENSORS else find_kind(file)
     if suffix == EXPORTED or kind == Kind.EXPORTED:
         _require_trust(Kind.EXPORTED, access)
@@ -171,6 +172,22 @@ def _look_beside(network: _Network, tensors: dict[str, Tensor], names: list[str]
             network, mean=mean, std=std, assumed=(*network.assumed, f"{said}normalise its inputs")
         )
     return dataclasses.replace(network, assumed=(*network.assumed, *([f"{said}take no part"] if names else [])))
+
+
+def _read_graph(data: bytes, what: Description) -> _Network:
+    """A network of an ONNX graph; sizes of images that it leaves open are tried."""
+    try:
+        return _onnx(read_onnx(data, what.input_shape, what.output), what)
+    except OpenShape as error:
+        declared = channels_first(error.declared, least=0)
+        if len(declared) != 3 or declared[0] not in CHANNELS:
+            raise
+        for side in _sides(declared[0]):
+            shape = (declared[0], declared[1] or side, declared[2] or side)
+            with suppress(InvalidCheckpoint):
+                network = _onnx(read_onnx(data, shape, what.output), what)
+                return dataclasses.replace(network, assumed=(*network.assumed, f"the input shape {_listed(shape)}"))
+        raise
 
 
 def _onnx(module: OnnxNetwork, what: Description) -> _Network:
@@ -291,10 +308,14 @@ def _likely_shapes(network: _Network) -> Iterator[tuple[int, ...]]:
         yield (number,)
     elif num_axes == 2:
         channels = number
-        sides: tuple[int, ...] = _GREY_SIDES if channels == 1 else _SIDES
+        sides = _sides(channels)
         if name.startswith(TORCHVISION) and options.get("num_classes", 1000) == 1000:
             sides = (299,) if "inception" in name else (224,)
         yield from ((channels, side, side) for side in sides)
+
+
+def _sides(channels: int) -> tuple[int, ...]:
+    return _GREY_SIDES if channels == 1 else _SIDES
 
 
 def _first_layer(module: nn.Module) -> tuple[int, int] | None:

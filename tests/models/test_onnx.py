@@ -416,6 +416,20 @@ def test_one_of_several_outputs_is_named(tmp_path):
         load_model(tmp_path / "net.onnx", output="logits")
 
 
+@pytest.mark.parametrize("shape", [("n", 3, "h", "w"), ("n", "h", "w", 3)])
+def test_sizes_of_images_that_are_not_fixed_are_assumed(tmp_path, shape):
+    perm = [0, 1, 2, 3] if shape[1] == 3 else [0, 3, 1, 2]
+    nodes = [
+        node("Transpose", "x", outputs=["t"], perm=perm),
+        node("Conv", "t", "w", outputs=["c"]),
+        node("GlobalAveragePool", "c"),
+    ]
+    (tmp_path / "net.onnx").write_bytes(graph(nodes, shape, [W]).SerializeToString())
+    loaded = load_model(tmp_path / "net.onnx")
+    assert loaded.input_shape == (3, 32, 32)
+    assert "the input shape 3,32,32" in loaded.assumed
+
+
 def in_another_file(model, name="/etc/passwd"):
     tensor = model.graph.initializer[0]
     onnx.external_data_helper.set_external_data(tensor, name)

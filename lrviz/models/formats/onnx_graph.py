@@ -23,6 +23,18 @@ _EXTERNAL = 1
 """What a tensor says whose numbers are in another file."""
 
 
+class OpenShape(InvalidCheckpoint):
+    """A graph that leaves the size of its inputs open.
+
+    Attributes:
+        declared: What it says of one input, 0 for sizes that are open.
+    """
+
+    def __init__(self, message: str, declared: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.declared = declared
+
+
 class OnnxNetwork(nn.Module):
     """An ONNX graph that was run once, so that all that does not depend on its input is known.
 
@@ -98,8 +110,8 @@ def read_onnx(data: bytes, input_shape: tuple[int, ...] | None = None, output: s
         output: Name or position of the output; the first one if None.
 
     Raises:
-        InvalidCheckpoint: It is damaged, its weights are in other files, there is no such output, or the shape is not
-            said.
+        InvalidCheckpoint: It is damaged, its weights are in other files, or there is no such output.
+        OpenShape: The shape is not said.
         UnsupportedOperation: It holds operators that are not converted; all of them are named.
         InvalidNetwork: It would be larger than any memory.
     """
@@ -225,9 +237,10 @@ def _input(graph: Any, constants: Mapping[str, Tensor], said: tuple[int, ...] | 
         return inputs[0].name, shape_taken(tuple(dims[1:]), said)
     if len(dims) < 2 or not all(size > 0 for size in dims[1:]):
         text = " x ".join(str(size or "?") for size in dims[1:])
-        raise InvalidCheckpoint(
+        raise OpenShape(
             f"Expected an ONNX graph that says the size of its inputs, got one of {text or 'unknown size'}: say it by "
-            "--input-shape, such as 3,32,32."
+            "--input-shape, such as 3,32,32.",
+            tuple(max(size, 0) for size in dims[1:]),
         )
     return inputs[0].name, tuple(dims[1:])
 
