@@ -47,7 +47,16 @@ ARCHIVES = {
     "old file": lambda harm, file: torch.save({"net": STATE, "x": harm}, file, _use_new_zipfile_serialization=False),
     "archive": lambda harm, file: torch.save({"net": STATE, "x": harm}, file),
     "tensor's class": lambda harm, file: torch.save([harm, STATE], file),
+    "network": lambda harm, file: torch.save(HarmfulNetwork(harm), file),
 }
+
+
+class HarmfulNetwork(nn.Linear):
+    """A network that was saved whole with something else in it."""
+
+    def __init__(self, harm):
+        super().__init__(2, 3)
+        self.harm = harm
 
 
 @pytest.mark.parametrize("write", ARCHIVES.values(), ids=ARCHIVES)
