@@ -295,7 +295,7 @@ def test_a_window_inside_one_region_is_shown_in_every_colour():
 @pytest.mark.parametrize(("colour", "first"), [("slope", "slope of dog"), ("class", "predicted class")])
 def test_the_region_card_begins_with_the_coloured_quantity_of_the_same_output(colour, first):
     page = settle(open_page(**LINK, **WINDOW, colour=colour, class_index="5"))
-    facts = re.findall(r'<div class="lr-fact"><span class="n">(.*?)</span>', written(page))
+    facts = re.findall(r'<div class="lr-fact"[^>]*><span class="n">(.*?)</span>', written(page))
     assert facts[0] == first
     assert {"slope of dog", "jump of the slope of dog", "similarity to neighbours of dog", "area"} <= set(facts)
     assert "jump of dog" in page.dataframe[0].value
