@@ -15,6 +15,7 @@ from lrviz.errors import InvalidData
 from lrviz.geometry.polygons import largest, polygon_of, sides, smallest, total
 from lrviz.measures.definitions import QUANTITIES
 from lrviz.measures.interpolation import deviation
+from lrviz.measures.path import cosine
 from lrviz.results.regions import Regions
 
 Output: TypeAlias = int | Literal["all", "predicted", "margin"]
@@ -142,9 +143,7 @@ def similarity(regions: Regions, output: Output = "all") -> PerEdge:
     Two zero slopes are alike, 1; a zero slope has nothing in common with another one, 0.
     """
     here, there = _slopes_at_edges(regions, output)
-    one, two = _norm(here), _norm(there)
-    cosine = np.einsum("en,en->e", _divide(here, one[:, None], 0.0), _divide(there, two[:, None], 0.0))
-    return np.where((one == 0) & (two == 0), 1.0, np.clip(cosine, -1, 1))
+    return cosine(here[:, None], there[:, None])[:, 0]
 
 
 def total_variation(regions: Regions, output: Output = "all") -> float:

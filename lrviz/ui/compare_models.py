@@ -146,12 +146,12 @@ def label(card: Card, cards: Sequence[Card]) -> str:
 def choose_models() -> None:
     """Family, widths and seeds; or any models."""
     _choose_of_family()
-    own = resources.own_cards()
-    options = [*dict.fromkeys((*chosen(), *own, *(card.name for card in resources.cards())))]
+    own, names = resources.own_cards(), resources.model_names()
+    options = [*dict.fromkeys((*chosen(), *own, *names))]
     with st.expander("Any models", expanded=any(name in own for name in chosen())):
         st.multiselect(
             "With the same inputs, normalisation and classes", options, list(chosen()),
-            format_func=lambda name: own[name].name if name in own else name,
+            format_func=lambda name: names.get(name, name),
             **state.control("w-any", list(chosen()), lambda names: _set(tuple(names))),
         )  # fmt: skip
 

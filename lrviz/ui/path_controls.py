@@ -71,7 +71,7 @@ def _choose_translations(view: View) -> None:
         **state.control("p-anchors", view.num_anchors, lambda number: path_state.change_path(num_anchors=number)),
     )  # fmt: skip
     right.number_input(
-        "radius (pixels)", 0.5, 31.0, view.radius, step=0.5, format="%.1f",
+        "radius (pixels)", min(0.5, view.radius), max(31.0, view.radius), view.radius, step=0.5, format="%.1f",
         help="How far the image is moved. The paper takes 4; offsets are rounded to whole pixels.",
         **state.control("p-radius", view.radius, lambda radius: path_state.change_path(radius=radius)),
     )  # fmt: skip
@@ -80,16 +80,19 @@ def _choose_translations(view: View) -> None:
 def choose_models() -> None:
     """One or more models, and the one whose deviation and breakpoints are drawn."""
     view = state.current()
-    names = [card.name for card in resources.cards()]
-    names += [name for name in view.models if name not in names]
+    names = resources.model_names()
     models = in_order(view.models)
+
+    def written(name: str) -> str:
+        return names.get(name, name)
+
     st.multiselect(
-        "Models", names, models, max_selections=MAX_MODELS["paths"],
-        **state.control("p-models", list(models), _change_models),
+        "Models", [*dict.fromkeys((*names, *models))], models, format_func=written,
+        max_selections=MAX_MODELS["paths"], **state.control("p-models", list(models), _change_models),
     )  # fmt: skip
     if len(models) > 1:
         st.selectbox(
-            "Deviation and breakpoints of", models, models.index(view.model),
+            "Deviation and breakpoints of", models, models.index(view.model), format_func=written,
             **state.control("p-focus", view.model, _focus),
         )  # fmt: skip
 

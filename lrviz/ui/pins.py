@@ -9,6 +9,7 @@ from lrviz.figures.colouring import name_of
 from lrviz.figures.facts import Fact
 from lrviz.figures.panels import slope_image
 from lrviz.measures.definitions import QUANTITIES
+from lrviz.measures.path import cosine
 from lrviz.models.images import image_shape
 from lrviz.results.regions import Regions
 from lrviz.ui import following, look, resources, state
@@ -73,13 +74,13 @@ def _show_difference(one: Pin, other: Pin, scene: Scene) -> None:
     class_index, classes = state.current().class_index, scene.model.classes
     outputs = slice(None) if class_index is None else slice(class_index, class_index + 1)
     first, second = one.slope[outputs].ravel(), other.slope[outputs].ravel()
-    length = float(np.linalg.norm(first) * np.linalg.norm(second))
+    similarity = float(cosine(first[None, None], second[None, None])[0, 0])
     unit = QUANTITIES["slope"].unit
     name = name_of("slope", class_index, classes)
     look.facts(
         [
             Fact(name=f"difference of {name}", value=f"{np.linalg.norm(first - second):.3g}", unit=unit),
-            Fact(name="cosine of the slopes", value=f"{first @ second / length:.6f}" if length else "not defined"),
+            Fact(name="cosine of the slopes", value=f"{similarity:.6f}"),
         ]
     )
     _show_units(one, other, scene)

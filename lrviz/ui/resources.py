@@ -109,6 +109,12 @@ def own_cards() -> dict[str, Card]:
     return found
 
 
+def model_names() -> dict[str, str]:
+    """What all models are called: the shipped ones by their name, and those of the user's library."""
+    shipped = {card.name: card.name for card in cards()}
+    return shipped | {reference: card.name for reference, card in own_cards().items()}
+
+
 def checkpoints() -> dict[str, tuple[Card, ...]]:
     """The shipped checkpoints of every training, by epoch; the last one has the training's name."""
     found: dict[str, list[Card]] = {}

@@ -16,14 +16,12 @@ _BUDGETS = (10_000, 50_000, 200_000, 500_000, 1_000_000)
 
 def choose_model() -> None:
     """The model picker."""
-    view, card = state.current(), _card()
-    own = resources.own_cards()
-    names = [*(card.name for card in resources.cards()), *own]
+    view, card, names = state.current(), _card(), resources.model_names()
     shown = view.model if card is None else card.training
-    names = names if shown in names else [shown, *names]
+    options = [*names] if shown in names else [shown, *names]
     st.selectbox(
-        "Model", names, names.index(shown), **state.control("w-model", shown, _change_model),
-        format_func=lambda name: own[name].name if name in own else name,
+        "Model", options, options.index(shown), **state.control("w-model", shown, _change_model),
+        format_func=lambda name: names.get(name, name),
         width=190, label_visibility="collapsed",
     )  # fmt: skip
 
@@ -183,8 +181,8 @@ def _resize(scene: Scene, half: float) -> None:
     state.set_window((u, v), half)
 
 
-def choose_limits() -> str | None:
-    """The budget and the device; returns the device."""
+def choose_limits() -> None:
+    """The budget and the device."""
     view = state.current()
     budgets = sorted({*_BUDGETS, view.max_regions})
     left, right = st.columns(2, gap="small")
@@ -193,12 +191,6 @@ def choose_limits() -> str | None:
         **state.control("w-budget", view.max_regions, lambda n: state.change(max_regions=n)),
         help="Stop after that many regions.",
     )  # fmt: skip
-    device = right.selectbox("Device", resources.devices(), key="w-device", format_func=str.upper)
+    right.selectbox("Device", resources.devices(), key="w-device", format_func=str.upper)
     store = resources.store()
     st.caption(f"{store.size_bytes / 1e6:,.1f} MB of {store.limit_bytes / 1e9:,.1f} GB cache used")
-    return device
-
-
-def sign() -> None:
-    """The name of the app."""
-    look.brand("lrviz", "The exact linear regions of a trained ReLU network, on the plane through three images")

@@ -57,7 +57,8 @@ def resolve(view: View, *, access: Access = USER) -> Scene:
     model, program = load_program(view.model, access=access)
     if view.class_index is not None and view.class_index >= len(model.classes):
         raise InvalidView(
-            f"The model {model.name} has the classes 0 to {len(model.classes) - 1}; got {view.class_index}."
+            f"The model {model.name} has the classes 0 to {len(model.classes) - 1}; got {view.class_index}. "
+            "Choose one of them, or all."
         )
     first, second, third = view.triplet
     a, b, c = images = (

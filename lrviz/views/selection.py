@@ -90,7 +90,9 @@ class PathsSpec:
         except ValueError as error:
             raise InvalidRequest(f"Expected paths such as {_HELP}; got {shown(text)}: {error}.") from error
         if kind == "triplet" and len(indices) != 3:
-            raise InvalidRequest(f"Expected three different images of a triplet, such as {_HELP}; got {shown(text)}.")
+            raise InvalidRequest(
+                f"Expected three different images, got {shown(text)}. Name three, such as triplet:samples:0,1,2."
+            )
         if radius is None:
             radius = DISTANCE if kind in MOVED else paths.RADIUS
         return cls(

@@ -241,9 +241,9 @@ class View:
         try:
             query = read_json(text)
         except ValueError as error:
-            raise InvalidView("A view is stored as JSON; got text that is not.") from error
+            raise InvalidView("A view is stored as JSON; got text that is not. Export the file again.") from error
         if not isinstance(query, dict) or not all(isinstance(value, str) for value in query.values()):
-            raise InvalidView(f"A stored view is an object of texts; got {shown(text)}.")
+            raise InvalidView(f"A stored view is an object of texts; got {shown(text)}. Export the file again.")
         return cls.from_query(query)
 
 
@@ -299,7 +299,7 @@ def _check_names(view: View) -> None:
         raise InvalidView(f"The page must be one of {', '.join(ADDRESSES)}; got {shown(view.page)}.")
     names = (*view.models, *view.images)
     if not all(map(is_name, names)):
-        raise InvalidView(f"A view needs the names of a model and of images; got {shown(names)}.")
+        raise InvalidView(f"A view needs the names of a model and of images; got {shown(names)}. Name them.")
     if view.page == "sweeps":
         return
     most = MAX_MODELS[view.page]
