@@ -19,6 +19,9 @@ MAX_ARCHIVE_BYTES = 64 * 2**30
 _MAX_RATIO, _FREE_BYTES = 200, 64 * 2**20
 """An archive above the second number of bytes may not unpack to more than the first times its size."""
 
+SIZES = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+"""Bytes in the units that sizes are written in."""
+
 _MOST_SHOWN = 150
 _NAMES = reprlib.Repr()
 _NAMES.maxstring = _NAMES.maxother = 100
@@ -58,7 +61,7 @@ def open_regular(path: str | os.PathLike[str], limit: int) -> BinaryIO:
         status = os.fstat(file.fileno())
         _require_regular(status.st_mode)
         if status.st_size > limit:
-            raise UnreadableFile(f"it has {_size(status.st_size)}, and at most {_size(limit)} are read")
+            raise UnreadableFile(f"it has {format_size(status.st_size)}, and at most {format_size(limit)} are read")
     except BaseException:
         file.close()
         raise
@@ -73,7 +76,7 @@ def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
         except (OSError, MemoryError) as error:
             raise UnreadableFile("it cannot be read") from error
     if len(data or b"") > limit:  # some of the system's own files say that they are empty
-        raise UnreadableFile(f"it has more than {_size(limit)}")
+        raise UnreadableFile(f"it has more than {format_size(limit)}")
     return data or b""
 
 
@@ -124,7 +127,7 @@ def read_arrays(
 def _check_sizes(members: list[zipfile.ZipInfo], limit: int) -> None:
     packed, unpacked = (sum(getattr(member, size) for member in members) for size in ("compress_size", "file_size"))
     if unpacked > limit or unpacked > max(_FREE_BYTES, _MAX_RATIO * packed):
-        raise ValueError(f"it would take {_size(unpacked)}, more than such a file should")
+        raise ValueError(f"it would take {format_size(unpacked)}, more than such a file should")
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
@@ -171,5 +174,11 @@ def _require_regular(mode: int) -> None:
         raise UnreadableFile("it is a device, pipe or socket")
 
 
-def _size(num_bytes: int) -> str:
-    return f"{num_bytes / 2**20:,.0f} MB" if num_bytes >= 2**20 else f"{num_bytes:,} bytes"
+def format_size(num_bytes: int) -> str:
+    """Bytes as a text with three digits; 1 GB is 2^30 bytes.
+
+    >>> format_size(2 * 2**30), format_size(1536), format_size(7)
+    ('2 GB', '1.5 KB', '7 B')
+    """
+    unit = max((unit for unit in SIZES if unit and SIZES[unit] <= max(num_bytes, 1)), key=lambda unit: SIZES[unit])
+    return f"{num_bytes / SIZES[unit]:.3g} {unit}"

@@ -6,12 +6,10 @@ from typing import Annotated
 import typer
 
 from lrviz.errors import InvalidRequest
-from lrviz.files import shown
+from lrviz.files import SIZES, format_size, shown
 from lrviz.results.diskstore import DiskStore
 
 app = typer.Typer(help="Stored results: how many there are, and how much room they may take.", no_args_is_help=True)
-
-_UNITS = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 
 
 @app.command()
@@ -49,19 +47,9 @@ def parse_size(text: str) -> int:
     """
     match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([KMGT]?I?B?)", text.strip().upper())
     unit = match and match[2].replace("I", "").removesuffix("B") + "B"
-    if match is None or unit not in _UNITS:
+    if match is None or unit not in SIZES:
         raise InvalidRequest(f"Expected a size such as 500MB or 4GB; got {shown(text)}. Give a number and a unit.")
-    return int(float(match[1]) * _UNITS[unit])
-
-
-def format_size(num_bytes: int) -> str:
-    """Bytes as a text with three digits.
-
-    >>> format_size(2 * 2**30), format_size(1536), format_size(7)
-    ('2 GB', '1.5 KB', '7 B')
-    """
-    unit = max((unit for unit in _UNITS if unit and _UNITS[unit] <= max(num_bytes, 1)), key=lambda unit: _UNITS[unit])
-    return f"{num_bytes / _UNITS[unit]:.3g} {unit}"
+    return int(float(match[1]) * SIZES[unit])
 
 
 def _count(store: DiskStore) -> str:

@@ -16,7 +16,7 @@ from lrviz.figures.style import INK, Scale, colour_table, fit_scale, plotly_scal
 from lrviz.results.regions import Regions
 
 _NUM_BINS = 48
-_SLOPE_MAP, _SLOPE_UNIT = "vik", "logit per unit of the pixel"
+_SLOPE_MAP, _SLOPE_UNIT = "vik", "logit per unit of normalised input"
 _PLAIN = "#5b7c99"
 """Colour of bars that stand for no colour of the map."""
 

@@ -136,7 +136,7 @@ def _show_maps(
 ) -> None:
     left, right = st.columns([2.2, 1], vertical_alignment="center")
     with left:
-        look.heading("Exact regions", "exact", _window_text(view))
+        look.heading("Exact regions", _window_text(view), tag="exact")
     with right:
         mode = st.segmented_control(
             "Drag", ["Zoom", "New window"], default="Zoom", label_visibility="collapsed", key="compare-drag",
@@ -213,9 +213,9 @@ def _show_failures(cards: Sequence[Card], slots: Sequence[Slot]) -> None:
 
 def _show_measures(view: View, members: Sequence[Member]) -> None:
     if has_widths(members):
-        st.html('<div class="lr-head"><span class="t">Against width</span></div>')
+        look.heading("Against width")
         look.chart(width_curves(members), key="curves", config={"displayModeBar": False})
-    st.html('<div class="lr-head"><span class="t">Measures</span></div>')
+    look.heading("Measures")
     _show_table(_table(repr((view.to_json(), [(member.model, member.summary.status) for member in members])), members))
 
 

@@ -127,7 +127,7 @@ def _show_curves(curve: pd.DataFrame) -> float | None:
 
 
 def _show_correlations(curve: pd.DataFrame, found: pd.DataFrame) -> None:
-    st.html('<div class="lr-head"><span class="t">Rank correlation with the test error (Spearman)</span></div>')
+    look.heading("Rank correlation with the test error (Spearman)")
     known = [name for name in MEASURES if name in COLOURS and curve[name].notna().any()]
     columns = {"measure": [PATH_QUANTITIES[name].label for name in known]}
     for name, part in found.groupby("range", sort=False):
@@ -151,7 +151,7 @@ def _name_correlation(row: pd.Series) -> str:
 
 def _show_links(curve: pd.DataFrame, paths: pd.DataFrame, chosen: float | None) -> None:
     """Ways to the other pages for the network that was clicked."""
-    st.html('<div class="lr-head"><span class="t">Look inside</span></div>')
+    look.heading("Look inside")
     against = AGAINST[against_of(curve)]
     if chosen is None:
         st.caption("Click a point in the figure to open its network.")
@@ -219,10 +219,10 @@ def _show_distributions(place: str, paths: pd.DataFrame) -> None:
     """How measures are distributed over paths from each kind of images."""
     with st.expander(f"Distributions over paths, at {place}"):
         for column, measure in zip(st.columns(2), _DISTRIBUTED, strict=True):
-            column.plotly_chart(
-                distribution_curves(paths, measure), key=f"distribution-{measure}", theme=None,
-                config={"displayModeBar": False},
-            )  # fmt: skip
+            with column:
+                look.chart(
+                    distribution_curves(paths, measure), key=f"distribution-{measure}", config={"displayModeBar": False}
+                )
         compared = compare_images(paths, "deviation")
         if len(compared):
             st.dataframe(compared[list(_COMPARED)], hide_index=True, column_config=_COMPARED, key="compared")

@@ -90,12 +90,12 @@ def brand(title: str, subtitle: str) -> None:
     st.html(f'<div class="lr-brand">{html.escape(title)}</div><div class="lr-sub">{html.escape(subtitle)}</div>')
 
 
-def heading(title: str, tag: str, detail: str) -> None:
-    """A figure's heading, with a tag that tells "exact" from "sampled"."""
-    kind = "lr-exact" if tag == "exact" else "lr-sampled"
+def heading(title: str, detail: str = "", *, tag: str = "") -> None:
+    """A heading; that of a figure has a tag that tells "exact" from "sampled"."""
+    mark = f'<span class="lr-tag lr-{tag}">{tag.upper()}</span>' if tag else ""
     st.html(
-        f'<div class="lr-head"><span class="t">{html.escape(title)}</span>'
-        f'<span class="lr-tag {kind}">{tag.upper()}</span><span class="s">{html.escape(detail)}</span></div>'
+        f'<div class="lr-head"><span class="t">{html.escape(title)}</span>{mark}'
+        f'<span class="s">{html.escape(detail)}</span></div>'
     )
 
 

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lrviz.files import format_size
 from lrviz.models.card import Card
 from lrviz.models.images import DATA_VARIABLE
 from lrviz.ui import look, resources, state
@@ -75,8 +76,8 @@ def _show_cache() -> None:
     look.numbers(
         [
             ("stored results", f"{len(store):,}"),
-            ("MB used", f"{store.size_bytes / 1e6:,.1f}"),
-            ("GB limit", f"{store.limit_bytes / 1e9:,.1f}"),
+            ("used", format_size(store.size_bytes)),
+            ("limit", format_size(store.limit_bytes)),
         ]
     )
     if st.button("Clear the cache", key="clear-cache", icon=":material/delete:"):

@@ -53,7 +53,7 @@ def show_overview(view: View, scene: Scene, sampling: Sampling) -> None:
         if samples:
             areas = num_sampled_areas(samples.predicted)
             detail = f"{len(samples.u)} × {len(samples.v)}, {areas:,} class area{'s' * (areas != 1)}"
-        look.heading("Overview", "sampled", detail + (", refining" if is_refining and samples else ""))
+        look.heading("Overview", detail + (", refining" if is_refining and samples else ""), tag="sampled")
         quantity = st.segmented_control(
             "Overview", ["class", "slope", "margin"], default="class", label_visibility="collapsed", key="overview"
         )

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lrviz.errors import InvalidRequest, LrvizError, Refusal, UnsupportedOperation
+from lrviz.files import format_size
 from lrviz.models.access import FOLDERS_VARIABLE, TRUST_VARIABLE
 from lrviz.models.card import Card
 from lrviz.models.description import FIELDS, PRESETS, read_description
@@ -210,8 +211,8 @@ def _show_library() -> None:
             st.button("Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=_delete, args=(name,))
     _show_others(library, [name for name in library.references if name not in networks])
     st.caption(
-        f"Uploaded networks and images are kept in {library.folder}: {library.size_bytes / 2**20:,.1f} of "
-        f"{library.max_bytes / 2**20:,.0f} MB. Links to them work as long as they are there."
+        f"Uploaded networks and images are kept in {library.folder}: {format_size(library.size_bytes)} of "
+        f"{format_size(library.max_bytes)}. Links to them work as long as they are there."
     )
 
 
@@ -223,7 +224,7 @@ def _show_others(library: Library, names: list[str]) -> None:
         for name in names:
             path = library.path(name)
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"`{name}` {path.stat().st_size / 2**20:,.2f} MB")
+                st.markdown(f"`{name}` {format_size(path.stat().st_size)}")
                 st.button("Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=_delete, args=(name,))
 
 

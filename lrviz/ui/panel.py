@@ -49,7 +49,7 @@ def show_histogram(view: View, scene: Scene, outcome: Outcome) -> None:
     key = request_key(resources.regions_request(view, scene))
     colouring = resources.colouring_of(key, regions, view.colour, view.class_index, scene.model.classes)
     brushed = "" if colouring.values is None else "drag over a part of it to light up its regions"
-    st.html(f'<div class="lr-head"><span class="t">Distribution</span><span class="s">{brushed}</span></div>')
+    look.heading("Distribution", brushed)
     chart = f"histogram-{view.colour}-{view.class_index}"
     look.kept_chart(
         f"{chart} {scene.model.classes} {key} {regions.status} {len(regions)}",
@@ -70,13 +70,14 @@ def show_region(view: View, scene: Scene, outcome: Outcome) -> None:
     regions: Regions = outcome.result
     index = maps.open_region(regions)
     if index is None:
-        st.html(
-            '<div class="lr-head"><span class="t">Region</span><span class="s">Click a region in the exact map to see '
-            "its numbers, its neighbours, and its slope as an image. The largest one:</span></div>"
+        look.heading(
+            "Region",
+            "Click a region in the exact map to see its numbers, its neighbours, and its slope as an image. "
+            "The largest one:",
         )
         index = int(regions.area.argmax())
     else:
-        st.html('<div class="lr-head"><span class="t">Region</span><span class="s">opened</span></div>')
+        look.heading("Region", "opened")
     key = request_key(resources.regions_request(view, scene))
     colouring = resources.colouring_of(key, regions, view.colour, view.class_index, scene.model.classes)
     look.numbers([("region id", f"{regions.pattern[index]:016x}")])

@@ -49,6 +49,11 @@ class Track:
     stored: bool = False
 
     @property
+    def label(self) -> str:
+        """What it is called: a network of the library by its card."""
+        return self.model.card.name if self.model else self.name
+
+    @property
     def running(self) -> bool:
         """Whether more will come."""
         return not self.failure and self.pieces is None
@@ -126,7 +131,7 @@ def show_progress(tracks: Sequence[Track]) -> None:
     running = [track for track in tracks if track.running]
     without_look = [track for track in running if track.curve is None]
     following.follow(
-        [Task(track.name, track.job, can_cancel=track.program is not None) for track in running],
+        [Task(track.label, track.job, can_cancel=track.program is not None) for track in running],
         is_news=lambda: any(map(_look_is_there, without_look)),
     )
 
@@ -140,10 +145,10 @@ def show_failures(tracks: Sequence[Track]) -> None:
     """What went wrong, or was cancelled, with a button to try again."""
     for track in tracks:
         if track.failure:
-            st.error(f"{track.name}: {track.failure}", icon=":material/error:")
+            st.error(f"{track.label}: {track.failure}", icon=":material/error:")
         elif track.pieces is not None and track.pieces.status != Status.COMPLETE:
             st.warning(
-                f"{track.name}: cancelled after {len(track.pieces)} segments; figure and numbers are those of these.",
+                f"{track.label}: cancelled after {len(track.pieces)} segments; figure and numbers are those of these.",
                 icon=":material/stop_circle:",
             )
     unknown = {track.name for track in tracks if isinstance(track.job.failure, UnknownModel)}

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from lrviz.measures.tables import Columns, measure_classes, measure_segments
-from lrviz.ui import look, resources
+from lrviz.ui import look
 from lrviz.ui.path_jobs import Track
 
 
@@ -42,7 +42,7 @@ def show_tables(tracks: Sequence[Track]) -> None:
         "Deviation and variation are means over the classes and the segments, as in the paper; deviation is the exact "
         "integral of |f − chord|, and “as published” the sum that the paper's own code adds up instead."
     )
-    tabs = st.tabs(["Models", f"Segments of {ready[0].name}", f"Classes of {ready[0].name}"])
+    tabs = st.tabs(["Models", f"Segments of {ready[0].label}", f"Classes of {ready[0].label}"])
     with tabs[0]:
         _show(_measure_models(ready), "models")
     measures, model = ready[0].measures, ready[0].model
@@ -54,14 +54,13 @@ def show_tables(tracks: Sequence[Track]) -> None:
 
 
 def _measure_models(tracks: Sequence[Track]) -> Columns:
-    cards = {card.name: card for card in resources.cards()}
     rows = []
     for track in tracks:
-        card = cards.get(track.name) or track.model.card  # type: ignore[union-attr]
+        card = track.model.card  # type: ignore[union-attr]
         segments = measure_segments(track.measures)  # type: ignore[arg-type]
         rows.append(
             {
-                "model": track.name, "width": card.width, "seed": card.seed, "train_error": card.train_error,
+                "model": track.label, "width": card.width, "seed": card.seed, "train_error": card.train_error,
                 "test_error": card.test_error, "num_pieces": segments["num_pieces"].sum(),
                 "density": segments["num_pieces"].sum() / segments["length"].sum(),
                 **{name: segments[name].mean() for name in ("deviation", "variation", "deviation_as_published")},

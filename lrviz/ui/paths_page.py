@@ -122,13 +122,14 @@ def _show_heading(track: Track, stretch: Stretch) -> None:
     curve = track.curve
     assert curve is not None
     if not curve.is_exact:
-        look.heading(track.name, "sampled", f"{len(curve.position):,} samples; the exact pieces are being found")
+        look.heading(track.label, f"{len(curve.position):,} samples; the exact pieces are being found", tag="sampled")
         return
     inside = curve.knots_between(stretch.low, stretch.high)
     number = int((curve.layer[inside] >= 0).sum())
     look.heading(
-        track.name, "exact",
+        track.label,
         f"{number:,} breakpoints in view, {look.digits(stretch.high - stretch.low)} of {look.digits(curve.length)}",
+        tag="exact",
     )  # fmt: skip
 
 
@@ -161,7 +162,7 @@ def _line(track: Track, number: int, colour: str) -> Line:
     curve, model, program = track.curve, track.model, track.program
     assert curve is not None and model is not None and program is not None
     return Line(
-        name=f"{track.name}, {model.classes[number]}", colour=colour, curve=curve, output=number,
+        name=f"{track.label}, {model.classes[number]}", colour=colour, curve=curve, output=number,
         layer_names=tuple(layer.name for layer in program.layers), unit_name=program.unit_name,
     )  # fmt: skip
 
@@ -173,13 +174,13 @@ def _show_downloads(view: View, drawing: PathDrawing | None, tracks: list[Track]
         if drawing is None or first is None or first.pieces is None or first.model is None:
             return
         pieces, classes = first.pieces, first.model.classes
-        measures = {track.name: track.measures for track in tracks if track.measures is not None}
+        measures = {track.label: track.measures for track in tracks if track.measures is not None}
         exports.offer_file(
             PATH_SUFFIXES, lambda width: 0.64 * width,
             lambda suffix, paper: render_path(
                 suffix, view, drawing, measures=measures, pieces=pieces, class_names=classes, paper=paper
             ),
-            f"path-{first.name}",
+            f"path-{first.label}",
         )  # fmt: skip
 
 

@@ -55,10 +55,7 @@ def show_pins(plane: str, scene: Scene) -> None:
     chosen = pins(plane)
     if not chosen:
         return
-    st.html(
-        '<div class="lr-head"><span class="t">Pinned regions</span><span class="s">shift and click pins a region, or '
-        "takes its pin out</span></div>"
-    )
+    look.heading("Pinned regions", "shift and click pins a region, or takes its pin out")
     look.numbers(
         [
             (f"{letter}, {scene.model.classes[pin.predicted]}", pin.pattern)

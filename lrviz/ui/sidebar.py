@@ -4,9 +4,10 @@ import html
 
 import streamlit as st
 
+from lrviz.files import format_size
 from lrviz.measures.definitions import QUANTITIES, WINDOW_TERMS
 from lrviz.models.card import Card
-from lrviz.ui import look, resources, state
+from lrviz.ui import resources, state
 from lrviz.views.presets import CHECK
 from lrviz.views.scene import Scene
 
@@ -193,4 +194,4 @@ def choose_limits() -> None:
     )  # fmt: skip
     right.selectbox("Device", resources.devices(), key="w-device", format_func=str.upper)
     store = resources.store()
-    st.caption(f"{store.size_bytes / 1e6:,.1f} MB of {store.limit_bytes / 1e9:,.1f} GB cache used")
+    st.caption(f"{format_size(store.size_bytes)} of {format_size(store.limit_bytes)} cache used")
