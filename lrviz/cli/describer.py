@@ -47,7 +47,8 @@ def tell_assumed(model: Model) -> None:
     if model.assumed:
         tell(
             f"{model.name}: nothing says otherwise, so these are assumed: {'; '.join(model.assumed)}. Say what is "
-            "not so by --architecture, --input-shape, --mean, --std, --classes, --dataset or --output-name, and it is remembered."
+            "not so by --architecture, --input-shape, --mean, --std, --classes, --dataset or --output-name, and it is "
+            "remembered."
         )
 
 
