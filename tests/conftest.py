@@ -1,7 +1,11 @@
-"""Shape annotations are checked while tests run; torch keeps to one thread; the compiled core is waited for."""
+"""Shape annotations are checked while tests run; torch keeps to one thread; the compiled core is waited for.
+
+Random cases are the same in every run, unless `LRVIZ_FUZZ` is set.
+"""
 
 import os
 
+import hypothesis
 import jaxtyping
 import pytest
 import torch
@@ -11,6 +15,8 @@ from tests import typecheck
 jaxtyping.install_import_hook("lrviz", f"{typecheck.__name__}.checked")
 torch.set_num_threads(1)
 os.environ.setdefault("LRVIZ_COMPILED", "wait")
+hypothesis.settings.register_profile("lrviz", deadline=None, derandomize="LRVIZ_FUZZ" not in os.environ)
+hypothesis.settings.load_profile("lrviz")
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ class Mixed(nn.Module):
         return last(x.unflatten(1, (-1, 6 // self.pool)).mean(2))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 10_000),
     width=st.integers(1, 4),

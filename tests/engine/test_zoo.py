@@ -66,7 +66,7 @@ def test_batch_norm_statistics_come_back(tmp_path):
     torch.testing.assert_close(loaded[1].running_mean, module[1].running_mean)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     text=st.text(st.characters(exclude_categories=["Cs"])),
     width=st.integers(1, 512),

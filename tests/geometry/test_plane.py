@@ -41,7 +41,7 @@ def test_distances_in_the_plane_are_distances_of_inputs() -> None:
 
 
 @given(st.lists(st.tuples(*[st.floats(-1e3, 1e3)] * 2), min_size=1, max_size=5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_projecting_undoes_embedding(points: list[tuple[float, float]]) -> None:
     plane = Plane.through(*images())
     inputs = plane.embed(points)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lrviz.geometry.polygons import (
@@ -34,7 +34,6 @@ def split(coordinates: np.ndarray, offsets: np.ndarray) -> list[np.ndarray]:
     return np.split(coordinates, offsets[1:-1])
 
 
-@settings(deadline=None)
 @given(ragged())
 def test_every_number_is_that_of_the_single_polygon(polygons: tuple[np.ndarray, np.ndarray]) -> None:
     parts = [shapely.Polygon(part) for part in split(*polygons)]
@@ -43,7 +42,6 @@ def test_every_number_is_that_of_the_single_polygon(polygons: tuple[np.ndarray, 
     assert not dents(*polygons).any()
 
 
-@settings(deadline=None)
 @given(ragged())
 def test_vertices_follow_each_other_around_their_polygon(polygons: tuple[np.ndarray, np.ndarray]) -> None:
     coordinates, offsets = polygons
@@ -57,7 +55,6 @@ def test_vertices_follow_each_other_around_their_polygon(polygons: tuple[np.ndar
     np.testing.assert_array_equal(largest(coordinates[:, 0], offsets, 1.0), [high for _, high in extremes])
 
 
-@settings(deadline=None)
 @given(ragged(), st.integers(0, 1000))
 def test_every_other_one_of_some_vertices_leaves_no_two_neighbours_and_not_none(
     polygons: tuple[np.ndarray, np.ndarray], seed: int

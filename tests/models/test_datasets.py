@@ -162,7 +162,7 @@ def test_missing_folder_and_unknown_names(tmp_path):
         load_dataset("cifar10", "validation", tmp_path)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(size=st.integers(1, 40), seed=st.integers(0, 2**32 - 1))
 def test_subset_is_balanced_and_drawn_without_repetition(size, seed):
     dataset = make_dataset(40)
@@ -186,7 +186,7 @@ def test_subset_size_out_of_range(size):
         take_subset(make_dataset(40), size, seed=0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(num_images=st.integers(1, 60), fraction=st.floats(0, 1), seed=st.integers(0, 1000))
 def test_label_noise_moves_exactly_its_fraction(num_images, fraction, seed):
     clean = make_dataset(num_images)

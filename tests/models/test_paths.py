@@ -42,7 +42,7 @@ def translate_as_published(image, right, down, radius):
     return vision.center_crop(moved, list(image.shape[1:])).numpy()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(right=st.integers(-9, 9), down=st.integers(-9, 9), seed=st.integers(0, 5))
 def test_a_translation_is_a_slice_of_the_padded_image(right, down, seed):
     image = picture(seed, side=9)

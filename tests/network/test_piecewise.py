@@ -234,7 +234,7 @@ def test_deviation_equals_adaptive_quadrature_of_the_network(name: str) -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 1), st.floats(-10, 10)), min_size=2, max_size=8), st.floats(0.1, 10))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_deviation_equals_quadrature(steps: list[tuple[float, float]], length: float) -> None:
     widths, heights = np.array(steps).T
     positions = np.concatenate([[0], np.cumsum(widths[1:]) / widths[1:].sum()])

@@ -141,7 +141,7 @@ def test_single_precision_is_another_program() -> None:
 
 
 @given(st.data(), st.integers(0, 9), st.integers(1, 4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_xor_of_any_number_of_units(data: st.DataObject, units: int, points: int) -> None:
     words = st.integers(-(2**63), 2**63 - 1)
     keys = data.draw(st.lists(words, min_size=units, max_size=units))

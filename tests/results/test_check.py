@@ -166,7 +166,7 @@ def test_cells_that_are_wrong_are_noticed() -> None:
     assert "1 of 1 polygons are not convex" in str(check_cells(Cells.polygon(square, labels)))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 10_000))
 def test_halves_of_random_cells_are_convex(seed: int) -> None:
     generator = torch.Generator("cpu").manual_seed(seed)

@@ -5,7 +5,7 @@ import shlex
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lrviz.errors import InvalidView
@@ -37,6 +37,7 @@ def views(draw):
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])  # how long values take to make says nothing of links
+@example({"models": ("0",), "images": ("0", "0", ",")})
 @given(views())
 def test_a_link_gives_the_view_back(values):
     view = View(**values)
