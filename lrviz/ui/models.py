@@ -38,9 +38,9 @@ def _show_table(cards: tuple[Card, ...]) -> None:
         [
             {
                 "model": card.name, "family": card.family, "width": card.width,
-                "parameters": card.num_parameters, "data": card.data, "images": card.num_train_images,
-                "label noise": card.label_noise, "seed": card.seed, "epochs": card.epochs,
-                "train error": card.train_error, "test error": card.test_error,
+                "parameters": card.num_parameters, "train error": card.train_error, "test error": card.test_error,
+                "data": card.data, "images": card.num_train_images, "label noise": card.label_noise,
+                "seed": card.seed, "epochs": card.epochs,
             }
             for card in cards
         ],

@@ -180,17 +180,21 @@ def forget_selections() -> None:
     st.session_state.generation = generation() + 1
 
 
-def write_link() -> None:
-    """Put the view into the address of the page, and into the history; for the time being while a window is chosen."""
+def write_link(*, completes: bool = False) -> None:
+    """Put the view into the address of the page, and into the history; for the time being while a window is chosen.
+
+    Args:
+        completes: Whether the page filled in what the view had left open, which is no change of its own.
+    """
     session, view = st.session_state, current()
     session.pop("is_own_run", None)
     is_open = wanted_window() is not None
     if is_open and (view.center is None or wanted_window() != CHECK):
         return
-    session.history = session.history.visit(view, instead=session.is_open)
+    session.history = session.history.visit(view, instead=session.is_open or completes)
     query = view.to_query()
     if _plain(view.page, session.address) != query:
-        if session.is_open or session.is_arriving:
+        if session.is_open or session.is_arriving or completes:
             session.earlier, session.replacement = (*session.earlier, session.address), query
         else:
             session.earlier, session.replacement = (), None

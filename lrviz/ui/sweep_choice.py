@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from lrviz.files import shown
 from lrviz.measures.findings import AGAINST
 from lrviz.measures.sweeps import select_paths, series_columns
 from lrviz.ui import state
@@ -69,7 +70,9 @@ def choose_series(table: pd.DataFrame, view: View) -> pd.DataFrame | None:
     if len(series) > 1:
         _ask("series", "Series", list(series), name, str)
     state.change(**answers, series=name if len(series) > 1 else None)
-    state.write_link()
+    state.write_link(completes=True)
+    if view.family not in (None, answers["family"]):
+        state.tell(f"There are no results of {shown(view.family)} against {against}; {answers['family']} is shown.")
     return series[name]
 
 

@@ -214,7 +214,7 @@ def test_series_that_differ_in_batch_norm_only_can_be_chosen():
     for option in options:
         control(page.selectbox, "d-series").set_value(option).run()
         assert control(page.selectbox, "d-series").value == option
-        assert ("batch norm" in option) == ("batch norm" in linked(page, "series"))
+        assert ("batch norm" in option) == ("batch norm" in page.session_state["view"].to_query()["series"])
     assert not page.exception and not page.error
 
 
@@ -289,3 +289,15 @@ def test_distributions_can_be_exported():
     figures.set_value(figures.options[1]).run()
     assert not page.exception and not page.error
     assert not any("CSV" in kind for kind in page.selectbox(key="w-suffix").options)
+
+
+def test_what_the_page_fills_in_is_no_change_of_its_own():
+    page = open_page(family="nonsense")
+    assert page.button(key="step-Undo").disabled
+    assert any("There are no results of 'nonsense'" in warning.value for warning in page.warning)
+    view = page.session_state["view"]
+    control(page.radio, "d-images").set_value("train-noisy").run()
+    assert not page.button(key="step-Undo").disabled
+    page.button(key="step-Undo").click().run()
+    assert page.session_state["view"] == view
+    assert page.button(key="step-Undo").disabled
