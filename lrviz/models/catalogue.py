@@ -179,7 +179,15 @@ def load_model(
     if card is not None and card.is_own and card.architecture in FAMILIES and said.is_empty:
         return _model(_load_module(path, card), card)
     with access.open(name_or_path if is_upload(str(name_or_path)) else path, MAX_CHECKPOINT_BYTES) as file:
-        opened = open_network(file, path.stem, said, card, access)
+        try:
+            opened = open_network(file, path.stem, said, card, access)
+        except UnknownModel as error:
+            if card is None or said.architecture is not None:
+                raise
+            raise InvalidCheckpoint(
+                f"Expected a card that names an architecture, got {shown(card.architecture)} in that of {path.name}: "
+                "correct it, or say which it is."
+            ) from error
     return _model(opened.module, opened.card, opened.assumed)
 
 

@@ -200,7 +200,7 @@ def test_a_checkpoint_that_is_a_pipe_or_too_large_is_refused(tmp_path):
         load_model(tmp_path / "pipe.safetensors")
     with (tmp_path / "large.safetensors").open("wb") as file:
         file.truncate(2**42)
-    with pytest.raises(UnknownModel, match="at most 4,096 MB"):
+    with pytest.raises(UnknownModel, match="at most 4 GB"):
         load_model(tmp_path / "large.safetensors")
 
 

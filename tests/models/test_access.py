@@ -125,7 +125,7 @@ def test_no_folder_is_allowed_by_default(folders, monkeypatch):
 def test_the_size_limit_holds_for_everybody(folders):
     allowed, _ = folders
     for access in (USER, visitor()):
-        with pytest.raises(UnreadableFile, match="at most 10 bytes"):
+        with pytest.raises(UnreadableFile, match="at most 10 B"):
             access.open(str(allowed / "image.png"), 10)
 
 

@@ -36,7 +36,7 @@ def make_socket(path):
         (make_socket, "socket"),
         (lambda path: path.symlink_to("/dev/zero"), "device"),
         (lambda path: path.symlink_to("/dev/null"), "device"),
-        (lambda path: path.write_bytes(bytes(11)), "it has 11 bytes, and at most 10 bytes are read"),
+        (lambda path: path.write_bytes(bytes(11)), "it has 11 B, and at most 10 B are read"),
     ],
 )  # fmt: skip
 def test_what_is_no_file_or_too_large_is_refused_at_once(tmp_path, monkeypatch, make, reason):
@@ -48,7 +48,7 @@ def test_what_is_no_file_or_too_large_is_refused_at_once(tmp_path, monkeypatch, 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs /proc")
 def test_files_that_say_that_they_are_empty_are_read_up_to_the_limit():
-    with pytest.raises(UnreadableFile, match="more than 10 bytes"):
+    with pytest.raises(UnreadableFile, match="more than 10 B"):
         read_regular("/proc/self/status", 10)
 
 
