@@ -35,13 +35,16 @@ class Pane {
     this.parts = {};
     this.asked = this.turn = 0;
     this.pins = [];
+    this.late = [];
     this.listen();
   }
 
   // ---- from the server ----
 
-  // Take a message of component.py: where the map is, how far it is, and the parts that are new here.
+  // Take a message of component.py: where the map is, how far it is, and the parts that are new here. What comes while
+  // the visitor drags waits: drawing the figure anew would end the drag.
   receive(message) {
+    if (this.pressed) return void this.late.push(message);
     this.message = message;
     this.theme = this.readTheme();
     if (message.plane !== this.plane) this.screen.stack = [];
@@ -98,9 +101,11 @@ class Pane {
 
   showFigure() {
     this.shownTheme = this.theme.key;
+    const wasReady = this.plot.ready;
     this.plot.show(this.message.plotly, this.parts.figure?.content ?? { data: [], layout: {} }, this.theme).then(
       () => {
-        if (!this.moving) this.known = this.plot.visible;
+        if (wasReady) this.follow(); // the visitor moved meanwhile
+        else if (!this.moving) this.known = this.plot.visible;
         this.refresh();
       },
       (error) => this.note(String(error.message)),
@@ -159,9 +164,7 @@ class Pane {
 
   follow() {
     const visible = this.plot.visible;
-    if (!visible) return;
-    const size = visible[1] - visible[0];
-    if (this.known && visible.every((value, k) => Math.abs(value - this.known[k]) < 1e-7 * size)) return;
+    if (!visible || this.isKnown(visible)) return;
     this.known = visible;
     this.moving = true;
     Object.assign(this.root.dataset, { window: visible.join(" "), status: "computing" });
@@ -170,6 +173,11 @@ class Pane {
     clearTimeout(this.timer);
     clearTimeout(this.waiting);
     this.timer = setTimeout(() => this.rest(), REST);
+  }
+
+  isKnown(visible) {
+    const size = visible[1] - visible[0];
+    return this.known && visible.every((value, k) => Math.abs(value - this.known[k]) < 1e-7 * size);
   }
 
   rest() {
@@ -223,8 +231,11 @@ class Pane {
     plot.addEventListener("pointerdown", (event) => (this.pressed = [event.clientX, event.clientY]), true);
     plot.addEventListener("mousedown", (event) => (this.count = event.detail), true);
     window.addEventListener("pointerup", (event) => this.release(event), true);
-    window.addEventListener("pointercancel", () => (this.pressed = null), true);
-    plot.addEventListener("pointermove", (event) => this.pressed || this.hover(event));
+    window.addEventListener("pointercancel", () => this.letGo(), true);
+    plot.addEventListener("pointermove", (event) => {
+      if (this.pressed && !event.buttons) this.letGo();
+      if (!this.pressed) this.hover(event);
+    });
     plot.addEventListener("pointerleave", () => this.hover(null));
     plot.addEventListener("wheel", () => this.animate(), { passive: true });
     this.root.addEventListener("keydown", (event) => this.press(event));
@@ -237,15 +248,24 @@ class Pane {
   }
 
   resize() {
+    const { visible } = this.plot;
+    const still = !visible || this.isKnown(visible);
     this.plot.resize();
-    this.known = this.plot.visible;
+    if (still) this.known = this.plot.visible;
     this.refresh();
+  }
+
+  letGo() {
+    this.pressed = null;
+    setTimeout(() => {
+      while (this.late.length && !this.pressed) this.receive(this.late.shift());
+    });
   }
 
   release(event) {
     if (!this.pressed) return;
     const [x, y] = this.pressed;
-    this.pressed = null;
+    this.letGo();
     const still = Math.hypot(event.clientX - x, event.clientY - y) < 4;
     const place = this.screen.at(event);
     if (!still || event.button || !place) return;

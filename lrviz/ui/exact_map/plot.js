@@ -64,14 +64,14 @@ class Plot {
     const Plotly = await loadPlotly(address);
     await document.fonts.ready;
     if (figure !== this.figure || !this.element.isConnected) return;
-    const first = !this.ready;
     await Plotly.react(this.element, figure.data, this.layout(), {
       scrollZoom: true, displayModeBar: false, doubleClick: false, showTips: false, showAxisDragHandles: false,
     });
     this.ready = true;
-    if (first) {
-      this.element.on("plotly_relayouting", () => this.moved());
-      this.element.on("plotly_relayout", () => this.moved());
+    // A figure that is begun while the first one is drawn starts anew, and forgets who listens.
+    for (const event of ["plotly_relayouting", "plotly_relayout"]) {
+      this.element.removeAllListeners(event);
+      this.element.on(event, () => this.moved());
     }
   }
 
