@@ -33,7 +33,7 @@ def show_guide() -> None:
     session = st.session_state
     step = session.get("guide", None if _COOKIE in st.context.cookies.to_dict() else 0)
     if step is None:
-        if session.pop("guide-closed", False):
+        if session.get("guide-closed", False):
             _remember()
         return
     place, title, text = STEPS[step]
