@@ -144,6 +144,8 @@ def _choose_paper(fitting_height: Callable[[float], float]) -> Paper:
     places = iter(st.columns(3))
     width = _PAPER_WIDTHS.get(chosen) or next(places).number_input("width (in)", 1.0, 40.0, _WIDTH, 0.5)
     fitting = round(fitting_height(width), 2)
-    height = next(places).number_input("height (in)", 1.0, 40.0, fitting, 0.25, key=f"w-height-{width:g}-{fitting:g}")
+    height = next(places).number_input(
+        "height (in)", min(1.0, fitting), max(40.0, fitting), fitting, 0.25, key=f"w-height-{width:g}-{fitting:g}"
+    )
     dpi = next(places).number_input("dpi", 50, 1200, 300, 50)
     return Paper(width_inches=width, height_inches=height, dpi=dpi)
