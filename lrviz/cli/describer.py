@@ -1,7 +1,6 @@
 """What the options say of a network is read, tried, and remembered beside its file; what is assumed is said."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from lrviz.cli.terminal import tell
 from lrviz.errors import InvalidRequest, UnreadableFile
@@ -9,7 +8,7 @@ from lrviz.files import read_regular, shown
 from lrviz.models.access import Access
 from lrviz.models.catalogue import Model, load_model, remember
 from lrviz.models.description import read_description
-from lrviz.models.opening import SUFFIXES
+from lrviz.models.opening import is_file
 
 _MAX_NAMES_BYTES = 2**20
 
@@ -25,7 +24,7 @@ def remember_said(models: Sequence[str], said: dict[str, str | None], access: Ac
     Raises:
         InvalidRequest: An option cannot be read, or none is a file: networks that ship have cards.
     """
-    files = [model for model in models if Path(model).suffix.lower() in SUFFIXES]
+    files = [model for model in models if is_file(model)]
     if not files:
         raise InvalidRequest(
             f"Expected a file to describe, got {shown(', '.join(models) or 'none')}: models that ship describe "

@@ -87,7 +87,7 @@ def _show(view: View, header: Container, bar: Container) -> bool:
         missing.offer_others(view, compare_models.first_view)
         return False
     cards = tuple(named.values())
-    device = st.session_state.get("w-device") or resources.devices()[0]
+    device = sidebar.chosen_device()
     resources.model_job(view.model)
     if view.center is None and state.wanted_window() is None:
         state.want_window("centroid")

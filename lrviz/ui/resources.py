@@ -19,7 +19,7 @@ from lrviz.measures.summary import Summary, summary
 from lrviz.models.card import Card
 from lrviz.models.catalogue import Model, list_models
 from lrviz.models.library import Library
-from lrviz.models.opening import SUFFIXES
+from lrviz.models.opening import is_file
 from lrviz.network.program import Program
 from lrviz.results.diskstore import DiskStore
 from lrviz.results.regions import Regions
@@ -103,7 +103,7 @@ def own_cards() -> dict[str, Card]:
     found = {}
     for reference in library.references:
         path = library.path(reference)
-        if reference.endswith(SUFFIXES) and path.with_name(f"{path.name}.json").is_file():
+        if is_file(reference) and path.with_name(f"{path.name}.json").is_file():
             with suppress(LrvizError):
                 found[reference] = find_card(reference)
     return found
