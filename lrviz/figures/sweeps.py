@@ -12,6 +12,7 @@ from lrviz.figures.axis import Axis, fit_axis, share_axis, width_axis
 from lrviz.figures.curves import Diagram, Mark, draw_curves, print_curves
 from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, write_page, write_table
 from lrviz.figures.style import ACCENT, INK
+from lrviz.measures.definitions import ERROR_QUANTITIES, PATH_QUANTITIES
 from lrviz.measures.findings import AGAINST, against_of, find_peak, find_threshold
 from lrviz.measures.sweeps import ALWAYS, ERRORS, series_columns
 
@@ -23,17 +24,6 @@ COLOURS = {
 
 OWN_SCALE = ("test_error", "similarity", "input_similarity")
 """What has a scale as large as its changes, not one from zero."""
-
-QUANTITIES = {
-    "test_error": ("test error", "share of the test images"),
-    "train_error": ("train error", "share of the training images"),
-    "density": ("density", "pieces per unit of L2 distance"),
-    "deviation": ("deviation per segment", "logit × L2 distance"),
-    "similarity": ("similarity of consecutive pieces", "cosine"),
-    "input_similarity": ("similarity of their input gradients", "cosine"),
-    "slope": ("slope", "logit per unit of L2 distance"),
-}
-"""What each is called, and its unit."""
 
 SWEEP_SUFFIXES = (*PRINTED, ".html", ".csv")
 _TITLE = "Nonlinearity and test error of trained networks"
@@ -130,13 +120,13 @@ def _diagram(curve: pd.DataFrame, name: str) -> Diagram:
     mean, low, high = (curve[name + end].to_numpy(float) for end in ("", "_low", "_high"))
     # By chance, few resamples may all lie on one side of the mean.
     below, above = (np.maximum(np.nan_to_num(bar), 0) for bar in (mean - low, high - mean))
-    title, unit = QUANTITIES[name]
+    quantity = (ERROR_QUANTITIES | PATH_QUANTITIES)[name]
     label = name.replace("_", " ")
     return Diagram(
-        name=label, title=title, unit=unit, colour=COLOURS[name],
+        name=label, title=quantity.label, unit=quantity.unit, colour=COLOURS[name],
         axis=fit_axis(np.concatenate([mean - below, mean + above]), from_zero=name not in OWN_SCALE),
         x=curve[against_of(curve)].to_numpy(), mean=mean, below=below, above=above,
-        texts=[_hover(values, name, label, unit) for values in curve.to_dict("records")],
+        texts=[_hover(values, name, label, quantity.unit) for values in curve.to_dict("records")],
         height=0.45 if name == "train_error" else 1.0, from_zero=name not in OWN_SCALE,
     )  # fmt: skip
 

@@ -1,7 +1,6 @@
 """The measures of a comparison against width, side by side, the test error first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,40 +9,19 @@ from matplotlib.figure import Figure, SubFigure
 from lrviz.figures.axis import Axis, fit_axis, width_axis
 from lrviz.figures.curves import Diagram, Dot, draw_curves, print_curves
 from lrviz.figures.style import ACCENT, MODEL_COLOURS
-from lrviz.measures.window import QUANTITIES
+from lrviz.measures.definitions import ERROR_QUANTITIES, SUMMARY_QUANTITIES, Quantity
 from lrviz.views.comparison import ERRORS, Member, spread_over_seeds, value_of
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strip:
-    """One diagram of the grid.
-
-    Attributes:
-        measure: a measure or an error of `lrviz.views.comparison`.
-        title: what it is called.
-        unit: its unit.
-        logarithmic: whether its axis is.
-    """
-
-    measure: str
-    title: str
-    unit: str
-    logarithmic: bool = False
-
-
-_SLOPE_UNIT = QUANTITIES["slope"].unit
-
-STRIPS = (
-    Strip(measure="test_error", title="test error", unit="share of the test images"),
-    Strip(measure="train_error", title="train error", unit="share of the training images"),
-    Strip(measure="num_regions", title="regions", unit="in the window", logarithmic=True),
-    Strip(measure="density", title="density", unit="regions per unit area", logarithmic=True),
-    Strip(measure="deviation_per_area", title="mean absolute deviation", unit="logit"),
-    Strip(measure="mean_slope", title="mean slope", unit=_SLOPE_UNIT),
-    Strip(measure="mean_jump", title="mean jump", unit=_SLOPE_UNIT),
-    Strip(measure="mean_similarity", title="similarity of neighbours", unit="cosine"),
-)
+STRIPS = {
+    name: {**ERROR_QUANTITIES, **SUMMARY_QUANTITIES}[name]
+    for name in (
+        "test_error", "train_error", "num_regions", "density", "deviation_per_area", "mean_slope", "mean_jump",
+        "mean_similarity",
+    )
+}  # fmt: skip
 """What is drawn against width, row by row."""
+
+_LOGARITHMIC = ("num_regions", "density")
 
 COLUMNS = 4
 _LEAST_GAP = 0.1
@@ -68,13 +46,13 @@ def width_curves(members: Sequence[Member], *, height: int = 460) -> go.Figure:
         members: the models.
         height: height of the figure in pixels.
     """
-    diagrams = [_diagram(members, strip) for strip in STRIPS]
+    diagrams = [_diagram(members, *strip) for strip in STRIPS.items()]
     return draw_curves(diagrams, _axis(members), "width k", height=height, columns=COLUMNS)
 
 
 def print_width_curves(figure: Figure | SubFigure, members: Sequence[Member], *, width_inches: float) -> None:
     """Draw the same on a sheet of some width."""
-    diagrams, columns = [_diagram(members, strip) for strip in STRIPS], _paper_columns(width_inches)
+    diagrams, columns = [_diagram(members, *strip) for strip in STRIPS.items()], _paper_columns(width_inches)
     print_curves(figure, diagrams, _axis(members), "width k", width_inches=width_inches, columns=columns)
 
 
@@ -92,9 +70,8 @@ def _axis(members: Sequence[Member]) -> Axis:
     return width_axis([member.width for member in members], least_gap=_LEAST_GAP)
 
 
-def _diagram(members: Sequence[Member], strip: Strip) -> Diagram:
+def _diagram(members: Sequence[Member], name: str, quantity: Quantity) -> Diagram:
     """One measure; its axis holds every dot, and the bars of all means."""
-    name = strip.measure
     spread = spread_over_seeds(members, name)
     dots = [
         Dot(
@@ -107,7 +84,7 @@ def _diagram(members: Sequence[Member], strip: Strip) -> Diagram:
     ends = np.concatenate([[dot.y for dot in dots], spread.mean - spread.sd, spread.mean + spread.sd])
     bars = np.nan_to_num(spread.sd)
     return Diagram(
-        name=name, title=strip.title, unit=strip.unit, colour=ACCENT if name in ERRORS else MODEL_COLOURS[0],
-        axis=fit_axis(ends, logarithmic=strip.logarithmic), x=spread.widths, mean=spread.mean, below=bars, above=bars,
-        dots=dots,
+        name=name, title=quantity.label, unit=quantity.unit, colour=ACCENT if name in ERRORS else MODEL_COLOURS[0],
+        axis=fit_axis(ends, logarithmic=name in _LOGARITHMIC), x=spread.widths, mean=spread.mean, below=bars,
+        above=bars, dots=dots,
     )  # fmt: skip

@@ -1,14 +1,14 @@
-"""What every measure is, in words: for colour bars, menus, the help of the app, and the README."""
+"""What every measure is, in words: for colour bars, diagrams, menus, tables, the help of the app, and the README."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
-    """Something that regions can be coloured by.
+    """Something that is measured.
 
     Attributes:
-        label: What a colour bar or a menu calls it.
+        label: What a colour bar, a diagram, a menu or a table calls it.
         help: What it is.
         unit: Its unit; empty if it has none.
         formula: The same in symbols: f is an output, g its slope, r a region and s its neighbour, A an area, L the
@@ -92,6 +92,44 @@ QUANTITIES: dict[str, Quantity] = {
 }
 """What regions can be coloured by."""
 
+ERROR_QUANTITIES: dict[str, Quantity] = {
+    "test_error": Quantity(
+        label="test error", help="Share of the test images that is classified wrongly.", unit="share of the test images"
+    ),
+    "train_error": Quantity(
+        label="train error",
+        help="Share of the training images that is classified wrongly, by the labels it was taught.",
+        unit="share of the training images",
+    ),
+}
+"""What a card says of a network's errors."""
+
+SUMMARY_QUANTITIES: dict[str, Quantity] = {
+    "num_regions": Quantity(label="regions", help="How many regions were found.", unit="number in the window"),
+    "density": Quantity(
+        label="density", help="Regions per squared unit of L2 distance.", unit=f"regions per {_AREA_UNIT}"
+    ),
+    "deviation_per_area": Quantity(
+        label="mean absolute deviation",
+        help="Mean over the window of |f - affine interpolation of f at its corners|, exact; mean over outputs.",
+        unit="logit",
+    ),
+    "mean_slope": Quantity(
+        label="mean slope", help="Mean over the window of the slope of all outputs together.", unit=_SLOPE_UNIT
+    ),
+    "mean_jump": Quantity(
+        label="mean jump",
+        help="Mean over the edges, by their length, of the norm of the difference of the slopes on their two sides.",
+        unit=_SLOPE_UNIT,
+    ),
+    "mean_similarity": Quantity(
+        label="similarity of neighbours",
+        help="Mean over the edges, by their length, of the cosine of the slopes on their two sides.",
+        unit="cosine",
+    ),
+}
+"""What is said of a whole window, beside `WINDOW_TERMS`."""
+
 WINDOW_TERMS: dict[str, Quantity] = {
     "boundary": Quantity(
         label="decision boundary",
@@ -128,7 +166,7 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         label="deviation",
         help="Integral along a segment of |f - chord|, exact; the chord joins the values at the segment's ends. Mean "
         "over classes and segments.",
-        unit="logit x L2 distance",
+        unit="logit × L2 distance",
         formula="∫ |f − chord| dt",
         source=_PAPER,
         per_class=True,
@@ -144,7 +182,7 @@ PATH_QUANTITIES: dict[str, Quantity] = {
     "deviation_as_published": Quantity(
         label="deviation as published",
         help="What the published code adds up instead of the integral, to compare: several times larger.",
-        unit="logit x L2 distance",
+        unit="logit × L2 distance",
         formula="Σ |a| Δt + |b| Δ(t²) / 2, where f − chord = a + b t",
         source=f"the code of {_PAPER}",
         per_class=True,

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,7 +13,7 @@ from lrviz.figures.comparison.data import Cell
 from lrviz.figures.comparison.print import COMPARISON_SUFFIXES, fitting_paper, render_comparison
 from lrviz.figures.comparison.screen import comparison_map
 from lrviz.figures.widths import has_widths, width_curves
-from lrviz.measures.definitions import WINDOW_TERMS
+from lrviz.measures.definitions import ERROR_QUANTITIES, SUMMARY_QUANTITIES, WINDOW_TERMS
 from lrviz.measures.tables import Columns
 from lrviz.models.card import Card
 from lrviz.ui import (
@@ -229,24 +228,26 @@ def _show_table(columns: Columns) -> None:
     st.dataframe(shown, hide_index=True, column_config=_COLUMNS, key="measures")
 
 
-def _number(label: str, form: str, explanation: str) -> Any:
-    return st.column_config.NumberColumn(label, format=form, help=explanation)
-
-
 _COLUMNS = {
-    "width": _number("k", "%d", "width"),
-    "seed": _number("seed", "%d", "seed of the training"),
-    "num_regions": _number("regions", "localized", "number of regions in the window"),
-    "density": _number("regions per area", "localized", "regions per squared unit of L2 distance"),
-    "mean_slope": _number("slope", "%.3g", "mean slope of all logits together, in logits per unit of L2 distance"),
-    "mean_jump": _number("jump", "%.3g", "mean norm of the difference of neighbouring slopes, in the same unit"),
-    "mean_similarity": _number("similarity", "%.5f", "mean cosine of the angle between neighbouring slopes"),
-    "deviation_per_area": _number("deviation", "%.3g", "mean absolute deviation from the interpolation, in logits"),
-    "boundary_length": _number("boundary", "%.3g", WINDOW_TERMS["boundary_length"].help),
-    "num_class_areas": _number("class areas", "%d", WINDOW_TERMS["num_class_areas"].help),
-    "agreement": _number("agreement", "%.3f", f"With the first network: {WINDOW_TERMS['agreement'].help}"),
-    "train_error": _number("train error", "%.3f", "share of the training images, by the labels it was taught"),
-    "test_error": _number("test error", "%.3f", "share of the test images that is classified wrongly"),
+    "width": st.column_config.NumberColumn("k", format="%d", help="width"),
+    "seed": st.column_config.NumberColumn("seed", format="%d", help="seed of the training"),
+    **{
+        name: st.column_config.NumberColumn(label, format=form, help=told.help + (told.unit and f" Unit: {told.unit}."))
+        for name, label, form in (
+            ("num_regions", "regions", "localized"),
+            ("density", "density", "localized"),
+            ("mean_slope", "slope", "%.3g"),
+            ("mean_jump", "jump", "%.3g"),
+            ("mean_similarity", "similarity", "%.5f"),
+            ("deviation_per_area", "deviation", "%.3g"),
+            ("boundary_length", "boundary", "%.3g"),
+            ("num_class_areas", "class areas", "%d"),
+            ("agreement", "agreement", "%.3f"),
+            ("train_error", "train error", "%.3f"),
+            ("test_error", "test error", "%.3f"),
+        )
+        for told in [(SUMMARY_QUANTITIES | WINDOW_TERMS | ERROR_QUANTITIES)[name]]
+    },
 }
 
 

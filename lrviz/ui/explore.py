@@ -16,6 +16,7 @@ from lrviz.ui import (
     following,
     guide,
     look,
+    map_memory,
     maps,
     missing,
     overview,
@@ -166,8 +167,8 @@ def _show_views(view: View, scene: Scene, header: Container) -> None:
         _offer_more(job, scene)
         if outcome is not None:
             panel.show_numbers(view, scene, outcome)
-        if outcome is not None and maps.has_arrived():
-            pins.show_pins(maps.plane_name(view, scene), scene)
+        if outcome is not None and map_memory.has_arrived():
+            pins.show_pins(map_memory.plane_name(view, scene), scene)
             with st.container(key="region"):
                 panel.show_region(view, scene, outcome)
             panel.show_histogram(view, scene, outcome)

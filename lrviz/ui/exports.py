@@ -19,7 +19,7 @@ from lrviz.figures.sheet import Panel, render_sheet, sheet_height
 from lrviz.models.images import as_picture, image_shape
 from lrviz.results.regions import Regions
 from lrviz.results.samples import Samples
-from lrviz.ui import maps, resources
+from lrviz.ui import map_memory, resources
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
@@ -89,7 +89,7 @@ def _panels(view: View, scene: Scene, regions: Regions, samples: Samples | None)
 
 def _slope_printer(view: View, scene: Scene, regions: Regions) -> Callable[[Figure | SubFigure], None]:
     """Draws the slope of the open region, or of the largest one, of the class that the page shows it of."""
-    opened, picture = maps.open_region(regions), image_shape(scene.model.input_shape)
+    opened, picture = map_memory.open_region(regions), image_shape(scene.model.input_shape)
     index = int(regions.area.argmax()) if opened is None else opened
     shown = int(regions.predicted[index]) if view.class_index is None else view.class_index
     u, v = (float(x) for x in regions.centroid[index])

@@ -10,7 +10,8 @@ from lrviz.measures.class_map import num_sampled_areas
 from lrviz.models.images import as_picture
 from lrviz.results.samples import Samples
 from lrviz.ui import look, resources, state
-from lrviz.ui.maps import Sampling, has_arrived, plane_name, rounded_window
+from lrviz.ui.map_memory import has_arrived, plane_name, rounded_window
+from lrviz.ui.maps import Sampling
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 

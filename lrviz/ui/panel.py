@@ -11,7 +11,7 @@ from lrviz.measures.region import neighbourhood
 from lrviz.measures.window import QUANTITIES, jump
 from lrviz.models.images import image_shape
 from lrviz.results.regions import Regions
-from lrviz.ui import following, look, maps, resources
+from lrviz.ui import following, look, map_memory, resources
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
@@ -62,13 +62,13 @@ def show_histogram(view: View, scene: Scene, outcome: Outcome) -> None:
 def _brushed(chart: str, view: View, colouring: Colouring) -> None:
     boxes = st.session_state[chart].selection.box
     values = sorted(float(x) for x in boxes[0]["x"]) if boxes and colouring.values is not None else None
-    maps.light(view, values)
+    map_memory.light(view, values)
 
 
 def show_region(view: View, scene: Scene, outcome: Outcome) -> None:
     """The open region: its numbers, its neighbours, and its slope as an image."""
     regions: Regions = outcome.result
-    index = maps.open_region(regions)
+    index = map_memory.open_region(regions)
     if index is None:
         look.heading(
             "Region",
@@ -110,7 +110,7 @@ def _show_neighbours(regions: Regions, index: int, scene: Scene, class_index: in
     )  # fmt: skip
     rows = chosen.selection.rows
     if rows and rows[0] < len(near) - 1:
-        maps.open_pattern(f"{near.pattern[rows[0] + 1]:016x}")
+        map_memory.open_pattern(f"{near.pattern[rows[0] + 1]:016x}")
         st.rerun(scope="fragment")
 
 

@@ -8,7 +8,14 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from lrviz.errors import LrvizError
-from lrviz.measures.definitions import PATH_QUANTITIES, QUANTITIES, WINDOW_TERMS, Quantity
+from lrviz.measures.definitions import (
+    ERROR_QUANTITIES,
+    PATH_QUANTITIES,
+    QUANTITIES,
+    SUMMARY_QUANTITIES,
+    WINDOW_TERMS,
+    Quantity,
+)
 from lrviz.ui import guide, state
 from lrviz.ui.look import Container
 from lrviz.views.bookmarks import MAX_TITLE, Bookmarks
@@ -108,15 +115,23 @@ def _show_recipe(view: View | None) -> None:
 
 def _show_help(view: View | None) -> None:
     """The guide, and what the numbers of the page are."""
-    page = None if view is None else view.page
+    page = "" if view is None else view.page
     if page == "explore":
         st.button("Show the guide", key="guide-open", on_click=guide.open_guide)
-    _show_terms(PATH_QUANTITIES if page in ("paths", "sweeps") else {**QUANTITIES, **WINDOW_TERMS})
+    _show_terms(*_TERMS.get(page, (QUANTITIES, WINDOW_TERMS)))
 
 
-def _show_terms(terms: Mapping[str, Quantity]) -> None:
+_TERMS = {
+    "compare": (SUMMARY_QUANTITIES, WINDOW_TERMS, ERROR_QUANTITIES, QUANTITIES),
+    "paths": (PATH_QUANTITIES, ERROR_QUANTITIES),
+    "sweeps": (ERROR_QUANTITIES, PATH_QUANTITIES),
+}
+"""What is explained on which page; on the others, what regions are coloured by."""
+
+
+def _show_terms(*tables: Mapping[str, Quantity]) -> None:
     entries = []
-    for term in terms.values():
+    for term in (term for table in tables for term in table.values()):
         formula = term.formula and f"<code>{html.escape(term.formula)}</code>"
         facts = ", ".join(filter(None, (formula, html.escape(term.unit), html.escape(term.source))))
         entries.append(f"<dt>{html.escape(term.label)}</dt><dd>{html.escape(term.help)}<br>{facts}</dd>")

@@ -131,7 +131,7 @@ def test_classes_of_all_panels_are_in_one_legend():
 def test_curves_share_the_width_axis_with_the_test_error_first():
     members = [member(2), member(8), member(8, seed=1, status=Status.MAX_REGIONS)]
     figure = width_curves(members)
-    assert STRIPS[0].measure == "test_error"
+    assert next(iter(STRIPS)) == "test_error"
     titles = [note.text for note in figure.layout.annotations]
     assert "test error" in titles[0]
     lines = [trace for trace in figure.data if trace.mode == "lines"]

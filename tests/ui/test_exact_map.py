@@ -12,7 +12,7 @@ from lrviz.measures.region import measure_region
 from lrviz.ui.exact_map import parts
 from lrviz.ui.exact_map.codec import pack
 from lrviz.ui.exact_map.component import Answer, Part, to_send
-from lrviz.ui.maps import rounded_window
+from lrviz.ui.map_memory import rounded_window
 from tests.messages import unpack
 from tests.pictures import regions, samples
 
