@@ -53,10 +53,11 @@ def check_number(value: Any, name: str, *, most: int | None = None) -> None:
         raise InvalidRequest(f"{name} must be a whole number, at least 1{up_to}; got {received}. Choose another.")
 
 
-def check_callbacks(progress: Any, cancelled: Any) -> None:
-    """Raise InvalidRequest unless both can be called, or are missing."""
+def check_callbacks(progress: Any, cancelled: Any, preview: Any = None) -> None:
+    """Raise InvalidRequest unless all can be called, or are missing."""
     _check_callback(progress, "progress", "called with a fraction and a text")
     _check_callback(cancelled, "cancelled", "called without arguments, that returns whether to stop")
+    _check_callback(preview, "preview", "called with the regions found so far")
 
 
 def _check_callback(value: Callable[..., Any] | None, name: str, use: str) -> None:

@@ -13,10 +13,16 @@ from lrviz.engine.solve import Found, solve_tile
 from lrviz.engine.tiles import CUT, Limits, Part, Tile, explore_tiles
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
-from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
+from lrviz.progress import Cancelled, Progress, Stopped, never, stop_when
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
 from lrviz.tolerance import TOLERANCE
+
+_PREVIEW_SECONDS = 0.5
+"""From the beginning to the first preview, and at least from one to the next."""
+
+_MOST_PREVIEWED = 200_000
+"""Above this number of regions there are no previews: each is assembled anew."""
 
 
 @single_threaded()
@@ -29,6 +35,7 @@ def find_regions(
     device: torch.device | str | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
+    preview: Callable[[Regions], None] | None = None,
 ) -> Regions:
     """Find every linear region of a network in a window, exactly up to float64 rounding.
 
@@ -40,6 +47,7 @@ def find_regions(
         device: Where to work; the GPU if there is one, else the CPU.
         progress: Called with the fraction of the area that is done and a short text.
         cancelled: Asked often; when it returns true, what was found so far is returned.
+        preview: Called now and then, for a small part of the time, with what would be returned if it stopped now.
 
     Returns:
         The regions, sorted by pattern.
@@ -53,15 +61,51 @@ def find_regions(
     check_scene(program, plane, window)
     plane.require_resolution(window)
     check_number(max_regions, "max_regions")
-    check_callbacks(progress, cancelled)
+    check_callbacks(progress, cancelled, preview)
     program = program.to(choose_device(device))
     check = stop_when(cancelled or never)
-    found, status = _collect(program, plane, window, max_regions, progress or ignore, check)
+    pace = _Pace(began)
+
+    def on_part(found: list[Found], number: int, done: float) -> None:
+        if progress is not None:
+            progress(done, f"{number:,} regions")
+        if preview is not None and number <= _MOST_PREVIEWED and pace.is_due:
+            preview(_assemble(program, window, list(found), Status.CANCELLED, max_regions, began))
+            pace.rest()
+
+    found, status = _collect(program, plane, window, max_regions, on_part, check)
     return _assemble(program, window, found, status, max_regions, began)
 
 
+class _Pace:
+    """When previews are due: not at once, and at most for a fifth of the time.
+
+    Args:
+        began: When the work began, by `time.perf_counter`.
+    """
+
+    def __init__(self, began: float) -> None:
+        self._due = self._began = began + _PREVIEW_SECONDS
+
+    @property
+    def is_due(self) -> bool:
+        """Whether one is; it begins now then."""
+        self._began = time.perf_counter()
+        return self._began >= self._due
+
+    def rest(self) -> None:
+        """Say that it ended."""
+        now = time.perf_counter()
+        self._due = now + max(_PREVIEW_SECONDS, 4 * (now - self._began))
+
+
 def _collect(
-    program: Program, plane: Plane, window: Window, max_regions: int, progress: Progress, check: Callable[[], None]
+    program: Program,
+    plane: Plane,
+    window: Window,
+    max_regions: int,
+    on_part: Callable[[list[Found], int, float], None],
+    check: Callable[[], None],
 ) -> tuple[list[Found], Status]:
     corners = torch.as_tensor((window.corners - window.center) / window.radius, device=program.device)
     whole = Part(corners=corners, labels=-1 - torch.arange(len(corners), device=program.device))
@@ -77,7 +121,7 @@ def _collect(
         for part in explore_tiles(program, rows, whole, zeros, solve, check):
             found.append(part)
             number, done = counter.add(part.cells), done + float(part.cells.area.sum()) / area
-            progress(min(done, 1.0), f"{number:,} regions")
+            on_part(found, number, min(done, 1.0))
             if number > max_regions or (number == max_regions and done < 1 - TOLERANCE.cover):
                 return found, Status.MAX_REGIONS
     except Stopped:

@@ -5,7 +5,7 @@ import io
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -118,6 +118,7 @@ class RegionsRequest(WindowRequest):
         max_regions: The budget.
         most_expected: A window that is expected to hold more regions is refused; `HOPELESS_FACTOR` budgets if None.
         pieces_per_length: Pieces per unit of L2 distance, if they are known from windows nearby; counted if None.
+        preview: Called now and then with the regions found so far.
 
     Raises:
         InvalidRequest: The budget is below one.
@@ -126,6 +127,7 @@ class RegionsRequest(WindowRequest):
     max_regions: int = 200_000
     most_expected: float | None = None
     pieces_per_length: float | None = None
+    preview: Callable[[Regions], None] | None = None
     result_type: ClassVar[type[Regions]] = Regions
 
     def __post_init__(self) -> None:
@@ -159,6 +161,7 @@ class RegionsRequest(WindowRequest):
             device=device,
             progress=progress,
             cancelled=cancelled,
+            preview=self.preview,
         )
 
     def _require_fit(self, number: float, pieces_per_length: float) -> None:

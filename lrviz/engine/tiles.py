@@ -1,8 +1,10 @@
 """Cut a window into tiles until few units are unstable in each, and restrict the network to every tile."""
 
+import heapq
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeVar
 
 import torch
@@ -28,6 +30,9 @@ _MAX_PATIENT_CUTS = 8
 
 _MAX_VAIN_CUTS = 2
 """The same after this many successive cuts that left nine tenths of the units of the layers looked at."""
+
+_NUM_RINGS = 5
+"""Rings around the middle of a window whose parts are worked on one after the other."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -96,6 +101,12 @@ class Part:
             for p in parts
         ]  # fmt: skip
 
+    @property
+    def ring(self) -> int:
+        """How far it is from the middle of the window."""
+        low, high = self.corners.amin(0), self.corners.amax(0)
+        return int(_NUM_RINGS * max(float(torch.maximum(low, -high).max()), 0.0))
+
     def is_vain(self, refused: TooManyUnits) -> bool:
         """Whether the cut that led here left most units of the layers that were looked at before."""
         last = self.refused
@@ -129,7 +140,9 @@ def explore_tiles(
     solve: Callable[[Tile], Result],
     check: Callable[[], None],
 ) -> Iterator[Result]:
-    """Cut a window into tiles and solve each, about depth first, so that little is in memory at any time.
+    """Cut a window into tiles and solve each, from the middle outwards.
+
+    Within a ring it goes about depth first, so that little is in memory at any time.
 
     Args:
         program: The network, on the device to work on.
@@ -153,29 +166,40 @@ def explore_tiles(
             return [], [solve(tile)]
         return part.halves(tile, idle), []
 
-    yield from work_off([window], step, limits.workers)
+    yield from work_off([window], step, limits.workers, lambda part: part.ring)
 
 
 def work_off(
-    tasks: list[Task], step: Callable[[Task], tuple[list[Task], list[Result]]], workers: int
+    tasks: Sequence[Task],
+    step: Callable[[Task], tuple[list[Task], list[Result]]],
+    workers: int,
+    rank: Callable[[Task], int] = lambda task: 0,
 ) -> Iterator[Result]:
-    """Run steps until no task is left, the newest tasks first, several at once by threads of their own.
+    """Run steps until no task is left, several at once by threads of their own.
 
     Args:
-        tasks: What to do; the last one comes first.
+        tasks: What to do.
         step: From a task to further tasks and to results.
         workers: How many steps run at once.
+        rank: Tasks of the lowest rank come first; among equals the newest ones, of those that were given the last.
     """
-    stack, running = list(tasks), set[Future[tuple[list[Task], list[Result]]]]()
+    age, running = count(0, -1), set[Future[tuple[list[Task], list[Result]]]]()
+    waiting: list[tuple[int, int, Task]] = []
+
+    def add(new: Sequence[Task]) -> None:
+        for task in new:
+            heapq.heappush(waiting, (rank(task), next(age), task))
+
+    add(tasks)
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
-            while stack or running:
-                while stack and len(running) < workers:
-                    running.add(pool.submit(step, stack.pop()))
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    running.add(pool.submit(step, heapq.heappop(waiting)[-1]))
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     parts, results = future.result()
-                    stack.extend(parts)
+                    add(parts)
                     yield from results
         finally:
             for future in running:

@@ -77,7 +77,7 @@ def soon(label: str, job: Job, patience: float = PATIENCE) -> Any | None:
 def _show_bar(task: Task) -> None:
     job = task.job
     bar, button = st.columns([6, 1], vertical_alignment="center")
-    bar.progress(job.fraction, text=f"{task.label}: {describe(job)}")
+    bar.progress(job.report.fraction, text=f"{task.label}: {describe(job)}")
     if task.can_cancel and button.button(
         "Cancel", key=f"cancel-{job.key}", icon=":material/stop_circle:", width="stretch"
     ):
@@ -86,14 +86,15 @@ def _show_bar(task: Task) -> None:
 
 def describe(job: Job) -> str:
     """What a job is at, and how long it will still take, if that is known."""
-    text = "waiting for other work" if job.waiting else job.text or "counting on a few lines"
+    text = "waiting for other work" if job.waiting else job.report.text or "counting on a few lines"
     return f"{text}{_remaining(job)}"
 
 
 def _remaining(job: Job) -> str:
-    if job.fraction < 0.02 or job.elapsed < 1:
+    done = job.report.fraction
+    if done < 0.02 or job.elapsed < 1:
         return ""
-    return f", about {look.duration(job.elapsed * (1 - job.fraction) / job.fraction)} left"
+    return f", about {look.duration(job.elapsed * (1 - done) / done)} left"
 
 
 def offer_again(keys: Sequence[str], label: str = "Try again") -> None:

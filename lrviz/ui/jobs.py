@@ -16,7 +16,29 @@ log = logging.getLogger("lrviz")
 GRACE_SECONDS = 2.0
 """How long a job that somebody left goes on without anybody else."""
 
-Work = Callable[[Callable[[float, str], None], Callable[[], bool]], Any]
+
+class Report:
+    """How work tells how far it is.
+
+    Attributes:
+        fraction: how much is done, 0 to 1.
+        text: a few words on what is going on.
+        partial: what has been found so far, if that can be shown.
+    """
+
+    def __init__(self) -> None:
+        self.fraction, self.text, self.partial = 0.0, "", None
+
+    def __call__(self, fraction: float, text: str) -> None:
+        """Say how much is done, in words as well."""
+        self.fraction, self.text = min(max(fraction, 0.0), 1.0), text
+
+    def show(self, partial: Any) -> None:
+        """Give what has been found so far."""
+        self.partial = partial
+
+
+Work = Callable[[Report, Callable[[], bool]], Any]
 
 _ENDING = "cannot schedule new futures"
 """What Python says when it ends, by Ctrl-C for example, while work goes on."""
@@ -29,12 +51,11 @@ class Job:
 
     Attributes:
         key: what it computes.
-        fraction: how much is done, 0 to 1.
-        text: a few words on what is going on.
+        report: how far it is.
     """
 
     def __init__(self, key: str) -> None:
-        self.key, self.fraction, self.text = key, 0.0, ""
+        self.key, self.report = key, Report()
         self._future: Future[Any] = Future()
         self._cancelled = threading.Event()
         self._began: float | None = None
@@ -44,11 +65,13 @@ class Job:
         """Do the work and keep its result or its error; what was cancelled before it began is not started."""
         self._began = time.monotonic()
         try:
-            self._future.set_result(work(self._report, lambda: self.cancelled or self.abandoned))
+            self._future.set_result(work(self.report, lambda: self.cancelled or self.abandoned))
         except BaseException as error:
             if not isinstance(error, LrvizError) and _ENDING not in str(error):
                 log.exception("background work %s failed", self.key)
             self._future.set_exception(error)
+        finally:
+            self.report.partial = None
 
     def cancel(self) -> None:
         """Ask the work to stop; it ends with what it has."""
@@ -112,9 +135,6 @@ class Job:
     def waiting(self) -> bool:
         """Whether it waits for other work to end."""
         return self._began is None
-
-    def _report(self, fraction: float, text: str) -> None:
-        self.fraction, self.text = min(max(fraction, 0.0), 1.0), text
 
 
 class JobPool:

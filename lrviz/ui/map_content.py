@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from lrviz.engine.estimate import expected_regions
-from lrviz.engine.requests import Outcome, request_key, rounded_down
+from lrviz.engine.requests import rounded_down
 from lrviz.figures.colouring import colour_samples
 from lrviz.figures.facts import fact_columns, sample_columns
 from lrviz.results.regions import Regions
@@ -34,14 +34,12 @@ class Content(NamedTuple):
     words: str
 
 
-def of_regions(view: View, scene: Scene, outcome: Outcome) -> Content:
-    """Regions in the colours of a view."""
-    regions: Regions = outcome.result
+def of_regions(view: View, scene: Scene, regions: Regions, *, more_to_come: bool = False) -> Content:
+    """Regions in the colours of a view; all of a window, or those that were found so far."""
     classes = scene.model.classes
-    request = request_key(resources.regions_request(view, scene))
-    name = f"{request[:20]} {regions.status} {len(regions)}"
+    name = resources.regions_name(view, scene, regions)
     scheme = f"{view.colour} {view.class_index}"
-    colouring = resources.colouring_of(request, regions, view.colour, view.class_index, classes)
+    colouring = resources.colouring_of(view, scene, regions)
     mode = parts.mode_of(regions)
     edges = "layer" if view.layer_edges else "thin"
     edges_of = name if view.layer_edges else ""
@@ -62,7 +60,7 @@ def of_regions(view: View, scene: Scene, outcome: Outcome) -> Content:
         },
         mode,
         len(regions),
-        f"{len(regions):,} region{'s' * (len(regions) != 1)} in view",
+        f"{len(regions):,} region{'s' * (len(regions) != 1)} {'so far' if more_to_come else 'in view'}",
     )  # fmt: skip
 
 

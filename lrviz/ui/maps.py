@@ -75,7 +75,8 @@ def _wait(job: Job) -> None:
 
 def find_samples(scene: Scene, device: str | None, exact: Job) -> Sampling:
     """What the map shows while its regions are not found, and where they are too many."""
-    if _outcome_of(exact) is not None or (not exact.done and exact.elapsed < SLOW):
+    is_early = not exact.done and exact.elapsed < SLOW
+    if is_early or _outcome_of(exact) is not None or preview_of(exact) is not None:
         return Sampling(None, None)
     best = None
     for resolution in RESOLUTIONS if exact.done else RESOLUTIONS[:2]:
@@ -109,11 +110,13 @@ def show_map(view: View, scene: Scene, job: Job, here: Sampling, overview: Sampl
     memory.has_arrived |= answer.turn > 0 or st.context.url is None  # tests without a browser
     outcome = _outcome_of(job)
     if outcome is not None:
-        content, memory.regions = of_regions(view, scene, outcome), outcome.result
+        content, memory.regions = of_regions(view, scene, outcome.result), outcome.result
         if outcome.result.status == Status.COMPLETE:
             memory.pieces_per_length = expected_pieces_per_length(len(outcome.result), scene.window)
         if overview.job is not None and is_poll:
             _wait(overview.job)
+    elif (regions := preview_of(job)) is not None:
+        content, memory.regions = of_regions(view, scene, regions, more_to_come=True), regions
     elif (samples := here.samples or (overview.samples if job.done else None)) is not None:
         nu = job.failure.pieces_per_length if isinstance(job.failure, BudgetExceeded) else None
         memory.pieces_per_length = nu or memory.pieces_per_length
@@ -139,6 +142,12 @@ def show_map(view: View, scene: Scene, job: Job, here: Sampling, overview: Sampl
     return outcome
 
 
+def preview_of(job: Job) -> Regions | None:
+    """The regions that were found so far, if there are any to show."""
+    regions = None if job.done else job.report.partial
+    return regions if regions is not None and len(regions) else None
+
+
 def _marks(outcome: Outcome | None) -> dict[str, Any]:
     """The region that is open and those that are pinned."""
     if outcome is None:
@@ -154,7 +163,7 @@ def _progress(job: Job, outcome: Outcome | None, scene: Scene, view: View, *, is
     """Status, the words beside the count, and what is to be said over the map."""
     size = " × ".join(f"{extent:.3g}" for extent in np.ptp(scene.window.corners, axis=0))
     if not job.done:
-        return {"status": "computing", "text": following.describe(job), "fraction": job.fraction, "note": None}
+        return {"status": "computing", "text": following.describe(job), "fraction": job.report.fraction, "note": None}
     if outcome is None:
         is_waiting = isinstance(job.failure, BudgetExceeded) and not is_sampled
         told = {"text": f"window {size}", "fraction": None, **_refusal(job)}

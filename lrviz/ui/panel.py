@@ -3,12 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from lrviz.engine.requests import Outcome, request_key
+from lrviz.engine.requests import Outcome
 from lrviz.figures.colouring import Colouring, name_of
 from lrviz.figures.facts import card_facts
 from lrviz.figures.panels import histogram, slope_image
+from lrviz.measures.definitions import QUANTITIES, SUMMARY_QUANTITIES
 from lrviz.measures.region import neighbourhood
-from lrviz.measures.window import QUANTITIES, jump
+from lrviz.measures.window import jump
 from lrviz.models.images import image_shape
 from lrviz.results.regions import Regions
 from lrviz.ui import following, look, map_memory, resources
@@ -22,37 +23,36 @@ _MOST_NUMBERS = 20
 def show_numbers(view: View, scene: Scene, outcome: Outcome) -> None:
     """The row of numbers of the window."""
     regions: Regions = outcome.result
-    found = resources.summary_of(request_key(resources.regions_request(view, scene)), regions)
+    found = resources.summary_of(view, scene, regions)
     where = f"{regions.device.upper()}, {'stored' if outcome.stored else 'computed'}"
     similar = f"{found.mean_similarity:.4f}" if np.isfinite(found.mean_similarity) else "not defined"
     look.numbers(
         [
-            ("regions", look.count(found.num_regions), "Regions in the window, exact."),
-            ("regions per unit area", look.count(found.density), "Regions per squared unit of L2 distance."),
-            ("mean slope, all logits", look.digits(found.mean_slope), _mean_of("slope", "by area")),
-            ("mean jump at edges", look.digits(found.mean_jump), _mean_of("jump", "by the length of edges")),
-            ("similarity of neighbours", similar, _mean_of("similarity", "by the length of edges")),
-            ("mean deviation (logit)", look.digits(found.deviation_per_area), _mean_of("deviation", "by area")),
+            ("regions", look.count(found.num_regions), _help("num_regions")),
+            ("regions per unit area", look.count(found.density), _help("density")),
+            ("mean slope, all logits", look.digits(found.mean_slope), _help("mean_slope")),
+            ("mean jump at edges", look.digits(found.mean_jump), _help("mean_jump")),
+            ("similarity of neighbours", similar, _help("mean_similarity")),
+            ("mean deviation (logit)", look.digits(found.deviation_per_area), _help("deviation_per_area")),
             (where, look.duration(regions.seconds), "How long finding the regions took, and where."),
         ]
     )
 
 
-def _mean_of(quantity: str, weight: str) -> str:
-    told = QUANTITIES[quantity]
-    return f"{told.help} Here the mean over the window, weighted {weight}. Unit: {told.unit}."
+def _help(name: str) -> str:
+    told = SUMMARY_QUANTITIES[name]
+    return f"{told.help} Unit: {told.unit}."
 
 
 def show_histogram(view: View, scene: Scene, outcome: Outcome) -> None:
     """The distribution of what the map shows."""
     regions: Regions = outcome.result
-    key = request_key(resources.regions_request(view, scene))
-    colouring = resources.colouring_of(key, regions, view.colour, view.class_index, scene.model.classes)
+    colouring = resources.colouring_of(view, scene, regions)
     brushed = "" if colouring.values is None else "drag over a part of it to light up its regions"
     look.heading("Distribution", brushed)
     chart = f"histogram-{view.colour}-{view.class_index}"
     look.kept_chart(
-        f"{chart} {scene.model.classes} {key} {regions.status} {len(regions)}",
+        f"{chart} {scene.model.classes} {resources.regions_name(view, scene, regions)}",
         lambda: histogram(regions, colouring, height=240).update_layout(dragmode="select", selectdirection="h"),
         config={"displayModeBar": False}, key=chart, selection_mode="box",
         on_select=lambda: _brushed(chart, view, colouring),
@@ -78,8 +78,7 @@ def show_region(view: View, scene: Scene, outcome: Outcome) -> None:
         index = int(regions.area.argmax())
     else:
         look.heading("Region", "opened")
-    key = request_key(resources.regions_request(view, scene))
-    colouring = resources.colouring_of(key, regions, view.colour, view.class_index, scene.model.classes)
+    colouring = resources.colouring_of(view, scene, regions)
     look.numbers([("region id", f"{regions.pattern[index]:016x}")])
     look.facts(card_facts(regions, index, colouring, scene.model.classes))
     _show_slope(regions, index, scene, view)

@@ -23,7 +23,7 @@ from lrviz.models.opening import is_file
 from lrviz.network.program import Program
 from lrviz.results.diskstore import DiskStore
 from lrviz.results.regions import Regions
-from lrviz.ui.jobs import Job, JobPool, Work
+from lrviz.ui.jobs import Job, JobPool, Report, Work
 from lrviz.ui.visit import changed_at, find_card, load_image, load_program
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
@@ -152,7 +152,7 @@ def map_job(view: View, scene: Scene, device: str | None, pieces_per_length: flo
     if pieces_per_length is not None and most / 3 < expected_regions(pieces_per_length, scene.window) < 3 * most:
         pieces_per_length = None
     request = replace(regions_request(view, scene), most_expected=most, pieces_per_length=pieces_per_length)
-    return request_job(request, device)
+    return request_job(request, device, with_previews=True)
 
 
 def samples_job(scene: Scene, window: Window, resolution: int, device: str | None, *, start: bool = True) -> Job | None:
@@ -161,21 +161,27 @@ def samples_job(scene: Scene, window: Window, resolution: int, device: str | Non
     return request_job(request, device) if start else pool().find(request_key(request))
 
 
-def request_job(request: Request, device: str | None) -> Job:
-    """Answer a request in the background; the job's result is an `Outcome`."""
+def request_job(request: Request, device: str | None, *, with_previews: bool = False) -> Job:
+    """Answer a request in the background; the job's result is an `Outcome`, and its previews are regions."""
     place = store()
 
-    def work(report, cancelled) -> Outcome:  # type: ignore[no-untyped-def]
-        return run(request, place, device=device, progress=report, cancelled=cancelled)
+    def work(report: Report, cancelled: Callable[[], bool]) -> Outcome:
+        asked = replace(request, preview=report.show) if with_previews else request  # type: ignore[type-var]
+        return run(asked, place, device=device, progress=report, cancelled=cancelled)
 
     return submit(request_key(request), work)
 
 
-def colouring_of(
-    key: str, regions: Regions, colour: str, class_index: int | None, class_names: tuple[str, ...]
-) -> Colouring:
-    """Colours of the regions of a finished job."""
-    return _colouring_of(f"{key} {regions.status} {len(regions)}", regions, colour, class_index, class_names)
+def regions_name(view: View, scene: Scene, regions: Regions) -> str:
+    """Tells regions that were found for a view from all others, also from what was found until a moment before."""
+    key = request_key(regions_request(view, scene))
+    return f"{key[:20]} {regions.status} {len(regions)} {regions.seconds}"
+
+
+def colouring_of(view: View, scene: Scene, regions: Regions) -> Colouring:
+    """Regions that were found for a view, in its colours."""
+    name, classes = regions_name(view, scene, regions), scene.model.classes
+    return _colouring_of(name, regions, view.colour, view.class_index, classes)
 
 
 @st.cache_resource(show_spinner=False, max_entries=24)
@@ -185,9 +191,9 @@ def _colouring_of(
     return colour_regions(_regions, colour, class_index=class_index, class_names=class_names)
 
 
-def summary_of(key: str, regions: Regions) -> Summary:
-    """Measures of the regions of a finished job."""
-    return _summary_of(f"{key} {regions.status} {len(regions)}", regions)
+def summary_of(view: View, scene: Scene, regions: Regions) -> Summary:
+    """Measures of regions that were found for a view."""
+    return _summary_of(regions_name(view, scene, regions), regions)
 
 
 @st.cache_resource(show_spinner=False, max_entries=24)

@@ -2,10 +2,13 @@
 
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 
+from lrviz.engine import requests as requests_module
 from lrviz.measures.window import QUANTITIES
+from lrviz.results.status import Status
 from lrviz.ui import resources
 from lrviz.ui.state import DEFAULT_MODEL
 from tests.apptest import control, linked, open_file, settle
@@ -66,6 +69,33 @@ def test_the_map_is_told_what_it_shows():
     assert message["window"] == pytest.approx([34.95, 35.05, 17.95, 18.05])
     assert message["count"].startswith(f"{message['num_regions']:,} region")
     assert message["parts"]["picture"]["content"]["numLabels"] == message["num_regions"]
+
+
+def test_regions_that_were_found_are_shown_while_others_are_computed(monkeypatch):
+    find_regions, released = requests_module.find_regions, threading.Event()
+
+    def find_slowly(*scene, preview=None, **options):
+        whole = find_regions(*scene, **options)
+        some = replace(whole, status=Status.CANCELLED)
+        if preview is not None:
+            preview(some)
+            released.wait(30)
+        return whole
+
+    monkeypatch.setattr(requests_module, "find_regions", find_slowly)
+    page = open_file("app.py", **{**LINK, **WINDOW, "model": "cnn5-w1-noise20"})
+    while not any(job.report.partial for job in resources.pool().unfinished):
+        for job in (*resources.pool().unfinished, *resources.quick_pool().unfinished):
+            job.wait(0.1)
+        page.run()
+    message = told(page.run())
+    assert (message["status"], message["mode"], message["tag"]) == ("computing", "vector", "EXACT")
+    assert message["count"].endswith("so far")
+    assert message["parts"]["picture"]["content"]["numLabels"] == message["num_regions"] > 0
+    released.set()
+    done = told(settle(page))
+    assert done["status"] == "complete"
+    assert done["parts"]["picture"]["key"] != message["parts"]["picture"]["key"]
 
 
 def test_what_holds_too_many_regions_is_sampled():

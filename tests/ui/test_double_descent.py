@@ -173,7 +173,7 @@ def test_a_cancelled_measurement_keeps_what_is_finished(empty_cache):
     page.session_state["d-plan"] = plan
     page.run()
     job = resources.survey_pool().find(sweep_jobs._key(plan))
-    while not job.done and job.text.count("w16") == 0:
+    while not job.done and job.report.text.count("w16") == 0:
         job.wait(0.01)
     page.button(key=f"cancel-{job.key}").click().run()
     page = settle(page)

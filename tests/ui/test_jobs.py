@@ -51,7 +51,7 @@ def test_cancel_reaches_the_work_and_progress_reaches_the_user():
 
     job = pool.submit("a", work)
     assert not job.wait(0.05)
-    assert (job.fraction, job.text) == (0.25, "a quarter")
+    assert (job.report.fraction, job.report.text) == (0.25, "a quarter")
     job.cancel()
     assert job.wait(5)
     assert job.result == "partial"

@@ -18,6 +18,11 @@ class Picture {
     else this.box();
   }
 
+  replaces(other) {
+    const exact = this.mode !== "sampled" && other.mode !== "sampled";
+    return exact && this.bounds.every((bound, k) => bound === other.bounds[k]);
+  }
+
   get isVector() {
     return this.mode === "vector";
   }

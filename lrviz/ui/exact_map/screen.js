@@ -28,9 +28,10 @@ class Screen {
     return { u0, v1, perU: (width * this.dpr) / (u1 - u0), perV: (height * this.dpr) / (v1 - v0), dpr: this.dpr };
   }
 
-  // The newest picture comes last; of the older ones, as many stay as one can see behind it.
+  // The newest picture comes last; of the older ones, as many stay as one can see behind it. It holds all that one of
+  // the same regions held which was made while they were still being found.
   push(picture, most = 10) {
-    this.stack = this.stack.filter((other) => other.key !== picture.key).slice(1 - most);
+    this.stack = this.stack.filter((other) => other.key !== picture.key && !picture.replaces(other)).slice(1 - most);
     for (const older of this.stack) older.retire();
     this.stack.push(picture);
   }
