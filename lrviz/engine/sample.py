@@ -26,7 +26,7 @@ from lrviz.tolerance import TOLERANCE
 
 _Seen: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 
-_BATCH_BYTES = {"cpu": 2**23, "cuda": 2**30}
+_BATCH_BYTES = {"cpu": 2**25, "cuda": 2**30}
 _COPIES = 4  # the activations of a step, of the step before, what a shortcut keeps, and a step's own scratch space
 
 
@@ -123,7 +123,7 @@ def _batch_size(program: Program, dtype: torch.dtype) -> int:
     """Number of points whose activations, slopes included, fit the cache or the GPU."""
     widest = max([prod(program.input_shape), *(layer.num_units for layer in program.layers)])
     point = 3 * _COPIES * widest * dtype.itemsize
-    return max(1, min(2**14, _BATCH_BYTES.get(program.device.type, 2**23) // point))
+    return max(1, min(2**14, _BATCH_BYTES.get(program.device.type, 2**25) // point))
 
 
 def _map_in_order(

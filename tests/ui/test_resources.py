@@ -9,7 +9,9 @@ import streamlit as st
 from lrviz.models.catalogue import models_folder
 from lrviz.results.status import Status
 from lrviz.ui import resources
-from tests.pictures import NAMES, regions
+from lrviz.views.scene import resolve
+from lrviz.views.view import View
+from tests.pictures import regions
 
 pytestmark = pytest.mark.usefixtures("empty_cache")
 
@@ -60,10 +62,12 @@ def test_surveys_do_not_keep_maps_waiting(session):
 def test_partial_and_whole_regions_have_their_own_colours_and_summary():
     whole = regions()
     part = first_regions(whole, 3)
+    images = ("samples:0", "samples:1", "samples:4")
+    view = View(models=("cnn5-w1-noise20",), images=images, center=(35.0, 18.0), half_width=0.1, colour="area")
+    scene = resolve(view)
     for found in (part, whole, part):
-        colouring = resources.colouring_of("key", found, "area", None, NAMES)
-        assert len(colouring.rgb) == len(found)
-        assert resources.summary_of("key", found).num_regions == len(found)
+        assert len(resources.colouring_of(view, scene, found).rgb) == len(found)
+        assert resources.summary_of(view, scene, found).num_regions == len(found)
 
 
 def first_regions(found, number):
