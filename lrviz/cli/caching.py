@@ -8,6 +8,7 @@ import typer
 from lrviz.errors import InvalidRequest
 from lrviz.files import SIZES, format_size, shown
 from lrviz.results.diskstore import DiskStore
+from lrviz.words import counted
 
 app = typer.Typer(help="Stored results: how many there are, and how much room they may take.", no_args_is_help=True)
 
@@ -53,4 +54,4 @@ def parse_size(text: str) -> int:
 
 
 def _count(store: DiskStore) -> str:
-    return f"{len(store):,} result{'' if len(store) == 1 else 's'}"
+    return counted(len(store), "result")

@@ -17,6 +17,7 @@ from lrviz.models.catalogue import load_model
 from lrviz.models.images import load_image
 from lrviz.models.inspection import Inspection, inspect_model
 from lrviz.network.refusals import alternative
+from lrviz.words import counted
 
 _SHOWN_OUTPUTS = 5
 
@@ -51,9 +52,9 @@ def _facts(found: Inspection) -> list[str]:
     outputs = ", ".join(f"{found.model.classes[index]} {found.outputs[index]:.4g}" for index in largest)
     return [
         f"{card.name}: {_architecture(card)}, {card.num_parameters:,} parameters, {program.num_units:,} units in "
-        f"{len(program.layers)} layer{'' if len(program.layers) == 1 else 's'}",
+        f"{counted(len(program.layers), 'layer')}",
         f"input {' x '.join(map(str, card.input_shape))}, mean {_some(card.mean)}, std {_some(card.std)}; "
-        f"{len(card.classes):,} output{'' if len(card.classes) == 1 else 's'}",
+        f"{counted(len(card.classes), 'output')}",
         f"converted with a relative error of {found.error:.1e}; rewritten: {rewritten or 'nothing'}",
         *program.notes,
         f"largest outputs for {found.image.reference}: {outputs}",

@@ -17,6 +17,7 @@ from lrviz.measures.class_map import num_sampled_areas
 from lrviz.measures.plane_map import MapGrid, map_requests
 from lrviz.results.plane_map import PlaneMap
 from lrviz.views.view import View
+from lrviz.words import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,6 @@ def write_map(view: View, how: Run, out: Path, resolution: int, drawing: Drawing
         f"{found.num_regions:,} regions in {found.num_tiles:,} tiles, area {found.area:.6g}, "
         f"{found.num_regions / found.area:,.4g} per unit area, mean slope {found.mean_slope:.4g}, mean similarity "
         f"{found.mean_similarity:.4g}, mean deviation {found.mean_deviation:.4g}, "
-        f"{areas:,} class area{'s' * (areas != 1)} at {len(found.u)} x {len(found.v)} pixels, "
+        f"{counted(areas, 'class area')} at {len(found.u)} x {len(found.v)} pixels, "
         f"{time.perf_counter() - began:.2f} s: {out}"
     )

@@ -15,6 +15,7 @@ from lrviz.models.opening import is_file
 from lrviz.views.scene import load_program
 from lrviz.views.selection import PathsSpec, find_models
 from lrviz.views.survey import Survey, make_table
+from lrviz.words import counted
 
 
 def measure_all(
@@ -52,9 +53,9 @@ def measure_all(
             raise typer.Exit(INTERRUPTED)
         table = make_table(rows)
         write_results(table, target)
-    num_models, num_pieces = table["model"].nunique(), table["num_pieces"].sum()
+    num_models, num_pieces = table["model"].nunique(), int(table["num_pieces"].sum())
     typer.echo(
-        f"{len(table):,} paths of {num_models:,} model{'' if num_models == 1 else 's'}, {num_pieces:,} pieces, "
+        f"{counted(len(table), 'path')} of {counted(num_models, 'model')}, {counted(num_pieces, 'piece')}, "
         f"{time.perf_counter() - began:.2f} s: {out}"
     )
     if len(rows) < len(survey):

@@ -21,6 +21,12 @@ from lrviz.tolerance import TOLERANCE
 _PREVIEW_SECONDS = 0.5
 """From the beginning to the first preview, and at least from one to the next."""
 
+_LATEST_PREVIEW = 0.9
+"""Share of the area above which the result is so near that there are no previews any more."""
+
+_SHARE_OF_SEARCH = 0.8
+"""Of the time that finding regions takes; the rest goes into joining them."""
+
 _MOST_PREVIEWED = 200_000
 """Above this number of regions there are no previews: each is assembled anew."""
 
@@ -68,13 +74,18 @@ def find_regions(
 
     def on_part(found: list[Found], number: int, done: float) -> None:
         if progress is not None:
-            progress(done, f"{number:,} regions")
-        if preview is not None and number <= _MOST_PREVIEWED and pace.is_due:
+            progress(_SHARE_OF_SEARCH * done, f"{number:,} regions")
+        if preview is not None and number <= _MOST_PREVIEWED and done < _LATEST_PREVIEW and pace.is_due:
             preview(_assemble(program, window, list(found), Status.CANCELLED, max_regions, began))
             pace.rest()
 
     found, status = _collect(program, plane, window, max_regions, on_part, check)
-    return _assemble(program, window, found, status, max_regions, began)
+    if status != Status.COMPLETE or progress is None:
+        return _assemble(program, window, found, status, max_regions, began)
+    progress(_SHARE_OF_SEARCH, "joining the regions of all parts")
+    regions = _assemble(program, window, found, status, max_regions, began)
+    progress(1.0, f"{len(regions):,} regions")
+    return regions
 
 
 class _Pace:

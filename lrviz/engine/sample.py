@@ -83,12 +83,12 @@ def sample_plane(
     points = (np.stack([u[columns[batch]], v[rows[batch]]], 1) for batch in batches)
     with closing(_map_in_order(sampler.sample, points, program.device)) as samples:
         for batch, seen in zip(batches, samples, strict=True):
+            if (cancelled or never)():
+                status = Status.CANCELLED
+                break
             canvas.paint(rows[batch], columns[batch], *seen)
             done += len(seen[0])
             (progress or ignore)(done / len(rows), f"{done:,} of {len(rows):,} pixels")
-            if done < len(rows) and (cancelled or never)():
-                status = Status.CANCELLED
-                break
     seconds = time.perf_counter() - began
     painted = {item.name: getattr(canvas, item.name) for item in fields(canvas)}
     return Samples(**painted, u=u, v=v, density=density, window=window.corners, status=status, seconds=seconds)

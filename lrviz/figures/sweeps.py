@@ -15,6 +15,7 @@ from lrviz.figures.style import ACCENT, INK
 from lrviz.measures.definitions import ERROR_QUANTITIES, PATH_QUANTITIES
 from lrviz.measures.findings import AGAINST, against_of, find_peak, find_threshold
 from lrviz.measures.sweeps import ALWAYS, ERRORS, series_columns
+from lrviz.words import counted
 
 COLOURS = {
     "test_error": ACCENT, "train_error": "#8a98a5", "density": "#4a7fb5", "deviation": "#00798c",
@@ -134,6 +135,6 @@ def _diagram(curve: pd.DataFrame, name: str) -> Diagram:
 def _hover(values: Mapping, name: str, label: str, unit: str) -> str:
     low, high = values[f"{name}_low"], values[f"{name}_high"]
     spread = f" ({low:.4g} to {high:.4g})" if np.isfinite(low) else ""
-    seeds = f"{values['num_models']} seed{'s' * (values['num_models'] > 1)}"
+    seeds = counted(values["num_models"], "seed")
     place = AGAINST[values["against"]].place(values[values["against"]])
     return f"<b>{label} {values[name]:.4g}{spread}</b> {unit}<br>{place}, {seeds}"

@@ -16,6 +16,7 @@ from lrviz.ui.exact_map.component import Part
 from lrviz.ui.map_memory import bounds_of, plane_name
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
+from lrviz.words import counted
 
 
 class Content(NamedTuple):
@@ -44,24 +45,22 @@ def of_regions(view: View, scene: Scene, regions: Regions, *, more_to_come: bool
     edges = "layer" if view.layer_edges else "thin"
     edges_of = name if view.layer_edges else ""
     layers = tuple(layer.name for layer in scene.program.layers)
-    return Content(
-        {
-            "picture": Part(key=name, make=partial(parts.picture, regions)),
-            "colours": Part(key=f"{name} {scheme}", make=partial(parts.colours, name, scheme, colouring)),
-            "edges": Part(key=f"{edges} {edges_of}", make=partial(parts.edges, regions, edges)),
-            "figure": Part(
-                key=f"{name} {scheme} {edges} {view.boundary}", rank=1,
-                make=partial(parts.figure, colouring, regions, edges, layers, boundary=view.boundary),
-            ),
-            "facts": Part(
-                key=f"{name} {scheme}", rank=2,
-                make=lambda: parts.facts(name, fact_columns(regions, colouring, classes)),
-            ),
-        },
-        mode,
-        len(regions),
-        f"{len(regions):,} region{'s' * (len(regions) != 1)} {'so far' if more_to_come else 'in view'}",
-    )  # fmt: skip
+    shown = {
+        "picture": Part(key=name, make=partial(parts.picture, regions)),
+        "colours": Part(key=f"{name} {scheme}", make=partial(parts.colours, name, scheme, colouring)),
+        "edges": Part(key=f"{edges} {edges_of}", make=partial(parts.edges, regions, edges)),
+        "figure": Part(
+            key=f"{name} {scheme} {edges} {view.boundary}", rank=1,
+            make=partial(parts.figure, colouring, regions, edges, layers, boundary=view.boundary and not more_to_come),
+        ),
+    }  # fmt: skip
+    if not more_to_come:
+        shown["facts"] = Part(
+            key=f"{name} {scheme}", rank=2,
+            make=lambda: parts.facts(name, fact_columns(regions, colouring, classes)),
+        )  # fmt: skip
+    where = "shown" if more_to_come else "in view"
+    return Content(shown, mode, len(regions), f"{counted(len(regions), 'region')} {where}")
 
 
 def of_samples(view: View, scene: Scene, samples: Samples, pieces_per_length: float | None) -> Content:

@@ -14,6 +14,7 @@ from lrviz.ui.map_memory import has_arrived, plane_name, rounded_window
 from lrviz.ui.maps import Sampling
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
+from lrviz.words import counted
 
 HEIGHT = 330
 RESOLUTIONS = (32, 64, 128)
@@ -53,7 +54,7 @@ def show_overview(view: View, scene: Scene, sampling: Sampling) -> None:
         detail = "waiting"
         if samples:
             areas = num_sampled_areas(samples.predicted)
-            detail = f"{len(samples.u)} × {len(samples.v)}, {areas:,} class area{'s' * (areas != 1)}"
+            detail = f"{len(samples.u)} × {len(samples.v)}, {counted(areas, 'class area')}"
         look.heading("Overview", detail + (", refining" if is_refining and samples else ""), tag="sampled")
         quantity = st.segmented_control(
             "Overview", ["class", "slope", "margin"], default="class", label_visibility="collapsed", key="overview"

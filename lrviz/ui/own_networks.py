@@ -21,6 +21,7 @@ from lrviz.ui.jobs import Job
 from lrviz.ui.state import open_with
 from lrviz.ui.visit import changed_at, load_model, remember
 from lrviz.views.view import View
+from lrviz.words import counted
 
 MAX_UPLOAD_MB = 512
 """Largest file that is taken."""
@@ -220,7 +221,7 @@ def _show_others(library: Library, names: list[str]) -> None:
     """Images, and networks that could not be opened."""
     if not names:
         return
-    with st.expander(f"{len(names):,} other upload{'s' * (len(names) > 1)}: images, and files that did not open"):
+    with st.expander(f"{counted(len(names), 'other upload')}: images, and files that did not open"):
         for name in names:
             path = library.path(name)
             with st.container(horizontal=True, vertical_alignment="center"):

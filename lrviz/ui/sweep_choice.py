@@ -11,6 +11,7 @@ from lrviz.measures.findings import AGAINST
 from lrviz.measures.sweeps import select_paths, series_columns
 from lrviz.ui import state
 from lrviz.views.view import View
+from lrviz.words import counted
 
 IMAGES = {
     "samples": "test images (shipped)",
@@ -107,4 +108,4 @@ def _name_series(series: tuple, against: str) -> str:
     parts += [f"{named['num_train_images']:,} images", f"{named['label_noise']:.0%} noise"]
     parts += ["batch norm"] if named["batch_norm"] else []
     parts += [f"{named['num_anchors']} anchors", f"radius {named['radius']:g}"]
-    return ", ".join([*parts, f"{named['num_segments']} segment{'s' * (named['num_segments'] > 1)} a path"])
+    return ", ".join([*parts, f"{counted(named['num_segments'], 'segment')} a path"])

@@ -134,7 +134,7 @@ def test_batches_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cancelling_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASE["residual"]
     monkeypatch.setattr("lrviz.engine.sample._BATCH_BYTES", {"cpu": 1})
-    answers = iter([False, True])
+    answers = iter([False, False, True])
     samples = sample_plane(case.program, case.plane(), case.window(), resolution=6, cancelled=lambda: next(answers))
     assert samples.status == "cancelled"
     assert (samples.predicted >= 0).sum() == 2

@@ -90,7 +90,7 @@ def test_regions_that_were_found_are_shown_while_others_are_computed(monkeypatch
         page.run()
     message = told(page.run())
     assert (message["status"], message["mode"], message["tag"]) == ("computing", "vector", "EXACT")
-    assert message["count"].endswith("so far")
+    assert message["count"].endswith("shown")
     assert message["parts"]["picture"]["content"]["numLabels"] == message["num_regions"] > 0
     released.set()
     done = told(settle(page))
