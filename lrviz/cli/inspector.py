@@ -10,7 +10,10 @@ from rich.table import Table
 from lrviz.cli.describer import tell_assumed
 from lrviz.cli.terminal import tell
 from lrviz.cli.trainer import PIPE_WIDTH
+from lrviz.engine.requests import bytes_per_region
+from lrviz.engine.tiles import peak_bytes
 from lrviz.errors import UnsupportedOperation
+from lrviz.files import format_size
 from lrviz.models.access import Access
 from lrviz.models.card import Card
 from lrviz.models.catalogue import load_model
@@ -84,11 +87,13 @@ def _layers(found: Inspection) -> Table:
 
 
 def _estimates(found: Inspection) -> list[str]:
+    shared = format_size(peak_bytes(found.program))
+    each = format_size(bytes_per_region(found.program))
     return [
         f"a window of half width {half:.3g} around the middle of the triplet: about {estimate.num_regions:,.0f} "
         f"regions, {estimate.seconds:.2g} s"
         for half, estimate in found.estimates.items()
-    ]
+    ] + [f"memory beside the network itself: about {shared}, and {each} for every region"]
 
 
 def _refusals(error: UnsupportedOperation) -> Table:

@@ -1,21 +1,24 @@
-"""How many regions a window holds and how long finding them takes, from changes along a few short lines."""
+"""How many regions a window holds and how long finding them takes, from what changes around a few of its points."""
 
 import math
 import time
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from lrviz.devices import THREADS, choose_device, single_threaded
 from lrviz.engine.arguments import check_scene
-from lrviz.engine.find_pieces import count_changes
 from lrviz.geometry.plane import Plane, Window
+from lrviz.network.maxima import DEAD, find_winners
 from lrviz.network.program import Program
 from lrviz.results.estimate import Estimate
 
-_NUM_LINES = 5
-_NUM_STEPS = 16
-_LONGEST = 1.0
+_NUM_POINTS = 6
+_LONGEST = 0.5
+_MOST_CHANGES = 12
+"""On a line, to either side together: the nearest ones tell enough, and farther ones depend on these."""
+
 _REGIONS_PER_SECOND = 60_000
 
 
@@ -25,7 +28,8 @@ def estimate_regions(
 ) -> Estimate:
     """Estimate the number of regions in a window without finding them.
 
-    What changes between successive points of a few lines is counted; what changes there and back is missed.
+    At a few points, the network's derivatives in two directions tell how far away every unit changes its sign, if
+    nothing else changes before. The changes nearby are counted.
 
     Args:
         program: The network.
@@ -40,19 +44,62 @@ def estimate_regions(
     check_scene(program, plane, window)
     began = time.perf_counter()
     program = program.to(choose_device(device))
-    zeros = program.zeros(plane.references(window).to(program.device))
-    starts, ends = _lines(window)
-    points = np.linspace(starts, ends, _NUM_STEPS + 1, axis=1).reshape(-1, 2)
-    inputs = torch.as_tensor(plane.embed(points), device=program.device)
-    changes = count_changes(program, inputs, zeros, lambda: None).cpu().numpy()
-    between_lines = np.arange(1, len(points)) % (_NUM_STEPS + 1) == 0
-    nu = float(changes[~between_lines].sum() / np.linalg.norm(ends - starts, axis=1).sum())
+    zeros = program.zeros(plane.embed(window.center[None]).to(program.device))
+    reach = min(window.radius / 2, _LONGEST)
+    changes = _distances(program, _frames(plane, window).to(program.device), zeros, reach)
+    nu = _per_length(changes, reach)
     number = expected_regions(nu, window)
     return Estimate(
         num_regions=number,
         seconds=time.perf_counter() - began + number / (_REGIONS_PER_SECOND * THREADS),
         pieces_per_length=nu,
     )
+
+
+def _frames(plane: Plane, window: Window) -> Float[torch.Tensor, "rows ..."]:
+    """The inputs at some points of a window, then a direction at each of them, then another one across it."""
+    points = window.center + 0.7 * (window.random_points(_NUM_POINTS) - window.center)
+    angles = np.pi * (np.arange(_NUM_POINTS) + 0.37) / _NUM_POINTS
+    turns = np.concatenate([angles, angles + np.pi / 2])
+    directions = np.stack([np.cos(turns), np.sin(turns)], 1) @ plane.basis
+    return torch.cat([plane.embed(points), torch.as_tensor(directions).view(-1, *plane.input_shape)])
+
+
+def _distances(
+    program: Program, rows: Float[torch.Tensor, "rows ..."], zeros: list[torch.Tensor], reach: float
+) -> Float[np.ndarray, " changes"]:
+    """How far away units change, along lines through points, up to a reach; all lines together, in ascending order."""
+    found = list[torch.Tensor]()
+
+    def collect(gap: torch.Tensor, rate: torch.Tensor, zero: torch.Tensor) -> None:
+        """Where a gap, changing at a rate, closes; rates that are rounding errors count as none."""
+        distance = gap.abs() / rate.abs()
+        found.append(distance[(distance <= reach) & (reach * rate.abs() > zero)])
+
+    def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
+        entries, zero = program.entries(layer), zeros[layer]
+        points, directions = z[:_NUM_POINTS].repeat(2, 1), z[_NUM_POINTS:]
+        if entries is None:
+            collect(points, directions, zero)
+        else:
+            _, place, winner = find_winners(points, entries, zero)
+            best = entries.T.gather(0, place)
+            for column in entries.T:
+                gap = points.gather(1, best) - points[:, column]
+                rate = (directions[:, column] - directions.gather(1, best)).masked_fill(winner == DEAD, 0.0)
+                collect(gap, rate, zero[column] + zero[best])
+        return program.differentiate(layer, z, _NUM_POINTS)
+
+    program.propagate(rows, _NUM_POINTS, on_layer)
+    return torch.cat(found).sort().values.cpu().numpy() if found else np.zeros(0)
+
+
+def _per_length(distances: Float[np.ndarray, " changes"], reach: float) -> float:
+    """Changes per unit of length, given how far away those within a reach are."""
+    num_lines, most = 2 * _NUM_POINTS, 2 * _NUM_POINTS * _MOST_CHANGES
+    if len(distances) > most:
+        distances, reach = distances[:most], float(distances[most])
+    return len(distances) / (num_lines * 2 * reach)
 
 
 def expected_regions(pieces_per_length: float, window: Window) -> float:
@@ -74,12 +121,3 @@ def expected_pieces_per_length(num_regions: float, window: Window) -> float:
     """
     half, area = window.perimeter / 4, math.pi * window.area / 4
     return (math.sqrt(half**2 + area * max(num_regions - 1, 0)) - half) / area
-
-
-def _lines(window: Window) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends (n, 2) of short lines at seeded random places in a window, in evenly spread directions."""
-    half = min(window.radius / 2, _LONGEST / 2)
-    angles = np.pi * (np.arange(_NUM_LINES) + 0.37) / _NUM_LINES
-    centers = window.center + 0.7 * (window.random_points(_NUM_LINES) - window.center)
-    steps = half * np.stack([np.cos(angles), np.sin(angles)], 1)
-    return centers - steps, centers + steps

@@ -17,7 +17,9 @@ from lrviz.engine.estimate import estimate_regions, expected_regions
 from lrviz.engine.find_pieces import find_path_pieces, find_pieces
 from lrviz.engine.find_regions import find_regions
 from lrviz.engine.sample import sample_plane
+from lrviz.engine.tiles import peak_bytes
 from lrviz.errors import BudgetExceeded, InvalidData, InvalidRequest
+from lrviz.files import format_size
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, ignore, never
@@ -106,7 +108,7 @@ class EstimateRequest(WindowRequest):
     result_type: ClassVar[type[Estimate]] = Estimate
 
     def compute(self, store: Store, device: Device, progress: Progress, cancelled: Cancelled) -> Estimate:
-        """Count on a few lines."""
+        """Look at a few points."""
         return estimate_regions(self.program, self.plane, self.window, device=device)
 
 
@@ -166,7 +168,12 @@ class RegionsRequest(WindowRequest):
 
     def _require_fit(self, number: float, pieces_per_length: float) -> None:
         budget, most = self.max_regions, self.most_expected or HOPELESS_FACTOR * self.max_regions
-        capacity = _memory_bytes() // (BYTES_PER_REGION + BYTES_PER_OUTPUT * self.program.num_outputs)
+        capacity = (_memory_bytes() - peak_bytes(self.program)) // bytes_per_region(self.program)
+        if capacity < 1:
+            raise InvalidRequest(
+                f"Finding regions of this network takes {format_size(peak_bytes(self.program))} of memory, more than "
+                "this machine has. Choose a network of smaller layers or a smaller input."
+            )
         if min(number, budget) > capacity:
             limit, remedy = f"the memory is enough for {rounded_down(capacity):,.0f}", ""
         elif number > most:
@@ -323,6 +330,11 @@ def run(
             result = request.compute(store, device, progress or ignore, cancelled)
             keep(result, key, store)
     return Outcome(result=result, stored=stored, seconds=time.perf_counter() - began)
+
+
+def bytes_per_region(program: Program) -> int:
+    """Memory that finding a region takes at the peak."""
+    return BYTES_PER_REGION + BYTES_PER_OUTPUT * program.num_outputs
 
 
 def fitting_half_width(pieces_per_length: float, num_regions: float) -> float:

@@ -234,6 +234,8 @@ class _Builder:
 
 
 def _padded(rows: torch.Tensor, height: int) -> torch.Tensor:
+    if len(rows) == height:
+        return rows
     return torch.cat([rows, rows.new_zeros(height - len(rows), rows.shape[1])])
 
 

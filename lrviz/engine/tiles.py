@@ -3,8 +3,10 @@
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import count
+from threading import Lock
 from typing import TypeVar
 
 import torch
@@ -26,10 +28,17 @@ _MAX_IDLE_CUTS = 4
 """Successive cuts that may leave nine tenths of the units before cutting is given up: their lines share a point."""
 
 _MAX_PATIENT_CUTS = 8
-"""After this many cuts the whole network is restricted however many units remain."""
+"""After this many cuts the whole network is restricted however many units remain; a large one, after three times as
+many."""
 
 _MAX_VAIN_CUTS = 2
 """The same after this many successive cuts that left nine tenths of the units of the layers looked at."""
+
+_LARGE = 2**29
+"""Bytes above which only one whole network at a time is restricted."""
+
+_ROW_BYTES = 16
+"""A feature of a row that is restricted, before a layer and after it, in float64."""
 
 _NUM_RINGS = 5
 """Rings around the middle of a window whose parts are worked on one after the other."""
@@ -47,22 +56,36 @@ class Limits:
         program_units: The whole network is restricted to windows with at most this many.
         chunk: Cells that are split at once.
         workers: Tiles that are worked on at once, each by one thread.
+        is_large: Whether the whole network is restricted to one window at a time, because that takes much memory.
     """
 
     tile_units: int
     program_units: int
     chunk: int
     workers: int
+    is_large: bool = False
 
     @classmethod
     def of(cls, program: Program) -> "Limits":
         """Small tiles that stay in a processor's cache, or large ones that fill a GPU."""
-        largest = max((layer.num_units for layer in program.layers), default=1)
+        largest = _largest_layer(program)
         units = max(128, min(1024, 2**25 // largest))
         if program.device.type == "cuda":
             return cls(tile_units=384, program_units=4 * units, chunk=2**16, workers=1)
         small = 224 if ready_core() is None else 160
-        return cls(tile_units=small, program_units=units, chunk=4096, workers=THREADS)
+        is_large = units * largest * _ROW_BYTES > _LARGE
+        return cls(tile_units=small, program_units=units, chunk=4096, workers=THREADS, is_large=is_large)
+
+
+def peak_bytes(program: Program) -> int:
+    """Memory that restricting a network to windows takes at most, in most windows; that of the regions comes on top."""
+    limits = Limits.of(program)
+    at_once = 1 if limits.is_large else limits.workers
+    return at_once * limits.program_units * _largest_layer(program) * _ROW_BYTES
+
+
+def _largest_layer(program: Program) -> int:
+    return max((layer.num_units for layer in program.layers), default=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,12 +175,13 @@ def explore_tiles(
         solve: What to do with a tile.
         check: Called often, in any thread; raises to stop.
     """
-    limits = Limits.of(program)
+    limits, turn = Limits.of(program), Lock()
 
     def step(part: Part) -> tuple[list[Part], list[Result]]:
         check()
         try:
-            tile = _restrict_part(program, rows, part, zeros, limits, check)
+            with turn if part.parent is None and limits.is_large else nullcontext():
+                tile = _restrict_part(program, rows, part, zeros, limits, check)
         except TooManyUnits as refused:
             return part.halves(idle=part.idle + 1 if part.is_vain(refused) else 0, refused=refused), []
         before = part.parent.restriction.num_units if part.parent else 2 * tile.restriction.num_units
@@ -220,7 +244,8 @@ def _restrict_part(
     ones = torch.cat([corners.new_ones(len(corners), 1), corners], 1)
     if part.parent is None:
         origin = rows[:1] + torch.einsum("d,d...->...", center, rows[1:])[None]
-        is_patient = part.cuts < _MAX_PATIENT_CUTS and part.idle < _MAX_VAIN_CUTS
+        times = 3 if limits.is_large else 1
+        is_patient = part.cuts < times * _MAX_PATIENT_CUTS and part.idle < times * _MAX_VAIN_CUTS
         most = limits.program_units if is_patient else None
         restriction = restrict(program, torch.cat([origin, radius * rows[1:]]), ones, zeros, most, check)
     else:

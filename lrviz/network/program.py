@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import fx, nn
 
 from lrviz.arrays import frozen_array
+from lrviz.devices import single_threaded
 from lrviz.network.conversion import convert
 from lrviz.network.maxima import DEAD, find_winners, largest_entry
 from lrviz.network.operations import aten
@@ -130,6 +131,7 @@ class Program:
         return cls.proven(module, example, output)[0]
 
     @classmethod
+    @single_threaded()
     def proven(
         cls, module: nn.Module, example: torch.Tensor, output: str | int | None = None
     ) -> tuple["Program", Trace, float]:

@@ -10,9 +10,9 @@ class Estimate(Archive):
     """What finding the regions of a window would give and cost.
 
     Attributes:
-        num_regions: Expected number of regions, from what changes along a few lines.
+        num_regions: Expected number of regions, from what changes around a few points.
         seconds: Expected time to find them.
-        pieces_per_length: Pieces per unit of L2 distance on those lines.
+        pieces_per_length: Pieces per unit of L2 distance on lines through these.
     """
 
     num_regions: float

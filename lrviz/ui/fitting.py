@@ -41,7 +41,7 @@ def _start(view: View, wanted: Wanted, aim: Aim) -> Job:
     def work(report, cancelled) -> View | None:  # type: ignore[no-untyped-def]
         report(0.0, "reading and tracing the network")
         scene = resolve(view)
-        report(0.5, "counting regions on a few lines")
+        report(0.5, "estimating how many regions there are")
         return choose_window(view, scene, wanted, aim, store)
 
     return resources.submit(f"window {wanted} {aim} {view.to_json()}", work, resources.quick_pool())

@@ -86,7 +86,7 @@ def _show_bar(task: Task) -> None:
 
 def describe(job: Job) -> str:
     """What a job is at, and how long it will still take, if that is known."""
-    text = "waiting for other work" if job.waiting else job.report.text or "counting on a few lines"
+    text = "waiting for other work" if job.waiting else job.report.text or "estimating how many regions there are"
     return f"{text}{_remaining(job)}"
 
 

@@ -1,5 +1,7 @@
 """lrviz inspect, and the options that describe a network."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -43,6 +45,7 @@ def test_a_report_names_layers_error_outputs_and_costs(lrviz):
     assert "│ 1 │ 1 x 32 x 32 │ 1,024 │ ReLU │" in out
     assert "largest outputs for samples:0:" in out
     assert out.count("a window of half width") == 3
+    assert re.search(r"memory beside the network itself: about [\d.]+ [KMG]B, and [\d.]+ KB for every region", out)
     assert "cnn: nothing says otherwise, so these are assumed: the architecture cnn5(width=1, num_classes=10)" in err
 
 

@@ -9,7 +9,7 @@ from tests.cases import CASE
 
 @pytest.mark.parametrize("name", ["mlp-50-50", "mlp-16-inputs", "residual", "cnn"])
 def test_the_estimate_is_of_the_right_size(name: str) -> None:
-    """Five short lines cannot do better than a factor of two on a window of some hundred regions."""
+    """A few points cannot do better than a factor of two on a window of some hundred regions."""
     case = CASE[name]
     estimate = estimate_regions(case.program, case.plane(), case.window())
     number = len(find_regions(case.program, case.plane(), case.window()))

@@ -23,6 +23,7 @@ from lrviz.engine.requests import (
     request_key,
     run,
 )
+from lrviz.engine.tiles import peak_bytes
 from lrviz.errors import BudgetExceeded, InvalidRequest, LrvizError
 from lrviz.geometry.plane import Plane, Window
 from lrviz.measures.path import deviation
@@ -152,10 +153,10 @@ def test_a_cancelled_result_is_returned_and_not_stored(content, store):
 
 
 def test_a_budget_that_was_hit_is_stored_under_its_budget(content, store):
-    small, large = RegionsRequest(**content, max_regions=60), RegionsRequest(**content)
+    small, large = RegionsRequest(**content, max_regions=100), RegionsRequest(**content)
     assert run(small, store).result.status == "max_regions"
     again = run(small, store)
-    assert (again.stored, again.result.status, len(again.result)) == (True, "max_regions", 60)
+    assert (again.stored, again.result.status, len(again.result)) == (True, "max_regions", 100)
     assert run(large, store).result.status == "complete"
 
 
@@ -174,8 +175,14 @@ def test_a_hopeless_window_is_refused_with_one_that_fits(content):
 
 
 def test_a_window_beyond_the_memory_is_refused(content, monkeypatch):
-    monkeypatch.setattr(requests_module, "_memory_bytes", lambda: 1300 * 20)
+    monkeypatch.setattr(requests_module, "_memory_bytes", lambda: peak_bytes(content["program"]) + 1300 * 20)
     with pytest.raises(BudgetExceeded, match="the memory is enough for 20"):
+        run(RegionsRequest(**content), MemoryStore())
+
+
+def test_a_network_beyond_the_memory_is_refused(content, monkeypatch):
+    monkeypatch.setattr(requests_module, "_memory_bytes", lambda: 1000)
+    with pytest.raises(InvalidRequest, match=r"takes [\d.]+ KB of memory, more than this machine has"):
         run(RegionsRequest(**content), MemoryStore())
 
 

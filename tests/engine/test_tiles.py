@@ -29,3 +29,37 @@ def test_cuts_that_settle_no_units_are_soon_given_up(monkeypatch):
     regions = find_regions(program, plane, window)
     assert 1 < sum(restricted) <= 1 + 2 + 4 + 8
     assert np.array_equal(np.sort(regions.pattern), np.sort(expected.pattern))
+
+
+def test_a_network_that_takes_much_memory_is_restricted_once_at_a_time(monkeypatch):
+    torch.manual_seed(1)
+    module = nn.Sequential(nn.Linear(6, 96), nn.ReLU(), nn.Linear(96, 64), nn.ReLU(), nn.Linear(64, 3))
+    program = Program.from_module(module, torch.zeros(1, 6))
+    plane = Plane.through(*torch.randn(3, 6, generator=torch.Generator().manual_seed(1)))
+    window = Window.rectangle((0.0, 0.0), 0.5)
+    expected = find_regions(program, plane, window)
+    restrict, inside, most = tiles.restrict, [], []
+
+    def restrict_and_count(*arguments):
+        inside.append(1)
+        most.append(len(inside))
+        try:
+            return restrict(*arguments)
+        finally:
+            inside.pop()
+
+    monkeypatch.setattr(tiles, "restrict", restrict_and_count)
+    large = tiles.Limits(tile_units=16, program_units=20, chunk=4096, workers=4, is_large=True)
+    monkeypatch.setattr(tiles.Limits, "of", lambda _: large)
+    regions = find_regions(program, plane, window)
+    assert len(most) > 4 and set(most) == {1}
+    assert np.array_equal(np.sort(regions.pattern), np.sort(expected.pattern))
+
+
+def test_the_memory_of_a_network_grows_with_its_largest_layer():
+    def program(size):
+        torch.manual_seed(0)
+        return Program.from_module(nn.Sequential(nn.Linear(2, size), nn.ReLU(), nn.Linear(size, 2)), torch.zeros(1, 2))
+
+    small, large = (tiles.peak_bytes(program(size)) for size in (10, 100))
+    assert large == 10 * small
