@@ -123,23 +123,23 @@ class _Bins:
         return np.log10(ticks).tolist(), [tick_label(tick) for tick in ticks]
 
 
-def _bin(regions: Regions, colouring: Colouring, num_bins: int) -> _Bins:
+def _bin(regions: Regions, colouring: Colouring) -> _Bins:
     values, title = colouring.values, colouring.title
     if values is None:
         values, title = np.log10(np.maximum(regions.area, 1e-300)), "log10 area (squared L2 distance)"
     finite = values[np.isfinite(values)]
     scale = colouring.scale or fit_scale(finite, "oslo")
-    counts, edges = np.histogram(np.clip(finite, scale.low, scale.high), num_bins, (scale.low, scale.high))
+    counts, edges = np.histogram(np.clip(finite, scale.low, scale.high), _NUM_BINS, (scale.low, scale.high))
     middle = (edges[1:] + edges[:-1]) / 2
     return _Bins(
         title=title.replace("log10 of ", "").replace("log10 ", ""), middle=middle, counts=counts, low=scale.low,
-        colours=[to_hex(rgb) for rgb in scale.colours(middle)] if colouring.scale else [_PLAIN] * num_bins,
+        colours=[to_hex(rgb) for rgb in scale.colours(middle)] if colouring.scale else [_PLAIN] * _NUM_BINS,
         high=scale.high, median=float(np.median(finite)) if finite.size else np.nan,
         is_logarithm=colouring.values is None or colouring.quantity in (*LOGARITHMIC, "density"),
     )  # fmt: skip
 
 
-def histogram(regions: Regions, colouring: Colouring, *, num_bins: int = _NUM_BINS, height: int = 300) -> go.Figure:
+def histogram(regions: Regions, colouring: Colouring, *, height: int = 300) -> go.Figure:
     """How the shown quantity is distributed over the regions, in the colours of the map.
 
     A categorical colouring gives the area of each category; colouring by region gives the distribution of the area.
@@ -147,7 +147,7 @@ def histogram(regions: Regions, colouring: Colouring, *, num_bins: int = _NUM_BI
     if colouring.quantity == "class":
         figure = _area_by_class(regions, colouring)
     else:
-        figure = _distribution(_bin(regions, colouring, num_bins))
+        figure = _distribution(_bin(regions, colouring))
     figure.update_layout(template=template(), height=height, margin={"t": 12, "r": 12}, bargap=0.04, showlegend=False)
     return figure
 
@@ -161,7 +161,7 @@ def print_histogram(place: Figure | SubFigure, regions: Regions, colouring: Colo
         axes.invert_yaxis()
         axes.set(xlabel="share of the area", xlim=(0, 1))
         return
-    bins = _bin(regions, colouring, _NUM_BINS)
+    bins = _bin(regions, colouring)
     step = (bins.high - bins.low) / len(bins.counts)
     axes.bar(bins.middle, bins.counts, _BAR_WIDTH * step, color=bins.colours)
     title = wrap(bins.title, 0.7 * place.bbox.width / place.dpi, FONT_POINTS)

@@ -14,8 +14,6 @@ class Quantity:
         formula: The same in symbols: f is an output, g its slope, r a region and s its neighbour, A an area, L the
             length of an edge, t the distance along a path.
         source: Who defined it, if it was others.
-        categorical: Whether its values are names and not amounts.
-        diverging: Whether its scale has a middle that means something.
         per_class: Whether it can be asked for one class.
     """
 
@@ -24,8 +22,6 @@ class Quantity:
     unit: str = ""
     formula: str = ""
     source: str = ""
-    categorical: bool = False
-    diverging: bool = False
     per_class: bool = False
 
 
@@ -38,9 +34,8 @@ QUANTITIES: dict[str, Quantity] = {
     "region": Quantity(
         label="region",
         help="A colour of its own for every region, the same one wherever the region is seen.",
-        categorical=True,
     ),
-    "class": Quantity(label="predicted class", help="The largest output at the region's centroid.", categorical=True),
+    "class": Quantity(label="predicted class", help="The largest output at the region's centroid."),
     "slope": Quantity(
         label="slope",
         help="Norm of the gradient in the plane, the same everywhere in a region: how steeply an output changes; over "
@@ -79,7 +74,6 @@ QUANTITIES: dict[str, Quantity] = {
         "mean over the region's edges, weighted by their length.",
         unit="cosine",
         formula="Σ L cos(g_r, g_s) / Σ L over the edges of r",
-        diverging=True,
         per_class=True,
     ),
     "area": Quantity(label="area", help="Area of the region.", unit=_AREA_UNIT, formula="A_r"),
@@ -194,7 +188,6 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         "breakpoints, classes and segments.",
         unit="cosine",
         formula="cos(g_k, g_(k+1)) at breakpoint k",
-        diverging=True,
         per_class=True,
     ),
     "joint_similarity": Quantity(
@@ -202,7 +195,6 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         help="The same cosine of the slopes of all classes together, taken as one vector. Mean over breakpoints and "
         "segments.",
         unit="cosine",
-        diverging=True,
     ),
     "input_similarity": Quantity(
         label="similarity of the input gradients",
@@ -210,7 +202,6 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         "evaluated in the middle of each; only with `--gradients`. Mean over breakpoints (at most 200 of a segment, "
         "chosen at random), classes and segments.",
         unit="cosine",
-        diverging=True,
         per_class=True,
     ),
     "jump": Quantity(

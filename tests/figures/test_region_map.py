@@ -123,13 +123,6 @@ def test_large_maps_become_pixels_of_the_same_colours(monkeypatch):
     assert near.min() == 0
 
 
-def test_selected_region_is_outlined():
-    figure = region_map(regions(), colour_regions(regions(), "slope"), selected=5)
-    (outline,) = traces(figure, "selected")
-    polygon = regions().polygon(5)
-    np.testing.assert_array_equal(np.column_stack([outline.x, outline.y]), np.vstack([polygon, polygon[:1]]))
-
-
 VIEW = View(
     models=("cnn5-w8-noise20",), images=("samples:0", "samples:1", 'a "quoted" <file>.png'), center=(0.8, 0.4),
     half_width=1.5, half_height=1.0, colour="slope",

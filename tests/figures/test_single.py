@@ -90,7 +90,7 @@ def test_maps_and_histograms_on_screen(case, quantity):
     for class_index in (None, 0):
         colouring = colour_regions(regions, quantity, class_index=class_index, class_names=names(regions))
         for edges in ("thin", "layer", "none"):
-            figure = region_map(regions, colouring, edges=edges, class_names=names(regions), selected=0)
+            figure = region_map(regions, colouring, edges=edges, class_names=names(regions))
             for axis in (figure.layout.xaxis, figure.layout.yaxis):
                 assert axis.range[0] < axis.range[1]
         assert len(histogram(regions, colouring).data) == 1

@@ -16,7 +16,7 @@ from lrviz.figures.region_map.data import (
     thin_lines,
     window_bounds,
 )
-from lrviz.figures.style import ACCENT, INK, MISSING, to_hex, to_rgb, translucent
+from lrviz.figures.style import INK, MISSING, to_hex, to_rgb, translucent
 from lrviz.measures.boundary import Boundary
 from lrviz.results.regions import Regions
 
@@ -33,8 +33,6 @@ def region_map(
     class_names: tuple[str, ...] = (),
     layer_names: tuple[str, ...] = (),
     boundary: Boundary | None = None,
-    selected: int | None = None,
-    title: str | None = None,
     height: int = 560,
 ) -> go.Figure:
     """Draw every region of a window in its colour.
@@ -46,8 +44,6 @@ def region_map(
         class_names: names of the outputs, for the hover text.
         layer_names: names of the layers, for the legend.
         boundary: the decision boundary, to draw it as bold lines.
-        selected: a region to outline.
-        title: a heading.
         height: height of the figure in pixels.
     """
     figure = go.Figure()
@@ -63,9 +59,7 @@ def region_map(
     figure.add_traces(legend(colouring, narrow=edges == "layer" or bool(bold)))
     hover = find_hover(regions, colouring, class_names, bounds, side=HOVER_SIDE, max_missed=MAX_VECTOR_REGIONS)
     figure.add_trace(hover_points(hover))
-    if selected is not None:
-        figure.add_trace(_outline(regions, selected))
-    frame_plane(figure, bounds, title=title, height=height)
+    frame_plane(figure, bounds, title=None, height=height)
     return figure
 
 
@@ -147,12 +141,4 @@ def hover_points(hover: Hover) -> go.Scatter:
         x=u, y=v, mode="markers", marker={"size": 7, "opacity": 0, "color": INK}, customdata=hover.region,
         selected={"marker": {"opacity": 0}}, unselected={"marker": {"opacity": 0}}, hovertext=hover.texts,
         hoverinfo="text", showlegend=False, name="regions",
-    )  # fmt: skip
-
-
-def _outline(regions: Regions, selected: int) -> go.Scatter:
-    u, v = closed_outlines(regions, np.array([selected]))
-    return go.Scatter(
-        x=u[:-1], y=v[:-1], mode="lines", hoverinfo="skip", showlegend=False, name="selected",
-        line={"width": 2.6, "color": ACCENT},
     )  # fmt: skip
