@@ -19,6 +19,9 @@ _LONGEST = 0.5
 _MOST_CHANGES = 12
 """On a line, to either side together: the nearest ones tell enough, and farther ones depend on these."""
 
+_SAME = 1e-9
+"""Places of a line that are nearer to each other than this share of its length are the same."""
+
 _REGIONS_PER_SECOND = 60_000
 
 
@@ -68,13 +71,18 @@ def _frames(plane: Plane, window: Window) -> Float[torch.Tensor, "rows ..."]:
 def _distances(
     program: Program, rows: Float[torch.Tensor, "rows ..."], zeros: list[torch.Tensor], reach: float
 ) -> Float[np.ndarray, " changes"]:
-    """How far away units change, along lines through points, up to a reach; all lines together, in ascending order."""
-    found = list[torch.Tensor]()
+    """How far away units change, along lines through points, up to a reach; all lines together, in ascending order.
+
+    Units that change at the same place of a line, as twins do and all pixels of a flat image, count once.
+    """
+    lines, places = list[torch.Tensor](), list[torch.Tensor]()
 
     def collect(gap: torch.Tensor, rate: torch.Tensor, zero: torch.Tensor) -> None:
         """Where a gap, changing at a rate, closes; rates that are rounding errors count as none."""
-        distance = gap.abs() / rate.abs()
-        found.append(distance[(distance <= reach) & (reach * rate.abs() > zero)])
+        place = -gap / rate
+        near = (place.abs() <= reach) & (reach * rate.abs() > zero)
+        lines.append(near.nonzero()[:, 0])
+        places.append(place[near])
 
     def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
         entries, zero = program.entries(layer), zeros[layer]
@@ -85,20 +93,26 @@ def _distances(
             _, place, winner = find_winners(points, entries, zero)
             best = entries.T.gather(0, place)
             for column in entries.T:
-                gap = points.gather(1, best) - points[:, column]
+                gap = points[:, column] - points.gather(1, best)
                 rate = (directions[:, column] - directions.gather(1, best)).masked_fill(winner == DEAD, 0.0)
                 collect(gap, rate, zero[column] + zero[best])
         return program.differentiate(layer, z, _NUM_POINTS)
 
     program.propagate(rows, _NUM_POINTS, on_layer)
-    return torch.cat(found).sort().values.cpu().numpy() if found else np.zeros(0)
+    if not places:
+        return np.zeros(0)
+    line, place = torch.cat(lines).cpu().numpy(), torch.cat(places).cpu().numpy()
+    order = np.lexsort([place, line])
+    line, place = line[order], place[order]
+    is_other = (np.diff(line, prepend=-1) > 0) | (np.diff(place, prepend=-np.inf) > _SAME * reach)
+    return np.sort(np.abs(place[is_other]))
 
 
 def _per_length(distances: Float[np.ndarray, " changes"], reach: float) -> float:
     """Changes per unit of length, given how far away those within a reach are."""
     num_lines, most = 2 * _NUM_POINTS, 2 * _NUM_POINTS * _MOST_CHANGES
     if len(distances) > most:
-        distances, reach = distances[:most], float(distances[most])
+        distances, reach = distances[:most], float(distances[most]) or reach
     return len(distances) / (num_lines * 2 * reach)
 
 

@@ -17,6 +17,11 @@ def test_the_estimate_is_of_the_right_size(name: str) -> None:
     assert estimate.seconds > 0
 
 
+@pytest.mark.parametrize("name", ["twin-units", "twin-filters", "one-line", "constant-images"])
+def test_units_that_change_on_one_line_count_once(name: str) -> None:
+    test_the_estimate_is_of_the_right_size(name)
+
+
 def test_an_affine_network_has_one_region() -> None:
     case = CASE["no-relu"]
     assert estimate_regions(case.program, case.plane(), case.window()).num_regions == 1
