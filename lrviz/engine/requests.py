@@ -107,6 +107,11 @@ class EstimateRequest(WindowRequest):
 
     result_type: ClassVar[type[Estimate]] = Estimate
 
+    def content(self) -> Iterator[bytes]:
+        """What the result depends on, and how it is found."""
+        yield from WindowRequest.content(self)
+        yield b"points"
+
     def compute(self, store: Store, device: Device, progress: Progress, cancelled: Cancelled) -> Estimate:
         """Look at a few points."""
         return estimate_regions(self.program, self.plane, self.window, device=device)
