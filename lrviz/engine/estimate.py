@@ -65,7 +65,7 @@ def _frames(plane: Plane, window: Window) -> Float[torch.Tensor, "rows ..."]:
     angles = np.pi * (np.arange(_NUM_POINTS) + 0.37) / _NUM_POINTS
     turns = np.concatenate([angles, angles + np.pi / 2])
     directions = np.stack([np.cos(turns), np.sin(turns)], 1) @ plane.basis
-    return torch.cat([plane.embed(points), torch.as_tensor(directions).view(-1, *plane.input_shape)])
+    return torch.cat([plane.embed(points), torch.as_tensor(directions, device="cpu").view(-1, *plane.input_shape)])
 
 
 def _distances(
