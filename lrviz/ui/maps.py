@@ -108,16 +108,17 @@ def show_map(view: View, scene: Scene, job: Job, here: Sampling, overview: Sampl
     memory.place(map_memory.plane_name(view, scene), map_memory.bounds_of(scene.window.corners))
     is_poll, memory.turn = answer.turn > memory.turn and answer.window is None, answer.turn
     memory.has_arrived |= answer.turn > 0 or st.context.url is None  # tests without a browser
-    outcome = _outcome_of(job)
+    is_done = job.done  # it may end while this is shown; the browser asks again then
+    outcome = _outcome_of(job) if is_done else None
     if outcome is not None:
         content, memory.regions = of_regions(view, scene, outcome.result), outcome.result
         if outcome.result.status == Status.COMPLETE:
             memory.pieces_per_length = expected_pieces_per_length(len(outcome.result), scene.window)
         if overview.job is not None and is_poll:
             _wait(overview.job)
-    elif (regions := preview_of(job)) is not None:
+    elif not is_done and (regions := preview_of(job)) is not None:
         content, memory.regions = of_regions(view, scene, regions, more_to_come=True), regions
-    elif (samples := here.samples or (overview.samples if job.done else None)) is not None:
+    elif (samples := here.samples or (overview.samples if is_done else None)) is not None:
         nu = job.failure.pieces_per_length if isinstance(job.failure, BudgetExceeded) else None
         memory.pieces_per_length = nu or memory.pieces_per_length
         content, memory.regions = of_samples(view, scene, samples, nu), None
@@ -131,8 +132,9 @@ def show_map(view: View, scene: Scene, job: Job, here: Sampling, overview: Sampl
         "limits": _limits(scene), "lit": map_memory.lit_range(view), "mode": content.mode,
         "tag": "SAMPLED" if content.mode == "sampled" else "EXACT", "count": content.words,
         "num_regions": content.num_regions,
-        "busy": not job.done or here.job is not None or overview.job is not None or not memory.has_arrived,
-        **_marks(outcome), **_progress(job, outcome, scene, view, is_sampled=here.samples is not None),
+        "busy": not is_done or here.job is not None or overview.job is not None or not memory.has_arrived,
+        **_marks(outcome),
+        **_progress(job, outcome, scene, view, is_done=is_done, is_sampled=here.samples is not None),
     }  # fmt: skip
     exact_map(
         message, content.parts, answer, key=map_memory.KEY, on_map_change=map_memory.moved,
@@ -159,10 +161,12 @@ def _marks(outcome: Outcome | None) -> dict[str, Any]:
     }
 
 
-def _progress(job: Job, outcome: Outcome | None, scene: Scene, view: View, *, is_sampled: bool) -> dict[str, Any]:
+def _progress(
+    job: Job, outcome: Outcome | None, scene: Scene, view: View, *, is_done: bool, is_sampled: bool
+) -> dict[str, Any]:
     """Status, the words beside the count, and what is to be said over the map."""
     size = " × ".join(f"{extent:.3g}" for extent in np.ptp(scene.window.corners, axis=0))
-    if not job.done:
+    if not is_done:
         return {"status": "computing", "text": following.describe(job), "fraction": job.report.fraction, "note": None}
     if outcome is None:
         is_waiting = isinstance(job.failure, BudgetExceeded) and not is_sampled
