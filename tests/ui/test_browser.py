@@ -100,7 +100,9 @@ def await_state(page, state):
     try:
         page.wait_for_selector(EXACT + state, timeout=LONG)
     except Exception as error:
-        raise AssertionError(f"{state} never came, {shown(page)}, {page.url}, {page.inner_text('body')}") from error
+        is_there = page.locator(EXACT).count() > 0
+        told = shown(page) if is_there else "no map is there"
+        raise AssertionError(f"{state} never came, {told}, {page.url}, {page.inner_text('body')}") from error
 
 
 def chart(page, name):
