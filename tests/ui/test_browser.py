@@ -382,6 +382,15 @@ def await_rest(page):
     )
 
 
+def settled_box(locator):
+    """A control, once the one that was there before it is gone."""
+    for _ in range(100):
+        if locator.count() == 1:
+            break
+        locator.page.wait_for_timeout(100)
+    return locator
+
+
 def back(page):
     page.go_back()
     page.wait_for_timeout(500)
@@ -403,15 +412,15 @@ def test_back_and_forward_restore_view_and_address_together(browser, address):
     edges = page.locator("[class*=st-key-w-edges] input")
     page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
     await_rest(page)
-    assert edges.is_checked()
+    assert settled_box(edges).is_checked()
     back(page)
     page.wait_for_function("!location.search.includes('layer_edges')", timeout=LONG)
     await_rest(page)
-    assert not edges.is_checked()
+    assert not settled_box(edges).is_checked()
     page.get_by_role("button", name="Redo").click()
     page.wait_for_function("location.search.includes('layer_edges=yes')", timeout=LONG)
     await_rest(page)
-    assert edges.is_checked()
+    assert settled_box(edges).is_checked()
     page.context.close()
 
 
