@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -228,26 +229,26 @@ def _show_table(columns: Columns) -> None:
     st.dataframe(shown, hide_index=True, column_config=_COLUMNS, key="measures")
 
 
+def _number(name: str, label: str, form: str, before: str = "") -> Any:
+    told = (SUMMARY_QUANTITIES | WINDOW_TERMS | ERROR_QUANTITIES)[name]
+    explanation = before + told.help + (told.unit and f" Unit: {told.unit}.")
+    return st.column_config.NumberColumn(label, format=form, help=explanation)
+
+
 _COLUMNS = {
     "width": st.column_config.NumberColumn("k", format="%d", help="width"),
     "seed": st.column_config.NumberColumn("seed", format="%d", help="seed of the training"),
-    **{
-        name: st.column_config.NumberColumn(label, format=form, help=told.help + (told.unit and f" Unit: {told.unit}."))
-        for name, label, form in (
-            ("num_regions", "regions", "localized"),
-            ("density", "density", "localized"),
-            ("mean_slope", "slope", "%.3g"),
-            ("mean_jump", "jump", "%.3g"),
-            ("mean_similarity", "similarity", "%.5f"),
-            ("deviation_per_area", "deviation", "%.3g"),
-            ("boundary_length", "boundary", "%.3g"),
-            ("num_class_areas", "class areas", "%d"),
-            ("agreement", "agreement", "%.3f"),
-            ("train_error", "train error", "%.3f"),
-            ("test_error", "test error", "%.3f"),
-        )
-        for told in [(SUMMARY_QUANTITIES | WINDOW_TERMS | ERROR_QUANTITIES)[name]]
-    },
+    "num_regions": _number("num_regions", "regions", "localized"),
+    "density": _number("density", "regions per area", "localized"),
+    "mean_slope": _number("mean_slope", "slope", "%.3g"),
+    "mean_jump": _number("mean_jump", "jump", "%.3g"),
+    "mean_similarity": _number("mean_similarity", "similarity", "%.5f"),
+    "deviation_per_area": _number("deviation_per_area", "deviation", "%.3g"),
+    "boundary_length": _number("boundary_length", "boundary", "%.3g"),
+    "num_class_areas": _number("num_class_areas", "class areas", "%d"),
+    "agreement": _number("agreement", "agreement", "%.3f", "With the first network: "),
+    "train_error": _number("train_error", "train error", "%.3f"),
+    "test_error": _number("test_error", "test error", "%.3f"),
 }
 
 

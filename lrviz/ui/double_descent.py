@@ -10,7 +10,7 @@ import streamlit as st
 from lrviz.errors import LrvizError
 from lrviz.figures.distributions import DISTRIBUTION_SUFFIXES, distribution_curves, render_distributions
 from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
-from lrviz.measures.definitions import PATH_QUANTITIES
+from lrviz.measures.definitions import ERROR_QUANTITIES, PATH_QUANTITIES
 from lrviz.measures.distributions import compare_images
 from lrviz.measures.findings import AGAINST, against_of, describe, find_peak, find_threshold
 from lrviz.measures.sweeps import ERRORS, MEASURES, SERIES, aggregate, correlations, read_results
@@ -251,7 +251,7 @@ _COLUMNS = {
         name + suffix: st.column_config.NumberColumn(label + suffix.replace("_se", ", standard error"), format=form)
         for names, form in ((ERRORS, "%.3f"), (MEASURES, "%.4g"))
         for name in names
-        for label in [PATH_QUANTITIES[name].label if name in MEASURES else name.replace("_", " ")]
+        for label in [(ERROR_QUANTITIES | PATH_QUANTITIES)[name].label]
         for suffix in ("", "_se")
     },
 }

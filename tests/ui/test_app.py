@@ -84,7 +84,9 @@ def test_regions_that_were_found_are_shown_while_others_are_computed(monkeypatch
 
     monkeypatch.setattr(requests_module, "find_regions", find_slowly)
     page = open_file("app.py", **{**LINK, **WINDOW, "model": "cnn5-w1-noise20"})
-    while not any(job.report.partial for job in resources.pool().unfinished):
+    for _ in range(200):
+        if any(job.report.partial for job in resources.pool().unfinished):
+            break
         for job in (*resources.pool().unfinished, *resources.quick_pool().unfinished):
             job.wait(0.1)
         page.run()

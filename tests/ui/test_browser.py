@@ -166,6 +166,7 @@ def test_the_first_visitor_of_any_address_finds_the_apps_navigation(browser, add
 
 def test_opens_with_a_region_map(first):
     first.wait_for_selector(".lr-number:has-text('regions per unit area')", timeout=LONG)
+    assert first.locator(".lr-number", has_text="regions per unit area").count() == 1
     number = first.locator(".lr-number", has_text="regions").first.locator(".v").inner_text()
     assert 300 < int(number.replace(",", "")) < 5000
     assert first.locator("[data-testid=stException]").count() == 0
