@@ -84,16 +84,36 @@ def find_peak(curve: pd.DataFrame) -> float | None:
     return error.index.tolist()[height.argmax()] if len(height) and height.max() > PEAK_HEIGHT else None
 
 
-def find_threshold(curve: pd.DataFrame) -> float | None:
-    """From where on a series fits its training labels, noisy ones included; None if its last network does not.
+def find_fitted(curve: pd.DataFrame) -> list[float]:
+    """Where one series fits its training labels, noisy ones included.
 
     Args:
         curve: The rows of one series of `lrviz.measures.sweeps.aggregate`.
+
+    Returns:
+        The positions from one on, as of the wide networks of a sweep, or else up to one, as of those that are pruned
+        little; empty if neither the last network nor the first one fits.
     """
     error = _by_position(curve)["train_error"]
-    unfitted = np.flatnonzero(error.to_numpy() > FITTED)
-    first = unfitted[-1] + 1 if len(unfitted) else 0
-    return error.index.tolist()[first] if first < len(error) else None
+    positions, unfitted = error.index.tolist(), np.flatnonzero(error.to_numpy() > FITTED)
+    if not len(unfitted):
+        return positions
+    return positions[unfitted[-1] + 1 :] or positions[: unfitted[0]]
+
+
+def find_threshold(curve: pd.DataFrame) -> float | None:
+    """The first position from which on a series fits its training labels, or else the last up to which it does.
+
+    Args:
+        curve: The rows of one series of `lrviz.measures.sweeps.aggregate`.
+
+    Returns:
+        The end of `find_fitted` that lies inside the series; its first position if all fit, None if none does.
+    """
+    fitted = find_fitted(curve)
+    if not fitted:
+        return None
+    return fitted[0] if fitted[-1] == _by_position(curve).index[-1] else fitted[-1]
 
 
 def describe(curve: pd.DataFrame, correlations: pd.DataFrame | None = None) -> str:
@@ -120,19 +140,25 @@ def _by_position(curve: pd.DataFrame) -> pd.DataFrame:
 
 
 def _describe_error(curve: pd.DataFrame, values: pd.DataFrame, against: Against) -> str:
-    peak, threshold, error = find_peak(curve), find_threshold(curve), values["test_error"]
-    last = f"{error.iloc[-1]:.3f} at {against.place(error.index[-1])}"
-    labels = "no network fits its training labels"
-    if threshold is not None:
-        labels = f"from {against.place(threshold)} on the networks fit their training labels, noise included"
-    if threshold == error.index[0]:
-        labels = "all networks fit their training labels"
+    peak, error = find_peak(curve), values["test_error"]
+    last, labels = f"{error.iloc[-1]:.3f} at {against.place(error.index[-1])}", _describe_fit(curve, values, against)
     if peak is None:
         start = f"{error.iloc[0]:.3f} at {against.place(error.index[0])}"
-        is_descent = threshold is not None and error.iloc[-1] < error.iloc[0]
+        is_descent = error.index[-1] in find_fitted(curve) and error.iloc[-1] < error.iloc[0]
         descent = " (second descent only)" if is_descent else ""
         return f"The test error goes from {start} to {last} without a peak{descent}; {labels}."
     return f"The test error peaks at {against.place(peak)} ({error[peak]:.3f}) and falls to {last}; {labels}."
+
+
+def _describe_fit(curve: pd.DataFrame, values: pd.DataFrame, against: Against) -> str:
+    fitted = find_fitted(curve)
+    if not fitted:
+        return "no network fits its training labels"
+    if len(fitted) == len(values):
+        return "all networks fit their training labels"
+    is_last = fitted[-1] == values.index[-1]
+    where = f"from {against.place(fitted[0])} on" if is_last else f"up to {against.place(fitted[-1])}"
+    return f"{where} the networks fit their training labels, noise included"
 
 
 def _describe_measures(values: pd.DataFrame, against: Against) -> str:

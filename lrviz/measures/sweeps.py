@@ -22,7 +22,7 @@ from scipy import stats
 from lrviz.errors import InvalidData, UnreadableFile
 from lrviz.measures.bootstrap import Resamples, resample
 from lrviz.measures.definitions import PATH_QUANTITIES
-from lrviz.measures.findings import RANGES, against_of, find_peak, find_threshold
+from lrviz.measures.findings import RANGES, against_of, find_fitted, find_peak
 from lrviz.measures.path import mean_and_spread
 from lrviz.measures.table_files import check_ranges, check_types, read_table
 from lrviz.results.pieces import PathMeasures
@@ -304,8 +304,10 @@ def correlations(aggregated: pd.DataFrame, table: pd.DataFrame | None = None) ->
 
 
 def _ranges(curve: pd.DataFrame, against: str) -> list[tuple[str, pd.DataFrame]]:
-    starts = dict(zip(RANGES, (0, find_peak(curve), find_threshold(curve)), strict=True))
-    return [(name, curve[curve[against] >= start]) for name, start in starts.items() if start is not None]
+    positions, peak = curve[against], find_peak(curve)
+    from_peak = positions >= (np.inf if peak is None else peak)
+    chosen = dict(zip(RANGES, (positions >= 0, from_peak, positions.isin(find_fitted(curve))), strict=True))
+    return [(name, curve[which]) for name, which in chosen.items() if which.any()]
 
 
 def _rank_correlation(measure: np.ndarray, error: np.ndarray) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lrviz.measures.findings import describe, find_peak, find_threshold
+from lrviz.measures.findings import describe, find_fitted, find_peak, find_threshold
 from lrviz.measures.sweeps import aggregate, correlations
 from tests.measures.test_sweeps import curve, row, sweep, table
 
@@ -68,3 +68,20 @@ def test_words_follow_what_the_series_is_drawn_against(against, positions, words
     assert (find_peak(means), find_threshold(means)) == (positions[1], positions[1])
     for word in words:
         assert word in describe(means)
+
+
+@pytest.mark.parametrize(
+    ("train_error", "fitted", "words"),
+    [
+        ([0.6, 0.0, 0.0], [0.5, 0.9], "from sparsity 50% on the networks fit"),
+        ([0.0, 0.0, 0.6], [0.0, 0.5], "up to sparsity 50% the networks fit"),
+        ([0.0, 0.0, 0.0], [0.0, 0.5, 0.9], "all networks fit"),
+        ([0.6, 0.0, 0.6], [], "no network"),
+    ],
+)
+def test_the_networks_that_fit_their_labels_may_be_the_first_ones(train_error, fitted, words):
+    means = aggregate(sweep()).assign(against="sparsity", train_error=train_error, sparsity=[0.0, 0.5, 0.9])
+    assert find_fitted(means) == fitted
+    assert words in describe(means)
+    ranked = correlations(curve([0.5] * 3, train_error)).query("range == 'labels fitted' and measure == 'density'")
+    assert ranked["num_points"].tolist() == ([len(fitted)] if fitted else [])

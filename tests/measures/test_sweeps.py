@@ -202,7 +202,13 @@ def test_the_peak_of_the_test_error(test_error, peak):
 
 @pytest.mark.parametrize(
     ("train_error", "threshold"),
-    [([0.5, 0.2, 0.04, 0.0], 3), ([0.5, 0.0, 0.2, 0.0], 4), ([0.0, 0.0, 0.0, 0.0], 1), ([0.5, 0.4, 0.3, 0.2], None)],
+    [
+        ([0.5, 0.2, 0.04, 0.0], 3),
+        ([0.5, 0.0, 0.2, 0.0], 4),
+        ([0.0, 0.0, 0.0, 0.0], 1),
+        ([0.0, 0.0, 0.2, 0.4], 2),
+        ([0.5, 0.0, 0.3, 0.2], None),
+    ],
 )
 def test_the_width_that_fits_the_training_labels(train_error, threshold):
     assert find_threshold(curve([0.5] * 4, train_error)) == threshold
