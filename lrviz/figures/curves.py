@@ -134,7 +134,7 @@ def draw_curves(
     )
     scale = " (log scale)" if x_axis.logarithmic else ""
     figure.update_xaxes(row=rows, showticklabels=True, title=x_title + scale)
-    margin = {"t": 40, "r": 14, "b": 46} | ({"l": 64} if columns == 1 else {})
+    margin = {"t": 52 if marks else 40, "r": 14, "b": 46} | ({"l": 64} if columns == 1 else {})
     return figure.update_layout(
         template=template(), height=height, showlegend=False, hovermode="closest", margin=margin
     )
@@ -231,16 +231,23 @@ def _add_title(figure: go.Figure, title: str, index: int) -> None:
     )  # fmt: skip
 
 
+def _share(x: float, axis: Axis) -> float:
+    """How far along an axis a value lies."""
+    low, x, high = np.log10([axis.low, x, axis.high]) if axis.logarithmic else (axis.low, x, axis.high)
+    return float((x - low) / (high - low))
+
+
 def _add_marks(figure: go.Figure, x_axis: Axis, marks: Sequence[Mark], chosen: float | None) -> None:
-    """Lines, with labels that stand away from each other: that of the smallest value to its left."""
+    """Lines, with labels that stand away from each other, or else away from the nearer end of the axis."""
     least = min((mark.x for mark in marks), default=0)
     for mark in marks:
         figure.add_vline(x=mark.x, line={"color": mark.colour, "width": 1, "dash": mark.dash})
-        anchor = "right" if len(marks) > 1 and mark.x == least else "left"
+        is_left = mark.x == least if len(marks) > 1 else _share(mark.x, x_axis) > 0.5
+        anchor = "right" if is_left else "left"
         figure.add_annotation(
-            text=f" {mark.text} ", xref="x", yref="y domain", x=np.log10(mark.x) if x_axis.logarithmic else mark.x,
-            y=1.02, xanchor=anchor, yanchor="bottom", showarrow=False, font={"size": 11, "color": mark.colour},
-            yshift=14,
+            text=f" {mark.text} ".replace(", ", ",<br> "), align=anchor, xref="x", yref="y domain",
+            x=np.log10(mark.x) if x_axis.logarithmic else mark.x, y=1.02, xanchor=anchor, yanchor="bottom",
+            showarrow=False, font={"size": 11, "color": mark.colour}, yshift=14,
         )  # fmt: skip
     if chosen is not None:
         figure.add_vline(x=chosen, line={"color": FAINT, "width": 9}, layer="below")

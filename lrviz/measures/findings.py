@@ -12,6 +12,9 @@ PEAK_HEIGHT = 0.01
 RANGES = ("all", "from the peak", "labels fitted")
 """Which networks are ranked: all, those from the peak of the test error on, those that fit their training labels."""
 
+FEWEST_RANKED = 3
+"""Fewer networks have no rank correlation."""
+
 UNLIKELY = 0.05
 """A correlation counts as sure up to this probability of as strong a one by chance."""
 
@@ -177,8 +180,8 @@ def _describe_measures(values: pd.DataFrame, against: Against) -> str:
 
 
 def _describe_claim(correlations: pd.DataFrame) -> str:
-    """Whether density and deviation go with the test error, over the networks that fit their labels if some do."""
-    is_fitted = (correlations["range"] == RANGES[-1]).any()
+    """Whether density and deviation go with the test error, over the networks that fit their labels if three do."""
+    is_fitted = ((correlations["range"] == RANGES[-1]) & (correlations["num_points"] >= FEWEST_RANKED)).any()
     found = correlations[correlations["range"] == (RANGES[-1] if is_fitted else RANGES[0])].set_index("measure")
     number = int(found["num_points"].iloc[0])
     which = f"the {number} that fit their labels" if is_fitted else f"all {number}"

@@ -22,7 +22,7 @@ from scipy import stats
 from lrviz.errors import InvalidData, UnreadableFile
 from lrviz.measures.bootstrap import Resamples, resample
 from lrviz.measures.definitions import PATH_QUANTITIES
-from lrviz.measures.findings import RANGES, against_of, find_fitted, find_peak
+from lrviz.measures.findings import FEWEST_RANKED, RANGES, against_of, find_fitted, find_peak
 from lrviz.measures.path import mean_and_spread
 from lrviz.measures.table_files import check_ranges, check_types, read_table
 from lrviz.results.pieces import PathMeasures
@@ -312,7 +312,7 @@ def _ranges(curve: pd.DataFrame, against: str) -> list[tuple[str, pd.DataFrame]]
 
 def _rank_correlation(measure: np.ndarray, error: np.ndarray) -> dict[str, float]:
     result = {"correlation": np.nan, "p_value": np.nan, "num_points": len(measure)}
-    if len(measure) >= 3 and np.ptp(measure) > 0 and np.ptp(error) > 0:
+    if len(measure) >= FEWEST_RANKED and np.ptp(measure) > 0 and np.ptp(error) > 0:
         found = stats.spearmanr(measure, error)
         result |= {"correlation": float(found.statistic), "p_value": float(found.pvalue)}
         if len(measure) <= MAX_PERMUTED:

@@ -42,6 +42,8 @@ def test_few_networks_show_nothing_surely():
     )
     assert said.startswith("the 3 that fit their labels, the deviation has no sure relation")
     assert claim([1] * 7, [2] * 7).endswith("no correlation can be told.")
+    two = claim([10 * k for k in range(7)], [70 - 10 * k for k in range(7)], train_error=[*[0.5] * 5, 0, 0])
+    assert two.startswith("all 7, the deviation follows")
     unfitted = claim([10 * k for k in range(7)], [70 - 10 * k for k in range(7)], train_error=[0.5] * 7)
     assert unfitted.startswith("all 7, the deviation follows")
 

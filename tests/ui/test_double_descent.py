@@ -45,7 +45,7 @@ def test_every_curve_holds_the_means_and_their_intervals():
     both = sweep_curves(data, Marks(peak=2, threshold=2)).layout
     assert {shape.x0 for shape in both.shapes} == {2}
     assert [note.text.strip() for note in both.annotations if "peak" in note.text] == [
-        "peak of the test error, train labels fitted"
+        "peak of the test error,<br> train labels fitted"
     ]
     for peak, threshold, anchors in ((1, 2, ("right", "left")), (2, 1, ("left", "right"))):
         notes = sweep_curves(data, Marks(peak=peak, threshold=threshold)).layout.annotations[-2:]
