@@ -143,23 +143,23 @@ def _by_position(curve: pd.DataFrame) -> pd.DataFrame:
 
 
 def _describe_error(curve: pd.DataFrame, values: pd.DataFrame, against: Against) -> str:
-    peak, error = find_peak(curve), values["test_error"]
-    last, labels = f"{error.iloc[-1]:.3f} at {against.place(error.index[-1])}", _describe_fit(curve, values, against)
+    peak, fitted, error = find_peak(curve), find_fitted(curve), values["test_error"]
+    last = f"{error.iloc[-1]:.3f} at {against.place(error.index[-1])}"
+    labels = _describe_fit(fitted, error.index.tolist(), against)
     if peak is None:
         start = f"{error.iloc[0]:.3f} at {against.place(error.index[0])}"
-        is_descent = error.index[-1] in find_fitted(curve) and error.iloc[-1] < error.iloc[0]
+        is_descent = error.index[-1] in fitted and error.iloc[-1] < error.iloc[0]
         descent = " (second descent only)" if is_descent else ""
         return f"The test error goes from {start} to {last} without a peak{descent}; {labels}."
     return f"The test error peaks at {against.place(peak)} ({error[peak]:.3f}) and falls to {last}; {labels}."
 
 
-def _describe_fit(curve: pd.DataFrame, values: pd.DataFrame, against: Against) -> str:
-    fitted = find_fitted(curve)
+def _describe_fit(fitted: list[float], positions: list[float], against: Against) -> str:
     if not fitted:
         return "no network fits its training labels"
-    if len(fitted) == len(values):
+    if fitted == positions:
         return "all networks fit their training labels"
-    is_last = fitted[-1] == values.index[-1]
+    is_last = fitted[-1] == positions[-1]
     where = f"from {against.place(fitted[0])} on" if is_last else f"up to {against.place(fitted[-1])}"
     return f"{where} the networks fit their training labels, noise included"
 

@@ -305,9 +305,9 @@ def correlations(aggregated: pd.DataFrame, table: pd.DataFrame | None = None) ->
 
 def _ranges(curve: pd.DataFrame, against: str) -> list[tuple[str, pd.DataFrame]]:
     positions, peak = curve[against], find_peak(curve)
-    from_peak = positions >= (np.inf if peak is None else peak)
-    chosen = dict(zip(RANGES, (positions >= 0, from_peak, positions.isin(find_fitted(curve))), strict=True))
-    return [(name, curve[which]) for name, which in chosen.items() if which.any()]
+    from_peak = curve[positions >= (np.inf if peak is None else peak)]
+    parts = zip(RANGES, (curve, from_peak, curve[positions.isin(find_fitted(curve))]), strict=True)
+    return [(name, part) for name, part in parts if len(part)]
 
 
 def _rank_correlation(measure: np.ndarray, error: np.ndarray) -> dict[str, float]:
