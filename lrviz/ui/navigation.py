@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from pkgutil import resolve_name
 from typing import Any
 
 import plotly.graph_objects as go
@@ -32,17 +33,22 @@ def navigate() -> None:
         _is_navigating.reset(token)
 
 
-def run_page(page: Callable[[Any], None]) -> None:
-    """Run a page from its file, with its bar, the place for what it exports, above it."""
+def run_page(name: str) -> None:
+    """Run a page from its file, with its bar, the place for what it exports, above it.
+
+    Args:
+        name: "module:function" of the page. It is imported below the app's navigation, for PyTorch takes some seconds.
+    """
     if st.context.url is not None and not _is_navigating.get():
         # Until app.py has run once, Streamlit runs the files of pages/ by themselves, with a bar of its own.
         navigate()
         return
+    with st.spinner("Starting"):
+        page: Callable[[Any], None] = resolve_name(name)
+        from lrviz.ui.toolbar import show_bar  # noqa: PLC0415
     _begin()
     bar, notices = st.container(key="toolbar", horizontal=True, vertical_alignment="center"), st.container()
     guard(lambda: page(bar))
-    from lrviz.ui.toolbar import show_bar  # noqa: PLC0415
-
     show_bar(bar, notices)
 
 

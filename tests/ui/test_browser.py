@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from lrviz.models.catalogue import list_models
+from lrviz.ui.exact_map import component
+from lrviz.ui.exact_map.codec import pack
 from lrviz.ui.state import DEFAULT_MODEL
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -171,6 +173,57 @@ def test_opens_with_a_region_map(first):
     assert 300 < int(number.replace(",", "")) < 5000
     assert first.locator("[data-testid=stException]").count() == 0
     assert {"model", "a", "b", "c", "u", "v", "half_width"} <= query(first).keys()
+
+
+MOUNT = """
+async ({script, message, order}) => {
+  const {default: mount} = await import(URL.createObjectURL(new Blob([script], {type: "text/javascript"})));
+  const nothing = () => {};
+  const places = {};
+  const steps = {
+    show: (name) => {
+      places[name] = document.body.appendChild(document.createElement("div"));
+      places[name].id = name;
+    },
+    mount: (name) => {
+      const data = Uint8Array.from(message);
+      const told = {data, parentElement: places[name], setStateValue: nothing, setTriggerValue: nothing};
+      places[name].undo = mount(told);
+    },
+    remove: (name) => places[name].remove(),
+    undo: (name) => places[name].undo(),
+  };
+  for (const step of order.split(", ")) steps[step.split(" ")[0]](step.split(" ")[1]);
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  return [...document.querySelectorAll("[data-testid=exact-map]")].map((map) => map.parentElement.id);
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("order", "where"),
+    [
+        ("show a, mount a", "a"),
+        ("show a, mount a, show b, mount b", "b"),
+        ("show a, mount a, show b, mount b, mount a", "a"),
+        ("show a, mount a, show b, mount b, remove a, mount a", "b"),  # what was taken away is mounted late
+        ("show a, mount a, show b, mount b, remove b, undo b", "a"),  # the newer one is taken away again
+        ("show a, mount a, show b, mount b, undo a, remove a", "b"),
+        ("show a, remove a, mount a, show b, mount b", "b"),
+        ("show a, mount a, undo a", "a"),  # undone, though it is still there
+    ],
+)
+def test_the_map_stands_in_a_place_that_is_on_the_page(browser, address, order, where):
+    script = "\n".join((component.FOLDER / name).read_text("utf-8") for name in component.SCRIPTS)
+    window = [0, 1, 0, 1]
+    limits = {"u": 0.5, "v": 0.5, "reach": 1, "smallest": 1e-9}
+    words = {"status": "computing", "mode": "raster", "num_regions": 0, "tag": "", "count": "", "text": "", "busy": False}
+    place = {"name": "map", "plane": "p", "revision": 1, "window": window, "home": window, "limits": limits}
+    message = pack({**words, **place, "asked": 0, "parts": {}, "plotly": "none.js"})
+    page = browser.new_context().new_page()
+    page.goto(f"{address}/_stcore/health")
+    assert page.evaluate(MOUNT, {"script": script, "message": list(message), "order": order}) == [where]
+    page.context.close()
 
 
 def test_the_map_says_what_it_shows(first):

@@ -11,8 +11,8 @@ import streamlit as st
 
 from lrviz.ui.exact_map.codec import pack
 
-_FOLDER = Path(__file__).parent
-_SCRIPTS = ("codec.js", "pictures.js", "screen.js", "plot.js", "pane.js", "mount.js")
+FOLDER = Path(__file__).parent
+SCRIPTS = ("codec.js", "pictures.js", "screen.js", "plot.js", "pane.js", "mount.js")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +109,8 @@ def to_send(parts: Mapping[str, Part], have: Mapping[str, str]) -> dict[str, Any
 
 @cache
 def _component() -> Callable[..., Any]:
-    script = "\n".join((_FOLDER / name).read_text("utf-8") for name in _SCRIPTS)
-    style = (_FOLDER / "exact_map.css").read_text("utf-8")
+    script = "\n".join((FOLDER / name).read_text("utf-8") for name in SCRIPTS)
+    style = (FOLDER / "exact_map.css").read_text("utf-8")
     return st.components.v2.component("lrviz.exact_map", css=style, js=script, isolate_styles=False)
 
 

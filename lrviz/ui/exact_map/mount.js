@@ -8,9 +8,7 @@ export default function mount({ data, parentElement, setStateValue, setTriggerVa
   if (!panes.has(message.name)) panes.set(message.name, new Pane());
   const pane = panes.get(message.name);
   pane.tell = (event, value) => (event === "map" ? setStateValue : setTriggerValue)(event, value);
-  if (pane.root.parentElement !== parentElement) {
-    parentElement.append(pane.root);
-    pane.quiet = performance.now() + 700; // the widgets of the page tell their values first
-  }
+  pane.stand(parentElement);
   pane.receive(message);
+  return () => requestAnimationFrame(() => pane.stand());
 }

@@ -36,7 +36,22 @@ class Pane {
     this.asked = this.turn = 0;
     this.pins = [];
     this.late = [];
+    this.places = new Set();
     this.listen();
+  }
+
+  // Streamlit may mount a place that it has taken away, or take away the newer one of two: the pane stands in the last
+  // place that is on the page.
+  stand(place) {
+    if (place) this.places.delete(place); // to be the last
+    for (const other of [...this.places, place]) {
+      if (other?.isConnected) this.places.add(other);
+      else this.places.delete(other);
+    }
+    const last = [...this.places].pop();
+    if (!last || last === this.root.parentElement) return;
+    last.append(this.root);
+    this.quiet = performance.now() + 700; // the widgets of the page tell their values first
   }
 
   // ---- from the server ----
