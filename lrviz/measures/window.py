@@ -22,6 +22,9 @@ Output: TypeAlias = int | Literal["all", "predicted", "margin"]
 PerRegion: TypeAlias = Float[np.ndarray, "regions"]
 PerEdge: TypeAlias = Float[np.ndarray, "inner_edges"]
 
+_BLOCK = 2**20
+"""Numbers of slopes that are compared at once."""
+
 
 def colour_values(regions: Regions, quantity: str, class_index: int | None = None) -> np.ndarray:
     """One number for every region, to colour it by.
@@ -133,8 +136,7 @@ def jump(regions: Regions, output: Output = "all") -> PerEdge:
     For "predicted" and "margin" the output may differ from one side to the other, and so may the slope without a bend
     of any single output.
     """
-    here, there = _slopes_at_edges(regions, output)
-    return _norm(here - there)
+    return _compare_sides(regions, output, lambda here, there: _norm(here - there))
 
 
 def similarity(regions: Regions, output: Output = "all") -> PerEdge:
@@ -142,8 +144,7 @@ def similarity(regions: Regions, output: Output = "all") -> PerEdge:
 
     Two zero slopes are alike, 1; a zero slope has nothing in common with another one, 0.
     """
-    here, there = _slopes_at_edges(regions, output)
-    return cosine(here[:, None], there[:, None])[:, 0]
+    return _compare_sides(regions, output, lambda here, there: cosine(here[:, None], there[:, None])[:, 0])
 
 
 def total_variation(regions: Regions, output: Output = "all") -> float:
@@ -162,9 +163,17 @@ def region_mean(regions: Regions, values: PerEdge) -> PerRegion:
     return _divide(total(length * values), total(length))
 
 
-def _slopes_at_edges(regions: Regions, output: Output) -> tuple[np.ndarray, np.ndarray]:
+def _compare_sides(
+    regions: Regions, output: Output, compare: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> PerEdge:
+    """What comes of the slopes on the two sides of every inner edge, some edges at a time."""
     slope, sides = slope_of(regions, output), regions.edge_regions[inner_edges(regions)]
-    return slope[sides[:, 0]], slope[sides[:, 1]]
+    size = max(1, _BLOCK // slope.shape[1])
+    parts = [slope[:0, 0]]  # there may be no edge
+    for first in range(0, len(sides), size):
+        here, there = sides[first : first + size].T
+        parts.append(compare(slope[here], slope[there]))
+    return np.concatenate(parts)
 
 
 # --- size ------------------------------------------------------------------------------------------------------------

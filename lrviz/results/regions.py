@@ -83,7 +83,7 @@ class Regions(Archive):
     @property
     def centroid_values(self) -> Float[np.ndarray, "regions outputs"]:
         """Outputs (R, K) at the centroids."""
-        return self.values(np.arange(len(self)), self.centroid)
+        return self.bias + np.einsum("nkd,nd->nk", self.slope, self.centroid)
 
     @property
     def predicted(self) -> Int[np.ndarray, "regions"]:

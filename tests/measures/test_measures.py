@@ -298,6 +298,15 @@ def test_similarity_of_zero_slopes() -> None:
     assert measures.similarity(flat).tolist() == [1]
 
 
+def test_sides_are_compared_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    regions = found("branches")
+    whole = [measure(regions) for measure in (measures.jump, measures.similarity)]
+    monkeypatch.setattr(measures, "_BLOCK", 7 * 2 * regions.num_outputs)
+    for measure, values in zip((measures.jump, measures.similarity), whole, strict=True):
+        assert len(values) > 7
+        np.testing.assert_array_equal(measure(regions), values)
+
+
 def test_a_single_region_has_no_jump() -> None:
     table = summary(found("no-relu"))
     assert np.isnan(table.mean_jump)
