@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from lrviz.devices import choose_device, single_threaded
+from lrviz.devices import choose_device, return_memory, single_threaded
 from lrviz.engine.arguments import check_callbacks, check_number, check_scene
 from lrviz.engine.merge import Fragments, find_edges, merge_fragments
 from lrviz.engine.solve import Found, solve_tile
@@ -29,6 +29,9 @@ _SHARE_OF_SEARCH = 0.8
 
 _MOST_PREVIEWED = 200_000
 """Above this number of regions there are no previews: each is assembled anew."""
+
+_MANY = 200_000
+"""Above this number of regions what was freed is given back to the system before they are joined."""
 
 
 @single_threaded()
@@ -184,6 +187,9 @@ def _assemble(
         merged, largest = merged.take(kept), largest[kept]
     del fragments
     bias, slope = _chosen_maps(maps, largest)
+    area = merged.drawn_area * window.radius**2
+    if len(merged.count) > _MANY:
+        return_memory()
     edges = find_edges(merged)
     ends, unit = edges.ends, edges.unit
     arrays = {
@@ -192,7 +198,7 @@ def _assemble(
         "pattern": merged.pattern,
         "bias": bias,
         "slope": slope,
-        "area": merged.drawn_area * window.radius**2,
+        "area": area,
         "centroid": window.center + window.radius * merged.centroid,
         "edge_regions": edges.regions,
         "edge_unit": unit,

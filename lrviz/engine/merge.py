@@ -16,7 +16,8 @@ from lrviz.engine.tiles import CUT
 from lrviz.geometry.polygons import cross, every_other, next_vertex, polygon_of, previous_vertex, sides, signed_areas
 from lrviz.tolerance import TOLERANCE
 
-_NAMES = ("start", "unit", "flip")
+_OF_VERTICES = ("start", "unit", "flip")
+_NAMES = ("count", *_OF_VERTICES, "pattern", "area", "centroid")
 
 _APART = 4 * TOLERANCE.straight
 """How far apart two sides may be that lie on each other in part."""
@@ -69,21 +70,24 @@ class Fragments:
 
     def take(self, cells: Int[np.ndarray, "n"]) -> "Fragments":
         """Some of the cells, in the given order."""
-        count = self.count[cells]
-        vertices = _ranges(self.offsets[cells], count)
-        return Fragments(
-            count=count,
-            pattern=self.pattern[cells],
-            area=self.area[cells],
-            centroid=self.centroid[cells],
-            **{name: getattr(self, name)[vertices] for name in _NAMES},
-        )
+        return Fragments.take_of([self], cells)
+
+    @classmethod
+    def take_of(cls, parts: "list[Fragments]", cells: Int[np.ndarray, "n"]) -> "Fragments":
+        """Some of all the cells of several sets, in the given order; one attribute after the other, to save memory."""
+        count = _joined(parts, "count")
+        vertices = _ranges((np.cumsum(count) - count)[cells], count[cells])
+        index = {name: vertices if name in _OF_VERTICES else cells for name in _NAMES}
+        return cls(**{name: _joined(parts, name)[index[name]] for name in _NAMES})
 
     @classmethod
     def join(cls, parts: "list[Fragments]") -> "Fragments":
         """All cells of several sets, in order."""
-        names = ("count", *_NAMES, "pattern", "area", "centroid")
-        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+        return cls(**{name: _joined(parts, name) for name in _NAMES})
+
+
+def _joined(parts: "list[Fragments] | list[Edges]", name: str) -> np.ndarray:
+    return getattr(parts[0], name) if len(parts) == 1 else np.concatenate([getattr(part, name) for part in parts])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +133,8 @@ def merge_fragments(fragments: Fragments) -> tuple[Fragments, Int[np.ndarray, "R
     largest[several] = parts[ranked[np.cumsum(sizes[several]) - 1]]
     hulls, fits = _join_groups(fragments.take(parts), group, fragments.pattern[largest[several]])
     chosen = largest.copy()
-    chosen[several[fits]] = len(order) + np.arange(fits.sum())
-    return Fragments.join([fragments, hulls.take(np.flatnonzero(fits))]).take(chosen), largest
+    chosen[several[fits]] = len(order) + np.flatnonzero(fits)
+    return Fragments.take_of([fragments, hulls], chosen), largest
 
 
 def _join_groups(
@@ -254,6 +258,11 @@ def find_edges(cells: Fragments) -> Edges:
     Args:
         cells: One cell per pattern, sorted by pattern.
     """
+    parts = _find_edges(cells)
+    return _one_edge_a_pair(Edges(**{name: _joined(parts, name) for name in ("regions", "unit", "ends")}))
+
+
+def _find_edges(cells: Fragments) -> list[Edges]:
     directed = _Sides(owner=cells.owner, start=cells.start, end=cells.end, unit=cells.unit)
     inner = np.flatnonzero((cells.unit >= 0) | (cells.unit == CUT))
     partner = _partners_by_pattern(cells, directed, inner)
@@ -270,10 +279,7 @@ def find_edges(cells: Fragments) -> Edges:
     lost = inner[partner[inner] < 0]
     if len(lost):
         parts += _match_parts(directed[lost])
-    return _one_edge_a_pair(Edges(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in _EDGE_NAMES}))
-
-
-_EDGE_NAMES = ("regions", "unit", "ends")
+    return parts
 
 
 def _partners_by_pattern(cells: Fragments, directed: _Sides, inner: np.ndarray) -> Int[np.ndarray, "n"]:

@@ -182,7 +182,8 @@ def explore_tiles(
         try:
             with turn if part.parent is None and limits.is_large else nullcontext():
                 tile = _restrict_part(program, rows, part, zeros, limits, check)
-        except TooManyUnits as refused:
+        except TooManyUnits as error:
+            refused = error.with_traceback(None)  # which holds the arrays that were at work
             return part.halves(idle=part.idle + 1 if part.is_vain(refused) else 0, refused=refused), []
         before = part.parent.restriction.num_units if part.parent else 2 * tile.restriction.num_units
         idle = part.idle + 1 if tile.restriction.num_units > 0.9 * before else 0

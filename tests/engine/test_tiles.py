@@ -1,5 +1,8 @@
 """How a window is cut into tiles."""
 
+import gc
+import weakref
+
 import numpy as np
 import torch
 from torch import nn
@@ -8,6 +11,7 @@ from lrviz.engine import tiles
 from lrviz.engine.find_regions import find_regions
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
+from tests.cases import CASE
 
 
 def test_cuts_that_settle_no_units_are_soon_given_up(monkeypatch):
@@ -63,3 +67,29 @@ def test_the_memory_of_a_network_grows_with_its_largest_layer():
 
     small, large = (tiles.peak_bytes(program(size)) for size in (10, 100))
     assert large == 10 * small
+
+
+def test_what_a_refused_restriction_worked_on_is_freed_at_once(monkeypatch):
+    case = CASE["mlp-50-50"]
+    few = tiles.Limits(tile_units=4, program_units=30, chunk=4096, workers=1)
+    monkeypatch.setattr(tiles.Limits, "of", lambda _: few)
+    restrict, worked_on = tiles.restrict, []
+
+    def restrict_with_an_array(*arguments):
+        array = torch.zeros(1)
+        worked_on.append(weakref.ref(array))
+        return restrict(*arguments)
+
+    monkeypatch.setattr(tiles, "restrict", restrict_with_an_array)
+    held = []
+    gc.disable()
+    try:
+        find_regions(case.program, case.plane(), case.window(), progress=lambda *_: held.append(num_alive(worked_on)))
+    finally:
+        gc.enable()
+    assert len(worked_on) > 10
+    assert max(held) <= 1  # what is worked on now
+
+
+def num_alive(references):
+    return sum(reference() is not None for reference in references)

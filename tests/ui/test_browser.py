@@ -217,9 +217,10 @@ def test_the_map_stands_in_a_place_that_is_on_the_page(browser, address, order, 
     script = "\n".join((component.FOLDER / name).read_text("utf-8") for name in component.SCRIPTS)
     window = [0, 1, 0, 1]
     limits = {"u": 0.5, "v": 0.5, "reach": 1, "smallest": 1e-9}
-    words = {"status": "computing", "mode": "raster", "num_regions": 0, "tag": "", "count": "", "text": "", "busy": False}
+    words = {"tag": "", "count": "", "text": ""}
+    state = {"status": "computing", "mode": "raster", "num_regions": 0, "busy": False}
     place = {"name": "map", "plane": "p", "revision": 1, "window": window, "home": window, "limits": limits}
-    message = pack({**words, **place, "asked": 0, "parts": {}, "plotly": "none.js"})
+    message = pack({**words, **state, **place, "asked": 0, "parts": {}, "plotly": "none.js"})
     page = browser.new_context().new_page()
     page.goto(f"{address}/_stcore/health")
     assert page.evaluate(MOUNT, {"script": script, "message": list(message), "order": order}) == [where]
