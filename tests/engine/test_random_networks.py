@@ -102,12 +102,14 @@ def scene(seed: int) -> Scene:
     return module, program, plane, Window.rectangle(center, size, size * float(rng.choice([1.0, 0.3])))
 
 
-def tiled(scene: Scene, units: int, compiled: str, monkeypatch: pytest.MonkeyPatch) -> Regions:
+def tiled(
+    scene: Scene, units: int, compiled: str, monkeypatch: pytest.MonkeyPatch, max_regions: int = 10_000
+) -> Regions:
     """The regions, found in tiles of few units."""
     monkeypatch.setenv("LRVIZ_COMPILED", compiled)
     limits = Limits(tile_units=units, program_units=1024, chunk=4096, workers=1)
     monkeypatch.setattr(Limits, "of", lambda program: limits)
-    return find_regions(*scene[1:], max_regions=10_000)
+    return find_regions(*scene[1:], max_regions=max_regions)
 
 
 def depths(regions: Regions, points: np.ndarray) -> np.ndarray:

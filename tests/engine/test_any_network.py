@@ -1,0 +1,222 @@
+"""Networks of every supported operation x windows x weights: everything that a result promises, or a clear refusal.
+
+`LRVIZ_FUZZ=10000 python -m pytest tests/engine/test_any_network.py -n 2` tries 10,000 new ones, and says how many.
+"""
+
+import itertools
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from lrviz.errors import LrvizError
+from lrviz.geometry.plane import Plane, Window
+from lrviz.network.program import Program
+from tests.cases import dense
+from tests.engine.test_random_networks import Scene, assert_pieces, assert_right, assert_same, tiled
+
+WINDOWS = ("ordinary", "tiny", "huge", "thin", "rotated", "far away", "triangle")
+WEIGHTS = ("normal", "zeros", "twins", "whole", "signs", "scales", "extreme scales")
+MOST = 600
+"""Cases of more regions are not looked at."""
+
+NUMBER = int(os.environ.get("LRVIZ_FUZZ") or 70)
+
+BENDS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "relu": F.relu,
+    "leaky": lambda x: F.leaky_relu(x, 0.2),
+    "relu6": lambda x: F.relu6(3 * x),
+    "abs": torch.abs,
+    "hardtanh": F.hardtanh,
+    "hardsigmoid": F.hardsigmoid,
+    "clamp": lambda x: x.clamp(-0.3, 0.4),
+    "where": lambda x: torch.where(x > 0, x, -0.5 * x),
+    "maximum": lambda x: torch.maximum(x, x.flip(1)),
+    "minimum": lambda x: torch.minimum(x, 0.5 * x.roll(1, 1)),
+    "maxout": lambda x: x.unflatten(1, (-1, 2)).amax(2).repeat_interleave(2, 1),
+    "pool": lambda x: F.max_pool2d(x, 3, 1, 1) if x.ndim == 4 else F.max_pool1d(x[:, None], 3, 1, 1)[:, 0],
+    "gate": lambda x: F.hardsigmoid(F.hardtanh(x)) - F.relu(-x),
+}
+"""What bends, of (n, channels) and of (n, channels, 4, 4), and keeps the shape."""
+
+SATURATING = {"relu6", "hardtanh", "hardsigmoid", "clamp", "gate"}
+"""Bends at thresholds of their own. Where inputs are 1e12 times as large as these, float64 keeps too few digits of them."""
+
+STEPS: dict[str, Callable[[int], nn.Module]] = {
+    "linear": lambda n: nn.Linear(n, n),
+    "normalised": lambda n: nn.Sequential(nn.Linear(n, n), nn.BatchNorm1d(n)),
+    "shuffled": lambda n: nn.Sequential(nn.Linear(n, n), nn.Unflatten(1, (2, -1)), Swapped(), nn.Flatten()),
+}
+IMAGE_STEPS: dict[str, Callable[[int], nn.Module]] = {
+    "convolution": lambda n: nn.Conv2d(n, n, 3, padding=1),
+    "padded": lambda n: nn.Sequential(nn.ReplicationPad2d(1), nn.Conv2d(n, n, 3)),
+    "grouped": lambda n: nn.Sequential(nn.Conv2d(n, n, 3, padding=1, groups=n), nn.BatchNorm2d(n)),
+    "transposed": lambda n: nn.Sequential(nn.Conv2d(n, n, 2, 2), nn.ConvTranspose2d(n, n, 2, 2)),
+    "upsampled": lambda n: nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(n, n, 1), nn.Upsample(scale_factor=2)),
+    "blurred": lambda n: nn.Sequential(nn.Conv2d(n, n, 1), nn.AdaptiveAvgPool2d(3), nn.Upsample(4, mode="bilinear")),
+    "mixed pixels": lambda n: nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4 * n, 4 * n, 1), nn.PixelShuffle(2)),
+}
+
+
+class Swapped(nn.Module):
+    """The first two axes behind the batch change places."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.transpose(1, 2)
+
+
+class Any(nn.Module):
+    """Steps and bends in turn, from (n, 2) or (n, 1, 4, 4) to (n, 2), with shortcuts or not."""
+
+    def __init__(self, steps: list[str], bends: list[str], *, image: bool, shortcut: bool) -> None:
+        super().__init__()
+        width = 2 if image else 6
+        self.first = nn.Conv2d(1, width, 3, padding=1) if image else nn.Linear(2, width)
+        self.steps = nn.ModuleList((IMAGE_STEPS if image else STEPS)[name](width) for name in steps)
+        self.last = nn.Linear(16 * width if image else width, 2)
+        self.bends, self.shortcut = bends, shortcut
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = BENDS[self.bends[0]](self.first(x))
+        for step, name in zip(self.steps, self.bends[1:], strict=True):
+            y = BENDS[name](step(x))
+            x = x + y if self.shortcut else y
+        return self.last(x.flatten(1))
+
+
+def fill(layer: nn.Module, kind: str, rng: np.random.Generator) -> None:
+    """Give a layer weights of a kind."""
+    shape = tuple(layer.weight.shape)
+    row = (-1, *[1] * (len(shape) - 1))
+    fan_in = max(1, math.prod(shape[1:]))
+    weight, bias = rng.normal(size=shape) * math.sqrt(2 / fan_in), rng.normal(size=shape[0]) * rng.choice([0.0, 0.5])
+    if kind == "zeros":
+        off = rng.random(shape[0]) < 0.4
+        weight[off], bias[off] = 0.0, rng.choice([0.0, -1.0])
+    elif kind == "twins":
+        source, factor = rng.integers(0, min(2, shape[0]), shape[0]), rng.choice([1.0, -1.0, 3.0, -1 / 3], shape[0])
+        weight, bias = weight[source] * factor.reshape(row), bias[source] * factor
+    elif kind == "whole":
+        weight, bias = (2 * weight).round(), (2 * bias).round()
+    elif kind == "signs":
+        weight, bias = np.where(weight > 0, 1.0, -1.0), np.where(bias > 0, 1.0, 0.0)
+    elif kind == "scales":
+        scale = 10.0 ** rng.uniform(-3, 3, shape[0])
+        weight, bias = weight * scale.reshape(row), bias * scale
+    elif kind == "extreme scales":
+        scale = 10.0 ** rng.choice([-12.0, 0.0, 12.0])
+        weight, bias = weight * scale, bias * scale
+    with torch.no_grad():
+        layer.weight.copy_(dense(weight.tolist()))
+        if isinstance(layer, nn.ConvTranspose2d):
+            bias = bias[: len(layer.bias)]
+        layer.bias.copy_(dense(bias.tolist()))
+
+
+def window_of(kind: str, plane: Plane, rng: np.random.Generator) -> Window:
+    """A window of a kind."""
+    center, size = plane.anchors.mean(0), float(rng.choice([1.0, 0.1]))
+    if kind == "tiny":
+        return Window.rectangle(center, 10.0 ** rng.uniform(-9, -5))
+    if kind == "huge":
+        return Window.rectangle(center, 10.0 ** rng.uniform(2, 6))
+    if kind == "thin":
+        return Window.rectangle(center, size, size * 10.0 ** rng.uniform(-6, -2))
+    if kind == "far away":
+        return Window.rectangle(center + 10.0 ** rng.uniform(2, 5) * rng.normal(size=2), size)
+    if kind == "triangle":
+        return plane.triangle()
+    if kind == "rotated":
+        angles = rng.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(rng.integers(3, 8)) / 8
+        return Window(corners=center + size * np.stack([np.cos(angles), np.sin(angles)], 1))
+    return Window.rectangle(center, size, size * 0.7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What makes a network, a plane of its inputs, and windows in it."""
+
+    steps: list[str]
+    bends: list[str]
+    weights: list[str]
+    shortcut: bool
+    seed: int
+
+    def scenes(self) -> Iterator[Scene]:
+        """The network in a window of each kind."""
+        rng = np.random.default_rng(self.seed)
+        torch.manual_seed(self.seed)
+        image = self.steps[0] in IMAGE_STEPS
+        module = Any(self.steps, self.bends, image=image, shortcut=self.shortcut)
+        module = module.to(device="cpu", dtype=torch.float64).eval()
+        layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]
+        for layer, kind in zip(layers, itertools.cycle(self.weights)):
+            fill(layer, kind, rng)
+        shape = (1, 4, 4) if image else (2,)
+        plane = Plane.through(*rng.normal(size=(3, *shape)))
+        program = Program.from_module(module, torch.zeros(1, *shape, dtype=torch.float64, device="cpu"))
+        for window in WINDOWS:
+            yield module, program, plane, window_of(window, plane, rng)
+
+
+@st.composite
+def recipes(draw: st.DrawFn, first: str) -> Recipe:
+    """Recipes with a step of a kind first."""
+    steps = [first, *draw(st.lists(st.sampled_from(list(IMAGE_STEPS if first in IMAGE_STEPS else STEPS)), max_size=1))]
+    bends = [draw(st.sampled_from(list(BENDS))) for _ in range(len(steps) + 1)]
+    weights = WEIGHTS[:-1] if SATURATING & set(bends) else WEIGHTS
+    return Recipe(
+        steps=steps,
+        bends=bends,
+        weights=[draw(st.sampled_from(weights)) for _ in range(3)],
+        shortcut=draw(st.booleans()),
+        seed=draw(st.integers(0, 2**31)),
+    )
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> Iterator[Counter[str]]:
+    """How many cases came to what; said at the end of a long run."""
+    counted = Counter[str]()
+    yield counted
+    if "LRVIZ_FUZZ" in os.environ:
+        with open(os.environ.get("LRVIZ_FUZZ_LOG", os.devnull), "a") as log:
+            log.write(f"{counted.total():,} networks: {dict(counted)}\n")
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("first", (*STEPS, *IMAGE_STEPS))
+def test_any_network_in_any_window(first: str, outcomes: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    number = max(1, NUMBER // (len(STEPS) + len(IMAGE_STEPS)) // len(WINDOWS))
+
+    @settings(max_examples=number, phases=[Phase.generate])  # to shrink what failed would take hours
+    @given(recipes(first))
+    def look(recipe: Recipe) -> None:
+        for scene in recipe.scenes():
+            outcomes[look_at(scene, recipe.seed, monkeypatch)] += 1
+
+    look()
+
+
+def look_at(scene: Scene, seed: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Say what came of it, if that is right."""
+    try:
+        regions = tiled(scene, 16, "wait", monkeypatch, MOST)
+    except LrvizError as error:
+        assert str(error).endswith(".")
+        return type(error).__name__
+    if regions.status != "complete":
+        return f"more than {MOST} regions"
+    assert_right(regions, scene, seed)
+    assert_same(regions, tiled(scene, 1000, "never", monkeypatch, MOST))
+    assert_pieces(scene, regions, seed)
+    return "right"
