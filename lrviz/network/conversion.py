@@ -21,7 +21,7 @@ from lrviz.network.operations import (
     target_name,
 )
 from lrviz.network.prepare import first_line, in_double
-from lrviz.network.refusals import describe, describe_use
+from lrviz.network.refusals import describe, describe_use, line_of
 from lrviz.network.rows import NotFinite, prove_affine
 from lrviz.network.switches import Switch, Switches, is_constant
 from lrviz.network.tracing import Trace, ancestors, is_random, module_path
@@ -114,7 +114,7 @@ class _Conversion:
         try:
             if is_random(node) and operation_name(node) not in REWRITES:
                 raise Refused(RANDOM)
-            new = self._apply(node.target, args, kwargs)
+            new = self._shaped(self._apply(node.target, args, kwargs), node.meta["val"])
         except _Jumps as error:
             self.refusals.append(describe_use(error.switch.source, str(error)))
             return self._refuse(node, args, kwargs, "", known=True)
@@ -129,6 +129,14 @@ class _Conversion:
         if isinstance(new, fx.Node):
             new.meta.setdefault("source", node.name)
         return new
+
+    def _shaped(self, new: Any, traced: Any) -> Any:
+        """A step in the shape of the traced one: maxima have a leading axis, and sums lack axes where all is equal."""
+        value = new.meta["val"] if isinstance(new, fx.Node) else None
+        if not isinstance(value, torch.Tensor) or value.shape == traced.shape:
+            return new
+        reshape = aten.view if value.numel() == traced.numel() else aten.expand
+        return self.call(reshape.default, new, list(traced.shape))
 
     def _apply(self, target: Any, args: Any, kwargs: Any) -> Any:
         """What an operation becomes, given what its arguments became."""
@@ -191,7 +199,7 @@ class _Conversion:
         if key in self.known:
             return self.known[key]
         node = self.graph.call_function(target, args, kwargs)
-        node.meta["path"] = module_path(self.source)
+        node.meta |= {"path": module_path(self.source), "line": line_of(self.source)}
         if target is aten.relu.default:
             node.meta["val"] = args[0].meta["val"]
         elif target is operator.getitem:

@@ -120,7 +120,8 @@ def _leaky_relu(build: _Builder, x: fx.Node, negative_slope: float = 0.01) -> fx
 
 
 def _prelu(build: _Builder, x: fx.Node, weight: fx.Node) -> fx.Node:
-    shape = [1, -1] + [1] * (x.meta["val"].dim() - 2)
+    num_axes = x.meta["val"].dim()
+    shape = [1, -1, *[1] * num_axes][:num_axes]
     weight = build.call(aten.view.default, weight, shape)
     return build.add(build.scale(build.relu(x), build.call(aten.rsub.Scalar, weight, 1)), build.scale(x, weight))
 
@@ -248,11 +249,11 @@ def _minimum(build: _Builder, x: Any, y: Any) -> fx.Node:
 def _amax(build: _Builder, x: fx.Node, axes: Sequence[int] | int = (), *_: Any) -> fx.Node:
     """The largest over some axes, or over all."""
     shape = x.meta["val"].shape
-    chosen = [axes] if isinstance(axes, int) else list(axes) or list(range(1, len(shape)))
+    chosen = [axes] if isinstance(axes, int) else list(axes) or list(range(len(shape)))
     lead = len(shape) - len(features(x.meta["val"]))
-    places = tuple(sorted(axis % len(shape) - lead for axis in chosen))
-    if places[0] < 0:
-        raise Refused("it takes the largest over the inputs of a batch")
+    places = tuple(sorted(place for axis in chosen if (place := axis % len(shape) - lead) >= 0))
+    if not places:
+        return build.call(aten.view.default, x, list(build.shape))
     return build.largest(x, axis_entries, features(x.meta["val"]), places)
 
 

@@ -9,6 +9,8 @@ from torch import fx
 Step = tuple[str, str, Any, tuple[Any, ...], dict[str, Any], dict[str, Any]]
 """Name, kind, target, arguments, and what is remembered of where the step came from."""
 
+_REMEMBERED = ("val", "mapped", "path", "line", "source")
+
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
@@ -58,7 +60,7 @@ def _encode(node: fx.Node) -> Step:
     is_operation = isinstance(node.target, torch._ops.OpOverload)
     target = _Operation(str(node.target)) if is_operation else node.target
     args, kwargs = (_map(value, fx.Node, lambda used: _Reference(used.name)) for value in (node.args, node.kwargs))
-    meta: dict[str, Any] = {key: node.meta[key] for key in ("val", "mapped", "path", "source") if key in node.meta}
+    meta: dict[str, Any] = {key: node.meta[key] for key in _REMEMBERED if key in node.meta}
     return node.name, node.op, target, args, kwargs, _map(meta, torch.Tensor, lambda value: _Shape(tuple(value.shape)))
 
 

@@ -20,6 +20,7 @@ from lrviz.network.operations import aten
 from lrviz.network.pickling import Step, decode_graph, encode_graph
 from lrviz.network.prepare import prepare_example, prepare_module
 from lrviz.network.proof import prove
+from lrviz.network.refusals import refusing
 from lrviz.network.rows import call_rows
 from lrviz.network.scripted import without_script
 from lrviz.network.tracing import Trace, module_path, trace_module
@@ -136,11 +137,12 @@ class Program:
         cls, module: nn.Module, example: torch.Tensor, output: str | int | None = None
     ) -> tuple["Program", Trace, float]:
         """As `from_module`; also returns the trace, and the largest relative difference that the proof met."""
-        example = prepare_example(example)
-        module = prepare_module(without_script(module, example))
-        trace = trace_module(module, example, output)
-        program = cls(*convert(trace), tuple(example.shape[1:]), trace.notes)
-        return program, trace, prove(program, module, trace)
+        with refusing():
+            example = prepare_example(example)
+            module = prepare_module(without_script(module, example))
+            trace = trace_module(module, example, output)
+            program = cls(*convert(trace), tuple(example.shape[1:]), trace.notes)
+            return program, trace, prove(program, module, trace)
 
     @property
     def num_units(self) -> int:

@@ -1,15 +1,19 @@
 """What to say of operations that are not supported."""
 
 import re
+import traceback
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import fx
 
-from lrviz.errors import Refusal
+from lrviz.errors import LrvizError, Refusal, UnsupportedOperation
 from lrviz.network.operations import RANDOM, operation_name, supported_operations
+from lrviz.network.prepare import first_line
 from lrviz.network.tracing import module_path
 
 _NAMED = 4
@@ -52,7 +56,46 @@ def describe_use(node: fx.Node, reason: str) -> Refusal:
         module=module_path(node),
         kind=_class_name(kinds[-1]) if kinds else "",
         reason=reason if own == called or reason == RANDOM else "",
-        line=_line(node.meta.get("stack_trace") or ""),
+        line=line_of(node),
+    )
+
+
+def line_of(node: fx.Node) -> str:
+    """File and line of the network's code that a node comes from; empty if nothing tells."""
+    return node.meta.get("line") or _line(node.meta.get("stack_trace") or "")
+
+
+@contextmanager
+def refusing(node: fx.Node | None = None) -> Iterator[None]:
+    """Turn what nobody expected of a network, or of one of its steps, into a refusal.
+
+    Raises:
+        UnsupportedOperation: Something fails.
+        MemoryError: The memory is not enough.
+    """
+    try:
+        yield
+    except (LrvizError, MemoryError):
+        raise
+    except Exception as error:
+        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise MemoryError(first_line(error)) from error
+        raise _failure(error, node) from error
+
+
+def _failure(error: Exception, node: fx.Node | None) -> UnsupportedOperation:
+    reason = f"{type(error).__name__}: {first_line(error)}"
+    line = line_of(node) if node else _line("".join(traceback.format_tb(error.__traceback__)))
+    what = f"{operation_name(node)} in module '{module_path(node)}'" if node else "the network"
+    use = (
+        Refusal(operation=operation_name(node), module=module_path(node), kind="", reason=reason, line=line)
+        if node
+        else None
+    )
+    return UnsupportedOperation(
+        f"Expected a network that runs step by step on many inputs, got an error from {what}"
+        f"{f' ({line})' if line else ''}: {reason}. Write that part in another way, and please report this network.",
+        (use,) if use else (),
     )
 
 

@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 from lrviz.network.kernels import FASTER
 from lrviz.network.maxima import largest_entry
 from lrviz.network.operations import Refused, aten, operation_name, row_shape
+from lrviz.network.refusals import refusing
 from lrviz.tolerance import TOLERANCE
 
 _SIZED = frozenset(["view", "_unsafe_view", "expand"])
@@ -39,7 +40,16 @@ def call_rows(node: fx.Node, values: Values, constants: Constants, num_rows: int
         values: (rows, ...) of its inputs that depend on the network's input; all have the same number of rows.
         constants: Its other inputs by name.
         num_rows: Number of rows.
+
+    Raises:
+        UnsupportedOperation: It fails.
+        MemoryError: The memory is not enough for that many rows.
     """
+    with refusing(node):
+        return _call_rows(node, values, constants, num_rows)
+
+
+def _call_rows(node: fx.Node, values: Values, constants: Constants, num_rows: int) -> Any:
     if node.target is operator.getitem:
         return values[node.args[0]][node.args[1]]  # type: ignore[index]
     if node.target is largest_entry:
@@ -138,20 +148,24 @@ def prove_affine(node: fx.Node, constants: Constants) -> None:
             raise Refused(f"its result is {str(output.dtype).removeprefix('torch.')}")
         if not bool(output.isfinite().all()):
             raise NotFinite("its result is not finite")
-    expected = torch.stack([_flat(output, 1)[0] for output in alone])
-    x, zero, y, both = rows = _first_that_agrees(node, values, constants, expected)
+    x, zero, y, both = rows = _first_that_agrees(node, values, constants, alone)
     if not _is_close(both + zero, x + y, rows):
         raise Refused("it multiplies or divides values that depend on the input")
 
 
-def _first_that_agrees(node: fx.Node, values: Values, constants: Constants, expected: torch.Tensor) -> torch.Tensor:
+def _first_that_agrees(node: fx.Node, values: Values, constants: Constants, alone: list[Any]) -> torch.Tensor:
     """The step's flat results on all rows, in the first way that gives the first two what they have by themselves."""
+    shapes = [row_shape(output.shape) for output in pytree.tree_leaves(alone[0]) if output.numel()]
+    expected = torch.stack([_flat(output, 1)[0] for output in alone])
     for _ in _ways(node):
         try:
-            rows = _flat(call_rows(node, values, constants, 4), 4)
+            value = _call_rows(node, values, constants, 4)
+            rows = _flat(value, 4)
         except (RuntimeError, ValueError, IndexError, TypeError):
             continue
-        if rows.shape[1] == expected.shape[1] and _is_close(rows[:2], expected, expected):
+        # The first axis may be another one than that of the rows, though the numbers are the same.
+        received = [output.shape for output in pytree.tree_leaves(value) if output.numel()]
+        if received == [(4, *shape) for shape in shapes] and _is_close(rows[:2], expected, expected):
             return rows
     raise Refused("it cannot be run on many inputs at once")
 

@@ -293,7 +293,7 @@ REFUSED: dict[str, tuple[tuple[int, ...], Function, str]] = {
     "rolled-batch": (VECTOR, lambda x: x.roll(1, 0), "mixes the inputs of a batch"),
     "mean-over-batch": (VECTOR, lambda x: x - x.mean(0), "mixes the inputs of a batch"),
     "stacked-batch": (VECTOR, lambda x: torch.stack([x, x], 0), "mixes the inputs of a batch"),
-    "transposed-batch": (VECTOR, lambda x: x.t(), "t "),
+    "transposed-batch": (VECTOR, lambda x: x.t(), "mixes the inputs of a batch"),
     "batch-size-as-number": (VECTOR, lambda x: x + x.shape[0], "batch"),
     "data-dependent-branch": (VECTOR, lambda x: x if x.sum() > 0 else -x, "torch.export"),
 }  # fmt: skip
