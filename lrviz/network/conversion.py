@@ -170,9 +170,9 @@ class _Conversion:
         if name == "index_put" and len(args) == 3 and len(args[1]) == 1:
             target, args = aten.where.self, (args[1][0], args[2], args[0])
         if name in _MOVES and args[0] is switch:
-            shape = tuple(switch.signal.meta["val"].shape)
-            sides = [self.call(aten.expand.default, side, shape) for side in (switch.on, switch.off)]
-            signal, on, off = (self.call(target, x, *args[1:], **kwargs) for x in (switch.signal, *sides))
+            traced = self.source.args[0].meta["val"]  # type: ignore[union-attr]
+            parts = [self._shaped(part, traced) for part in (switch.signal, switch.on, switch.off)]
+            signal, on, off = (self.call(target, part, *args[1:], **kwargs) for part in parts)
             return Switch(signal=signal, on=on, off=off, source=switch.source)
         if name not in _ENTRYWISE and torch.Tag.pointwise not in getattr(target, "tags", ()):
             raise _Jumps(switch)

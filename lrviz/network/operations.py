@@ -227,6 +227,12 @@ def _abs(build: _Builder, x: fx.Node) -> fx.Node:
     return build.subtract(build.scale(build.relu(x), 2.0), x)
 
 
+def _pow(build: _Builder, x: fx.Node, exponent: Any) -> fx.Node:
+    if not isinstance(exponent, int | float) or exponent != 1:
+        raise Refused("its exponent is not 1")
+    return x
+
+
 def features(value: torch.Tensor) -> tuple[int, ...]:
     """Shape of one row of a value."""
     return tuple(int(size) for size in row_shape(value.shape))
@@ -314,6 +320,7 @@ REWRITES: dict[str, Build] = {
     "threshold": _threshold,
     "rrelu": _rrelu,
     "abs": _abs,
+    "pow": _pow,
     "maximum": _maximum,
     "minimum": _minimum,
     "max": _max,
@@ -326,7 +333,8 @@ REWRITES: dict[str, Build] = {
 }
 """Piecewise linear operations, and the ReLUs and maxima that they become."""
 
-KEPT = AFFINE | CONSTANT | REWRITES.keys() | {"relu", "hardshrink", "linalg_vector_norm", "log_sigmoid_forward"}
+KEPT = AFFINE | CONSTANT | REWRITES.keys()
+KEPT |= {"relu", "hardshrink", "heaviside", "linalg_vector_norm", "log_sigmoid_forward"}
 """Operations that a trace keeps as they are; others are taken apart by PyTorch."""
 
 

@@ -1,8 +1,11 @@
 """What a user hands over as a network becomes a module of its own, in eval mode, on the CPU and in float64."""
 
 import copy
+import re
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +17,9 @@ from torch.utils._pytree import tree_map
 from lrviz.errors import InvalidNetwork
 
 _SMALLER = frozenset([torch.float16, torch.bfloat16, torch.float32])
+_FRAME = re.compile(r'File "(?P<file>[^"<]+)", line (?P<line>\d+)')
+_PACKAGE = str(Path(__file__).resolve().parents[1])
+_FOREIGN = re.compile(r"[\\/](torch|torchvision|sympy|jaxtyping)[\\/]")
 _CASTS = frozenset([torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16])
 
 
@@ -154,3 +160,18 @@ def first_line(error: BaseException) -> str:
     """The first line of an error's message, without its full stop."""
     lines = str(error).strip().splitlines()
     return lines[0].strip().rstrip(".") if lines else type(error).__name__
+
+
+def raised_at(error: BaseException) -> str:
+    """The line of the network's code that an error comes from; empty if nothing tells."""
+    return code_line("".join(traceback.format_tb(error.__traceback__)))
+
+
+def code_line(stack: str) -> str:
+    """The innermost line of a stack that is neither PyTorch's nor lrviz's own, such as `net.py:12`, or nothing."""
+    frames = [
+        frame
+        for frame in _FRAME.finditer(stack)
+        if not (_FOREIGN.search(frame["file"]) or frame["file"].startswith(_PACKAGE))
+    ]
+    return f"{frames[-1]['file']}:{frames[-1]['line']}" if frames else ""

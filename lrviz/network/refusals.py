@@ -1,11 +1,9 @@
 """What to say of operations that are not supported."""
 
 import re
-import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,16 +11,11 @@ from torch import fx
 
 from lrviz.errors import LrvizError, Refusal, UnsupportedOperation
 from lrviz.network.operations import RANDOM, operation_name, supported_operations
-from lrviz.network.prepare import first_line
+from lrviz.network.prepare import code_line, first_line, raised_at
 from lrviz.network.tracing import module_path
 
 _NAMED = 4
 """How many modules with the same unsupported operation a message names."""
-
-_FRAME = re.compile(r'File "(?P<file>[^"<]+)", line (?P<line>\d+)')
-_PACKAGE = str(Path(__file__).resolve().parents[1])
-_TORCH = re.compile(r"[\\/](torch|torchvision)[\\/]")
-
 
 _ALTERNATIVES = {
     **dict.fromkeys(
@@ -62,7 +55,7 @@ def describe_use(node: fx.Node, reason: str) -> Refusal:
 
 def line_of(node: fx.Node) -> str:
     """File and line of the network's code that a node comes from; empty if nothing tells."""
-    return node.meta.get("line") or _line(node.meta.get("stack_trace") or "")
+    return node.meta.get("line") or code_line(node.meta.get("stack_trace") or "")
 
 
 @contextmanager
@@ -85,7 +78,7 @@ def refusing(node: fx.Node | None = None) -> Iterator[None]:
 
 def _failure(error: Exception, node: fx.Node | None) -> UnsupportedOperation:
     reason = f"{type(error).__name__}: {first_line(error)}"
-    line = line_of(node) if node else _line("".join(traceback.format_tb(error.__traceback__)))
+    line = line_of(node) if node else raised_at(error)
     what = f"{operation_name(node)} in module '{module_path(node)}'" if node else "the network"
     use = (
         Refusal(operation=operation_name(node), module=module_path(node), kind="", reason=reason, line=line)
@@ -132,13 +125,3 @@ def _called(node: fx.Node) -> str:
 
 def _class_name(kind: Any) -> str:
     return kind.__name__ if isinstance(kind, type) else str(kind).rsplit(".", 1)[-1]
-
-
-def _line(stack: str) -> str:
-    """The innermost line that is neither PyTorch's nor lrviz's own."""
-    frames = [
-        frame
-        for frame in _FRAME.finditer(stack)
-        if not (_TORCH.search(frame["file"]) or frame["file"].startswith(_PACKAGE))
-    ]
-    return f"{frames[-1]['file']}:{frames[-1]['line']}" if frames else ""

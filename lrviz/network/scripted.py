@@ -31,6 +31,13 @@ def _convolution(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
     return torch.ops.aten.convolution.default(x, *arguments[:8])
 
 
+def _rrelu(
+    x: torch.Tensor, noise: torch.Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *_: Any
+) -> Any:
+    """The randomised ReLU, for which programs ask by the name of its random part even where it is none."""
+    return NotImplemented if training else torch.ops.aten.leaky_relu.default(x, (lower + upper) / 2)
+
+
 def without_script(module: Any, example: torch.Tensor) -> Any:
     """A module; if it is TorchScript, or holds some, what it runs on an example, as a module that can be traced.
 
@@ -57,7 +64,10 @@ def without_script(module: Any, example: torch.Tensor) -> Any:
         ) from error
 
 
-_DECOMPOSED = {torch.ops.aten._convolution.default: _convolution}
+_DECOMPOSED = {
+    torch.ops.aten._convolution.default: _convolution,
+    torch.ops.aten.rrelu_with_noise.default: _rrelu,
+}
 
 
 def _kind(module: Any) -> torch.dtype:

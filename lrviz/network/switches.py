@@ -15,13 +15,18 @@ from torch import fx
 from lrviz.network.operations import Call, aten
 from lrviz.network.sums import Sum, Sums, is_fixed, known_sign, ratio
 
-_COMPARISONS = {"gt": True, "ge": True, "lt": False, "le": False}
-"""Comparisons of a and b, and whether they are true for a > b."""
+_COMPARISONS = {
+    "gt": (True, False, False),
+    "ge": (True, True, False),
+    "lt": (False, False, True),
+    "le": (False, True, True),
+}
+"""What comparisons of a and b are for a > b, a = b and a < b."""
 
-_STRICT = frozenset(["gt", "le"])
-"""Comparisons with 0 that say the same of relu(x) as of x."""
+_SIGNS = dict.fromkeys(["sign", "sgn"], (1.0, 0.0, -1.0))
+"""Likewise of one value and 0."""
 
-_SIGNS = frozenset(["sign", "sgn"])
+_STEP = "heaviside"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,21 +63,26 @@ class Switches:
 
     def compare(self, source: fx.Node, name: str, args: tuple[Any, ...]) -> Switch | None:
         """The switch of a comparison or a sign, a node of the traced graph; None if it is neither."""
-        if name in _SIGNS:
-            return self._switch(args[0], 1.0, -1.0, source)
-        if name not in _COMPARISONS:
+        if name in _COMPARISONS:
+            signal = self._sums.write(self._sums.read(args[0]) - self._sums.read(args[1]))
+            sides: tuple[Any, Any, Any] = _COMPARISONS[name]
+        elif name in _SIGNS or (name == _STEP and is_fixed(args[1])):
+            signal, sides = args[0], _SIGNS.get(name) or (1.0, args[1], 0.0)
+        else:
             return None
-        signal = self._sums.write(self._sums.read(args[0]) - self._sums.read(args[1]))
         if is_fixed(signal):
             return None
-        if signal.target is aten.relu.default and name in _STRICT:
-            signal = signal.args[0]
-        return self._switch(signal, _COMPARISONS[name], not _COMPARISONS[name], source)
+        on, zero, off = sides
+        if signal.target is aten.relu.default:
+            signal, off = signal.args[0], zero
+        shape = tuple(source.meta["val"].shape)
+        return Switch(signal=signal, on=self._side(on, shape), off=self._side(off, shape), source=source)
 
-    def _switch(self, signal: fx.Node, on: float | bool, off: float | bool, source: fx.Node) -> Switch:
-        shape, dtype = tuple(signal.meta["val"].shape), torch.bool if isinstance(on, bool) else torch.float64
-        sides = [self._call(torch.full, shape, value, dtype=dtype, device="cpu") for value in (on, off)]
-        return Switch(signal=signal, on=sides[0], off=sides[1], source=source)
+    def _side(self, value: Any, shape: tuple[int, ...]) -> Any:
+        if isinstance(value, fx.Node):
+            return self._call(aten.expand.default, value, list(shape))
+        dtype = torch.bool if isinstance(value, bool) else torch.float64
+        return self._call(torch.full, shape, value, dtype=dtype, device="cpu")
 
     def join(self, switch: Switch, on: Any, off: Any) -> Any:
         """What a switch becomes by an operation on both sides: an ordinary value if they meet, else a switch again."""

@@ -1,10 +1,12 @@
 """A module is traced with `torch.export` for one input: a graph of operations, all of whose shapes are known."""
 
+import io
 import logging
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +17,7 @@ from torch.utils import _pytree as pytree
 
 from lrviz.errors import InvalidNetwork, UnsupportedOperation
 from lrviz.network.operations import KEPT, aten, operation_name
-from lrviz.network.prepare import first_line, in_double
+from lrviz.network.prepare import first_line, in_double, raised_at
 
 TRACING = threading.RLock()
 """Tensors without values and `torch.export` keep state of the whole process: one thread at a time works with them."""
@@ -131,16 +133,17 @@ def _export(module: nn.Module, example: torch.Tensor) -> torch.export.ExportedPr
         if operation._schema.name.split("::")[-1] in KEPT:
             table.pop(operation)
     try:
-        with TRACING, quiet():
+        with TRACING, quiet(), redirect_stderr(_Elsewhere()):  # `torch.export` prints the steps before one that fails
             with in_double():
                 exported = torch.export.export(module, (example,), strict=False)
             for node in exported.graph.find_nodes(op="call_function", target=aten._assert_tensor_metadata.default):
                 exported.graph.erase_node(node)
             return exported.run_decompositions(table)
     except Exception as error:
+        line = raised_at(error)
         raise UnsupportedOperation(
-            f"torch.export could not trace the network: {first_line(error)}. Expected a module whose steps do not "
-            "depend on the values of its input. Rewrite the part that it names."
+            f"torch.export could not trace the network{f' at {line}' if line else ''}: {first_line(error)}. Expected a "
+            "module whose steps do not depend on the values of its input. Rewrite the part that it names."
         ) from error
 
 
@@ -162,6 +165,16 @@ def quiet() -> Iterator[None]:
             handler.addFilter(elsewhere)
             stack.callback(handler.removeFilter, elsewhere)
         yield
+
+
+class _Elsewhere(io.TextIOBase):
+    """The error stream for all threads but the one that made it."""
+
+    def __init__(self) -> None:
+        self._stream, self._thread = sys.stderr, threading.get_ident()
+
+    def write(self, text: str) -> int:
+        return len(text) if threading.get_ident() == self._thread else self._stream.write(text)
 
 
 def _state(exported: torch.export.ExportedProgram) -> dict[str, tuple[str, torch.Tensor]]:

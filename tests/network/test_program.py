@@ -258,6 +258,12 @@ def script(module: nn.Module) -> Any:
         return torch.jit.script(module)
 
 
+def traced_script(module: nn.Module) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.trace(module, torch.zeros(1, 2, dtype=module[0].weight.dtype, device="cpu"), check_trace=False)
+
+
 @pytest.mark.parametrize("wrap", [lambda inner: inner, lambda inner: nn.Sequential(inner, nn.Linear(3, 2))])
 def test_torchscript_alone_and_inside_a_network_is_converted(wrap: Any) -> None:
     module = wrap(script(nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.5), nn.ReLU(), nn.Linear(8, 3))))
@@ -268,9 +274,26 @@ def test_torchscript_alone_and_inside_a_network_is_converted(wrap: Any) -> None:
     torch.testing.assert_close(program(x), module.eval().double()(x))
 
 
+@pytest.mark.parametrize("compiled", [script, traced_script], ids=["scripted", "traced"])
+def test_torchscript_of_a_randomised_relu_is_converted_where_it_is_not_random(compiled: Any) -> None:
+    module = nn.Sequential(nn.Linear(2, 8), nn.RReLU(0.1, 0.3), nn.Linear(8, 3)).eval()
+    program = Program.from_module(compiled(module), torch.zeros(1, 2, device="cpu"))
+    x = torch.randn(5, 2, dtype=torch.float64, device="cpu")
+    torch.testing.assert_close(program(x), module.double()(x))
+    module[1].forward = lambda x: torch.rrelu(x, 0.1, 0.3, True)  # random at any time
+    with pytest.raises(UnsupportedOperation, match=r"rrelu.*random"):
+        Program.from_module(traced_script(module), torch.zeros(1, 2, device="cpu"))
+
+
 def test_torchscript_that_branches_on_values_is_refused() -> None:
     with pytest.raises(UnsupportedOperation, match="steps do not depend on the values"):
         Program.from_module(script(Branching()), torch.ones(1, 2, device="cpu"))
+
+
+def test_only_a_sentence_is_said_of_a_network_that_branches_on_values(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UnsupportedOperation, match=r"could not trace the network at .*test_program.py:\d+: "):
+        Program.from_module(Branching(), torch.ones(1, 2, device="cpu"))
+    assert capfd.readouterr() == ("", "")
 
 
 class PoolsIntoRows(nn.Module):
