@@ -5,25 +5,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_map
 
 from lrviz.errors import UnsupportedOperation
 from lrviz.network.prepare import first_line
+from lrviz.network.single import OneAtATime
 from lrviz.network.tracing import TRACING, quiet
-
-
-class Unscripted(nn.Module):
-    """The operations that a TorchScript program ran on one input, which may hold that size as a constant."""
-
-    def __init__(self, steps: nn.Module) -> None:
-        super().__init__()
-        self.steps = steps
-
-    def forward(self, x: torch.Tensor) -> Any:
-        """What the program returns for inputs (n, *input_shape)."""
-        if len(x) == 1:
-            return self.steps(x)
-        return tree_map(lambda *rows: torch.cat(rows), *(self.steps(row[None]) for row in x))
 
 
 def _convolution(x: torch.Tensor, *arguments: Any) -> torch.Tensor:
@@ -56,7 +42,7 @@ def without_script(module: Any, example: torch.Tensor) -> Any:
     try:
         with torch.no_grad(), torch.jit.optimized_execution(False), TRACING, quiet():
             own = copy.deepcopy(module).cpu().eval() if isinstance(module, nn.Module) else module
-            return Unscripted(make_fx(own, _DECOMPOSED)(example.to(_kind(own)))).eval()
+            return OneAtATime(make_fx(own, _DECOMPOSED)(example.to(_kind(own)))).eval()
     except Exception as error:  # TorchScript raises many kinds
         raise UnsupportedOperation(
             "Expected a TorchScript program that runs on one input and whose steps do not depend on the values of that "

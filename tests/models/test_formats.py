@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import prune
 
-from lrviz.errors import InvalidCheckpoint, InvalidNetwork, InvalidRequest, UnknownModel
+from lrviz.errors import InvalidCheckpoint, InvalidNetwork, InvalidRequest, UnknownModel, UnsupportedOperation
 from lrviz.models.architectures import build
 from lrviz.models.blueprint import Blueprint
 from lrviz.models.catalogue import changed_at, find_card, load_model, remember
@@ -471,3 +471,46 @@ def test_networks_of_a_hundred_classes_name_them(tmp_path):
         model = load_model(tmp_path / "net.pth", **said)
         assert model.classes == load_model("cnn5-w2-noise20-cifar100").classes
         assert model.mean == PRESETS["cifar100"].mean
+
+
+class Recurrent(nn.Module):
+    """A network whose first state is as large as its batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell, self.last = nn.RNNCell(2, 5, nonlinearity="relu"), nn.Linear(5, 3)
+
+    def forward(self, x):
+        state = x.new_zeros(x.shape[0], 5)
+        for step in x.unbind(1):
+            state = self.cell(step, state)
+        return {"logits": self.last(state)}
+
+
+def flat_cnn():
+    return nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 26 * 26, 4))
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"), [(mlp, (2,)), (flat_cnn, (1, 28, 28)), (Viewed, (1, 28, 28)), (Recurrent, (4, 2))]
+)
+def test_programs_that_were_exported_for_several_inputs_take_one(tmp_path, make, shape):
+    module = make().eval()
+    x = torch.randn(3, *shape, device="cpu")
+    torch.export.save(torch.export.export(module, (x,)), tmp_path / "net.pt2")
+    model = load_model(tmp_path / "net.pt2", trust=True)
+    assert model.input_shape == shape
+    with torch.no_grad():
+        expected = module(x)["logits"] if make is Recurrent else module(x)
+    torch.testing.assert_close(model.program()(x.double()), expected.double(), rtol=1e-4, atol=1e-5)
+
+
+class OverBatch(nn.Module):
+    def forward(self, x):
+        return x - x.mean(0)
+
+
+def test_programs_that_mix_several_inputs_are_refused(tmp_path):
+    torch.export.save(torch.export.export(OverBatch(), (torch.randn(3, 2, device="cpu"),)), tmp_path / "net.pt2")
+    with pytest.raises(UnsupportedOperation, match=r"takes 3 at once.*export it for a batch of 1"):
+        load_model(tmp_path / "net.pt2", trust=True)

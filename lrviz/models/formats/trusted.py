@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from lrviz.errors import InvalidCheckpoint, LrvizError, UnknownModel
 from lrviz.files import shown
+from lrviz.network.single import without_batch
 from lrviz.network.tracing import quiet
 
 
@@ -21,17 +22,24 @@ def read_exported(file: BinaryIO) -> tuple[nn.Module, tuple[int, ...]]:
 
     Raises:
         InvalidCheckpoint: It is damaged, or has no tensor as its input.
+        UnsupportedOperation: It takes several inputs at once, and does something else with one.
+        InvalidNetwork: It would be larger than any memory.
     """
     try:
         program = torch.export.load(file)
         name = program.graph_signature.user_inputs[0]
         value = next(node for node in program.graph.nodes if node.name == name).meta["val"]
-        return program.module(), tuple(int(size) for size in value.shape[1:])
+        module: nn.Module = program.module()
+        shape = tuple(int(size) for size in value.shape[1:])
     except Exception as error:  # PyTorch raises many kinds for a damaged file
         raise InvalidCheckpoint(
             f"Expected an exported program with a tensor as its input, got an error: {_first_line(error)}. Export it "
             "again by torch.export.save, with this version of PyTorch."
         ) from error
+    number = value.shape[0] if value.dim() and value.is_floating_point() else 1
+    if isinstance(number, int) and number != 1:
+        module = without_batch(module, (number, *shape), value.dtype)
+    return module, shape
 
 
 def read_script(file: BinaryIO) -> torch.jit.ScriptModule:
