@@ -84,6 +84,6 @@ def _is_close(received: Any, expected: Any) -> bool:
 
 def _refusal(number: int) -> UnsupportedOperation:
     return UnsupportedOperation(
-        f"Expected an exported program that takes one input at a time, got one that takes {number} at once and whose "
-        "steps hold that number: export it for a batch of 1, or of any size by dynamic_shapes."
+        f"Expected an exported program that takes one input at a time, got one that takes {number} at once and returns "
+        "something else for one: export it in eval mode, for a batch of 1 or of any size (dynamic_shapes)."
     )

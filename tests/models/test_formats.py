@@ -512,5 +512,5 @@ class OverBatch(nn.Module):
 
 def test_programs_that_mix_several_inputs_are_refused(tmp_path):
     torch.export.save(torch.export.export(OverBatch(), (torch.randn(3, 2, device="cpu"),)), tmp_path / "net.pt2")
-    with pytest.raises(UnsupportedOperation, match=r"takes 3 at once.*export it for a batch of 1"):
+    with pytest.raises(UnsupportedOperation, match=r"takes 3 at once.*export it in eval mode, for a batch of 1"):
         load_model(tmp_path / "net.pt2", trust=True)
