@@ -20,7 +20,9 @@ from lrviz.models.architectures import FAMILIES, IMAGE_SIZE
 from lrviz.models.blueprint import TORCHVISION, Blueprint
 from lrviz.models.card import Card
 from lrviz.models.description import Description, likely_preset
-from lrviz.models.formats.onnx_graph import OnnxNetwork, OpenShape, read_onnx
+from lrviz.models.formats.onnx_file import OpenShape
+from lrviz.models.formats.onnx_graph import read_onnx
+from lrviz.models.formats.onnx_network import OnnxNetwork
 from lrviz.models.formats.pickles import Kind, find_kind, pickled_layers
 from lrviz.models.formats.tensors import read_safetensors, read_torch
 from lrviz.models.formats.trusted import build_from_file, read_exported, read_script
@@ -193,7 +195,7 @@ def _read_graph(data: bytes, what: Description) -> _Network:
 def _onnx(module: OnnxNetwork, what: Description) -> _Network:
     several = len(module.outputs) > 1 and what.output is None
     return _Network(
-        module=module.eval(), architecture="onnx", input_shape=module.input_shape, normalises=module.normalises,
+        module=module.eval(), architecture="onnx", input_shape=module.input_shape,
         assumed=(f"the first of the outputs {', '.join(module.outputs[:_NAMED])}",) if several else (),
     )  # fmt: skip
 

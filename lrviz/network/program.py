@@ -17,6 +17,7 @@ from lrviz.devices import single_threaded
 from lrviz.network.conversion import convert
 from lrviz.network.maxima import DEAD, find_winners, largest_entry
 from lrviz.network.operations import aten
+from lrviz.network.origins import tell_origins
 from lrviz.network.pickling import Step, decode_graph, encode_graph
 from lrviz.network.prepare import prepare_example, prepare_module
 from lrviz.network.proof import prove
@@ -140,7 +141,7 @@ class Program:
         with refusing():
             example = prepare_example(example)
             module = prepare_module(without_script(module, example))
-            trace = trace_module(module, example, output)
+            trace = tell_origins(trace_module(module, example, output), module)
             program = cls(*convert(trace), tuple(example.shape[1:]), trace.notes)
             return program, trace, prove(program, module, trace)
 

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,38 +18,64 @@ from lrviz.network.tracing import module_path
 _NAMED = 4
 """How many modules with the same unsupported operation a message names."""
 
-_ALTERNATIVES = {
-    **dict.fromkeys(
-        ("gelu", "silu", "swish", "mish", "hardswish", "elu", "selu", "celu", "softplus"), "relu, leaky_relu"
-    ),
-    **dict.fromkeys(("sigmoid", "tanh", "softsign", "erf"), "hardsigmoid, hardtanh"),
-    **dict.fromkeys(("layer_norm", "group_norm", "instance_norm", "local_response_norm"), "batch_norm"),
-    **dict.fromkeys(("softmax", "scaled_dot_product_attention"), "fixed weights in place of attention"),
-    "dropout": "dropout(..., training=self.training)",
-    **dict.fromkeys(("floor", "ceil", "round", "sign", "argmax", "topk", "sort"), "nothing: it jumps"),
+_BENDS = "relu, leaky_relu"
+_SUMS = "sums, and products with constants"
+_CHOICES = "maximum, minimum, amax, max_pool"
+_JUMPS = "nothing: it jumps"
+_GENERAL = "affine operations, relu, leaky_relu, clamp, abs, maximum, max_pool"
+"""What to use where nothing is known of an operation."""
+
+_EXACT = {
+    **dict.fromkeys(("elu", "gelu", "celu", "selu", "silu", "exp", "log", "sin", "cos", "tan", "erf"), _BENDS),
+    **dict.fromkeys(("mul", "div", "matmul", "mm", "bmm", "einsum", "addmm", "linear", "conv", "pow", "square"), _SUMS),
+    **dict.fromkeys(("eq", "ne", "equal", "isnan", "isinf", "hardmax"), _JUMPS),
 }
+"""What to use in place of operations of one name, without underscores."""
+
+_ALTERNATIVES = {
+    **dict.fromkeys(("attention", "logsoftmax", "softmax"), "fixed weights in place of attention"),
+    **dict.fromkeys(("logsigmoid", "gelu", "silu", "swish", "mish", "selu", "celu", "softplus"), _BENDS),
+    **dict.fromkeys(("sigmoid", "tanh", "softsign"), "hardsigmoid, hardtanh"),
+    **dict.fromkeys(("lstm", "gru", "rnn"), "linear layers with relu, over a fixed number of steps"),
+    **dict.fromkeys(("vectornorm", "lpnorm", "reducel2"), "abs, amax, sum"),
+    **dict.fromkeys(("norm", "lrn", "varmean", "rsqrt"), "batch_norm"),
+    "quantize": "the network as it was before quantisation",
+    **dict.fromkeys(("argsort", "argmax", "argmin", "nonzero", "onehot", "multinomial"), _JUMPS),
+    **dict.fromkeys(("topk", "sort", "median", "kthvalue"), _CHOICES),
+    "dropout": "dropout(..., training=self.training)",
+    **dict.fromkeys(("bernoulli", "rand", "normallike"), "nothing random in eval mode"),
+    "hardshrink": "softshrink",
+    "threshold": "clamp(min=...)",
+    **dict.fromkeys(("floor", "ceil", "round", "trunc", "sign", "heaviside", "unique", "bucketize"), _JUMPS),
+}
+"""What to use in place of operations whose names hold a word, the first that fits."""
 
 
 def alternative(operation: str) -> str:
-    """What a network could use in place of an operation; empty if nothing is known.
+    """What a network could use in place of an operation, whatever its spelling.
 
-    >>> alternative("Gelu"), alternative("LayerNormalization"), alternative("unheard_of")
-    ('relu, leaky_relu', 'batch_norm', '')
+    >>> alternative("Gelu"), alternative("LayerNormalization"), alternative("ArgMax"), alternative("pow")
+    ('relu, leaky_relu', 'batch_norm', 'nothing: it jumps', 'sums, and products with constants')
     """
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation.strip("_")).lower().replace("normalization", "norm")
-    known = (text for key, text in _ALTERNATIVES.items() if key in name)
-    return next(known, "")
+    name = operation.replace("_", "").lower().replace("normalization", "norm")
+    return _EXACT.get(name) or next((text for word, text in _ALTERNATIVES.items() if word in name), _GENERAL)
 
 
 def describe_use(node: fx.Node, reason: str) -> Refusal:
-    """One use of an operation, under the name that the network calls it by."""
+    """One use of an operation, under the name that the network, or the file that it comes from, calls it by."""
     own, called = operation_name(node), _called(node)
+    told = reason if own == called or reason == RANDOM else ""
+    origin = node.meta.get("origin")
+    if origin is not None:
+        return Refusal(
+            operation=origin.operation, module=origin.module, kind=origin.kind, reason=told, line=origin.line
+        )
     kinds = [kind for path, kind in (node.meta.get("nn_module_stack") or {}).values() if path]
     return Refusal(
         operation=called,
         module=module_path(node),
         kind=_class_name(kinds[-1]) if kinds else "",
-        reason=reason if own == called or reason == RANDOM else "",
+        reason=told,
         line=line_of(node),
     )
 
@@ -78,17 +105,13 @@ def refusing(node: fx.Node | None = None) -> Iterator[None]:
 
 def _failure(error: Exception, node: fx.Node | None) -> UnsupportedOperation:
     reason = f"{type(error).__name__}: {first_line(error)}"
-    line = line_of(node) if node else raised_at(error)
-    what = f"{operation_name(node)} in module '{module_path(node)}'" if node else "the network"
-    use = (
-        Refusal(operation=operation_name(node), module=module_path(node), kind="", reason=reason, line=line)
-        if node
-        else None
-    )
+    uses = (replace(describe_use(node, ""), reason=reason),) if node else ()
+    what = f"{uses[0].operation} in module '{uses[0].module}'" if uses else "the network"
+    line = uses[0].line if uses else raised_at(error)
     return UnsupportedOperation(
         f"Expected a network that runs step by step on many inputs, got an error from {what}"
         f"{f' ({line})' if line else ''}: {reason}. Write that part in another way, and please report this network.",
-        (use,) if use else (),
+        uses,
     )
 
 

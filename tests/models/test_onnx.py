@@ -13,7 +13,8 @@ from torch import nn
 
 from lrviz.errors import InvalidCheckpoint, InvalidNetwork, UnsupportedOperation
 from lrviz.models.catalogue import load_model, remember
-from lrviz.models.formats.onnx_graph import MAX_NODES, read_onnx
+from lrviz.models.formats.onnx_file import MAX_NODES
+from lrviz.models.formats.onnx_graph import read_onnx
 from lrviz.models.formats.onnx_operators import OPERATORS
 from lrviz.network.program import Program
 

@@ -1,104 +1,42 @@
-"""ONNX graphs as PyTorch modules, which PyTorch then traces like any other."""
+"""ONNX graphs are read by running them once."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lrviz.errors import InvalidCheckpoint, InvalidNetwork, LrvizError, Refusal, UnsupportedOperation
 from lrviz.files import shown
-from lrviz.models.adapt import shape_taken
-from lrviz.models.formats.onnx_operators import LITERALS, OPERATORS, NotConverted, Use
-from lrviz.network.allocation import bounded
+from lrviz.models.formats.onnx_curves import CURVES
+from lrviz.models.formats.onnx_file import (
+    DOMAINS,
+    as_tensor,
+    find_constants,
+    find_input,
+    find_output,
+    needed_nodes,
+    precision,
+    read_graph,
+)
+from lrviz.models.formats.onnx_network import OnnxNetwork, OnnxNode, StandIn, Step
+from lrviz.models.formats.onnx_operators import OPERATORS
+from lrviz.models.formats.onnx_origins import find_origin
+from lrviz.models.formats.onnx_use import NotConverted, Use
+from lrviz.network.allocation import MAX_NUMBERS, bounded
+from lrviz.network.inspection import find_refusals
+from lrviz.network.origins import Origin
+from lrviz.network.refusals import describe
 
-MAX_NODES = 20_000
-"""Most nodes of a graph, those of its functions each time that they are called."""
+_OWN = ("Constant", "If")
+"""Operators that are seen to while a graph is read."""
 
-_NAMED = 6
-_DOMAINS = ("", "ai.onnx")
-_EXTERNAL = 1
-"""What a tensor says whose numbers are in another file."""
+_NUMBERS = {torch.float32: 1, torch.float64: 11, torch.int64: 7, torch.bool: 9}
+"""What ONNX calls types."""
 
-
-class OpenShape(InvalidCheckpoint):
-    """A graph that leaves the size of its inputs open.
-
-    Attributes:
-        declared: What it says of one input, 0 for sizes that are open.
-    """
-
-    def __init__(self, message: str, declared: tuple[int, ...]) -> None:
-        super().__init__(message)
-        self.declared = declared
-
-
-class OnnxNetwork(nn.Module):
-    """An ONNX graph that was run once, so that all that does not depend on its input is known.
-
-    Attributes:
-        input_shape: Of one input.
-        outputs: Names of all of the graph's outputs.
-        normalises: Whether constants are subtracted from its input, or it is divided by some, before anything else.
-    """
-
-    outputs: tuple[str, ...] = ()
-
-    def __init__(self, steps: list["OnnxNode"], source: str, result: str, input_shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.input_shape, self._source, self._result = input_shape, source, result
-        self._order = [_name_step(index, step) for index, step in enumerate(steps)]
-        for name, step in zip(self._order, steps, strict=True):
-            self.add_module(name, step)
-
-    @property
-    def normalises(self) -> bool:
-        """Whether its first step subtracts or divides by constants."""
-        first = self._modules[self._order[0]] if self._order else None
-        return isinstance(first, OnnxNode) and first.operator in ("Sub", "Div", "Mul", "Add", "BatchNormalization")
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The output (n, ...) of the graph for inputs (n, *input_shape); what it was made for is one input."""
-        if len(x) != 1:
-            return torch.cat([self(row[None]) for row in x])
-        values: dict[str, Any] = {self._source: x}
-        for name in self._order:
-            self._modules[name].run(values)  # type: ignore[union-attr, operator]
-        return values[self._result]
-
-
-class OnnxNode(nn.Module):
-    """One node, whose result depends on the input."""
-
-    def __init__(self, node: Any, use: Use, constants: Mapping[str, Tensor]) -> None:
-        super().__init__()
-        self.operator, self.title, self._use = str(node.op_type), str(node.name), use
-        self._inputs, self._outputs = list(node.input), list(node.output)
-        self._literals: dict[int, Any] = {}
-        for place, name in enumerate(node.input):
-            if name in constants and place in LITERALS.get(node.op_type, ()):
-                self._literals[place] = constants[name].tolist()
-            elif name in constants:
-                self.register_buffer(f"constant{place}", constants[name])
-
-    def run(self, values: dict[str, Any]) -> None:
-        """Compute the node's outputs from what is known."""
-        results = self(*[self._input(place, name, values) for place, name in enumerate(self._inputs)])
-        values.update(zip(self._outputs, results, strict=False))
-
-    def _input(self, place: int, name: str, values: dict[str, Any]) -> Any:
-        if f"constant{place}" in self._buffers:
-            return self._buffers[f"constant{place}"]
-        if place in LITERALS.get(self.operator, ()) and place not in self._literals and name:
-            raise NotConverted("a shape, place or bound that depends on the input")
-        return self._literals.get(place) if place in self._literals or not name else values[name]
-
-    def forward(self, *inputs: Any) -> Sequence[Tensor]:
-        """The node's outputs."""
-        result = OPERATORS[self.operator](self._use, *inputs)
-        return [result] if isinstance(result, Tensor) else list(result)
+_AT_THE_END = ("Softmax", "LogSoftmax", "Sigmoid")
+"""Operators that are left off where they come last."""
 
 
 def read_onnx(data: bytes, input_shape: tuple[int, ...] | None = None, output: str | None = None) -> OnnxNetwork:
@@ -112,247 +50,193 @@ def read_onnx(data: bytes, input_shape: tuple[int, ...] | None = None, output: s
     Raises:
         InvalidCheckpoint: It is damaged, its weights are in other files, or there is no such output.
         OpenShape: The shape is not said.
-        UnsupportedOperation: It holds operators that are not converted; all of them are named.
+        UnsupportedOperation: It holds operators that are not converted; they and all that are not piecewise linear
+            are named.
         InvalidNetwork: It would be larger than any memory.
     """
-    graph, version = _read_graph(data)
-    constants = _constants(graph)
-    source, shape = _input(graph, constants, input_shape)
-    result = _output(graph, output)
-    nodes = _needed_nodes(graph, result)
-    _refuse_unknown(nodes)
-    network = _run_once(nodes, result, constants, source, shape, version)
+    graph, version = read_graph(data)
+    constants = find_constants(graph)
+    source, shape = find_input(graph, constants, input_shape)
+    result = find_output(graph, output)
+    reading = _Reading(constants, source, shape, version, precision(graph))
+    with torch.no_grad(), bounded():
+        for node in needed_nodes(graph, result):
+            reading.add(node, is_last=result in node.output)
+    network = reading.finish(result)
     network.outputs = tuple(value.name for value in graph.output)
     return network
 
 
-def _read_graph(data: bytes) -> tuple[Any, int]:
-    import onnx  # noqa: PLC0415  slow to import
-    from onnx import inliner  # noqa: PLC0415
+class _Reading:
+    """Runs a graph on zeros, node by node: what does not depend on them becomes constant, the rest a step.
 
-    try:
-        model = onnx.load_model_from_string(data)
-        _refuse_external(model)
-        _count_nodes(model)
-        if model.functions:
-            model = inliner.inline_local_functions(model)
-    except LrvizError:
-        raise
-    except Exception as error:  # protobuf and onnx raise many kinds for a damaged file
-        raise InvalidCheckpoint("Expected an ONNX file, got one that is damaged: export it again.") from error
-    versions = {entry.domain: entry.version for entry in model.opset_import}
-    return model.graph, max((versions[domain] for domain in _DOMAINS if domain in versions), default=1)
+    Nodes that are not converted have stand-ins, or their results are unknown, and it goes on, to find all of them.
+    """
 
+    def __init__(
+        self, constants: Mapping[str, Tensor], source: str, shape: tuple[int, ...], version: int, kind: torch.dtype
+    ) -> None:
+        self.source, self.shape, self.version, self.kind = source, shape, version, kind
+        self.constants = {name: self._cast(value) for name, value in constants.items()}
+        with torch.no_grad(), bounded():
+            self.values: dict[str, Any] = {source: torch.zeros(1, *shape, dtype=kind, device="cpu")}
+        self.steps: list[Step] = []
+        self.refusals: list[Refusal] = []
+        self.unknown = set[str]()
+        self.error: Exception | None = None
 
-def _refuse_external(model: Any) -> None:
-    """Refuse tensors whose numbers are in another file, wherever they are; that file could be any."""
-    for tensor in _tensors([*model.graph.node, *(node for function in model.functions for node in function.node)]):
-        _refuse_if_external(tensor)
-    for tensor in model.graph.initializer:
-        _refuse_if_external(tensor)
-    for sparse in model.graph.sparse_initializer:
-        _refuse_if_external(sparse.values)
-        _refuse_if_external(sparse.indices)
+    def _cast(self, value: Tensor) -> Tensor:
+        return value.to(self.kind) if value.is_floating_point() else value
 
-
-def _refuse_if_external(tensor: Any) -> None:
-    if tensor.data_location == _EXTERNAL or tensor.external_data:
-        raise InvalidCheckpoint(
-            "Expected an ONNX file with all its weights inside, got one that keeps them in another file, which is not "
-            "read: save it again in one piece, by torch.onnx.export(..., external_data=False)."
-        )
-
-
-def _tensors(nodes: Iterable[Any], depth: int = 0) -> Iterable[Any]:
-    """The tensors in the attributes of nodes and of their subgraphs."""
-    for node in nodes:
-        for attribute in node.attribute:
-            yield from ([attribute.t] if attribute.HasField("t") else [])
-            yield from attribute.tensors
-            yield from (
-                part
-                for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors)
-                for part in (sparse.values, sparse.indices)
-            )
-            for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from graph.initializer
-                yield from _tensors(graph.node, depth + 1)
-
-
-def _count_nodes(model: Any) -> None:
-    """Functions that call functions can stand for more nodes than any memory holds."""
-    bodies = {(function.domain, function.name): function.node for function in model.functions}
-    known: dict[tuple[str, str], int] = {}
-
-    def size(nodes: Any, inside: tuple[tuple[str, str], ...]) -> int:
-        return sum(called((node.domain, node.op_type), inside) for node in nodes)
-
-    def called(name: tuple[str, str], inside: tuple[tuple[str, str], ...]) -> int:
-        if name not in bodies:
-            return 1
-        if name in inside or len(inside) > 100:
-            raise InvalidCheckpoint("Expected ONNX functions that do not call themselves: export the network again.")
-        if name not in known:
-            known[name] = 1 + size(bodies[name], (*inside, name))
-        return known[name]
-
-    number = size(model.graph.node, ())
-    if number > MAX_NODES:
-        raise InvalidCheckpoint(f"Expected a graph of at most {MAX_NODES:,} nodes, got {number:,}: simplify it.")
-
-
-def _constants(graph: Any) -> dict[str, Tensor]:
-    return {tensor.name: _as_tensor(tensor) for tensor in graph.initializer}
-
-
-def _as_tensor(tensor: Any) -> Tensor:
-    from onnx import numpy_helper  # noqa: PLC0415
-
-    try:
-        array = np.array(numpy_helper.to_array(tensor))
-    except Exception as error:
-        raise InvalidCheckpoint(
-            f"Expected numbers in the ONNX tensor {shown(tensor.name)}, got fewer or others than it says: export it "
-            "again."
-        ) from error
-    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
-        raise InvalidCheckpoint(f"Expected real numbers in the ONNX tensor {shown(tensor.name)}, got {array.dtype}.")
-    if array.dtype.kind in "iu":
-        return torch.as_tensor(array.astype(np.int64), device="cpu")
-    small = array.dtype.kind != "b" and array.dtype != np.float64
-    return torch.as_tensor(array.astype(np.float32) if small else array, device="cpu")
-
-
-def _input(graph: Any, constants: Mapping[str, Tensor], said: tuple[int, ...] | None) -> tuple[str, tuple[int, ...]]:
-    inputs = [value for value in graph.input if value.name not in constants]
-    if len(inputs) != 1:
-        names = ", ".join(shown(value.name) for value in inputs[:_NAMED]) or "none"
-        raise InvalidCheckpoint(
-            f"Expected an ONNX graph with one input, got {len(inputs)} ({names}): export one with one."
-        )
-    if not inputs[0].type.HasField("tensor_type"):
-        raise InvalidCheckpoint("Expected an ONNX graph whose input is a tensor, got another kind: export it again.")
-    dims = [int(dim.dim_value) for dim in inputs[0].type.tensor_type.shape.dim]
-    if said is not None:
-        return inputs[0].name, shape_taken(tuple(dims[1:]), said)
-    if len(dims) < 2 or not all(size > 0 for size in dims[1:]):
-        text = " x ".join(str(size or "?") for size in dims[1:])
-        raise OpenShape(
-            f"Expected an ONNX graph that says the size of its inputs, got one of {text or 'unknown size'}: say it by "
-            "--input-shape, such as 3,32,32.",
-            tuple(max(size, 0) for size in dims[1:]),
-        )
-    return inputs[0].name, tuple(dims[1:])
-
-
-def _output(graph: Any, wanted: str | None) -> str:
-    """The name of the output that is wanted by its name or position."""
-    names = [value.name for value in graph.output]
-    if not names:
-        raise InvalidCheckpoint("Expected an ONNX graph with an output, got one without: export it again.")
-    places = {str(place): name for place, name in enumerate(names)} | {name: name for name in names}
-    if wanted is not None and wanted not in places:
-        raise InvalidCheckpoint(
-            f"Expected one of the network's outputs, {', '.join(map(shown, names[:_NAMED]))}, got {shown(wanted)}: "
-            "choose one of them."
-        )
-    return names[0] if wanted is None else places[wanted]
-
-
-def _needed_nodes(graph: Any, result: str) -> list[Any]:
-    """The nodes that an output depends on."""
-    wanted, kept = {result}, list[Any]()
-    for node in reversed(graph.node):
-        if wanted.intersection(node.output):
-            wanted.update(node.input)
-            kept.append(node)
-    return kept[::-1]
-
-
-def _refuse_unknown(nodes: Iterable[Any]) -> None:
-    """Name all operators that are not converted at once."""
-    unknown = [node for node in nodes if node.op_type not in (*OPERATORS, "Constant") or node.domain not in _DOMAINS]
-    if unknown:
-        raise _unsupported({(node.op_type, node.name): "" for node in unknown})
-
-
-def _unsupported(uses: Mapping[tuple[str, str], str]) -> UnsupportedOperation:
-    named = "; ".join(
-        f"{operator} in node {shown(node or '(without a name)')}" + (f": {reason}" if reason else "")
-        for (operator, node), reason in list(uses.items())[:_NAMED]
-    )
-    more = f" and {len(uses) - _NAMED} more" if len(uses) > _NAMED else ""
-    return UnsupportedOperation(
-        f"The network is not piecewise linear, or lrviz does not know it to be, because of the ONNX operators: {named}"
-        f"{more}. Converted are: {', '.join(OPERATORS)}. Replace what is not by what is.",
-        tuple(
-            Refusal(operation=operator, module=node, kind="", reason=reason, line="")
-            for (operator, node), reason in uses.items()
-        ),
-    )
-
-
-def _run_once(
-    nodes: list[Any], result: str, constants: dict[str, Tensor], source: str, shape: tuple[int, ...], version: int
-) -> OnnxNetwork:
-    """Run the graph on zeros: what does not depend on them becomes constant, the rest a step."""
-    kind = torch.float64 if any(value.dtype == torch.float64 for value in constants.values()) else torch.float32
-    constants = {name: value.to(kind) if value.is_floating_point() else value for name, value in constants.items()}
-    steps: list[OnnxNode] = []
-    with torch.no_grad(), bounded():
-        values: dict[str, Any] = {source: torch.zeros(1, *shape, dtype=kind, device="cpu")}
-        for node in nodes:
-            step = OnnxNode(node, _use(node, version, kind), constants)
-            inputs = {name: values.get(name, constants.get(name)) for name in node.input if name}
-            results = _run(node, step, inputs)
-            if node.op_type == "Shape" or not any(name in values for name in node.input):
-                constants.update(results)
+    def add(self, node: Any, *, is_last: bool = False) -> None:
+        """Run the next node."""
+        if node.domain not in DOMAINS or node.op_type not in (*OPERATORS, *_OWN):
+            return self._refuse(node, "")
+        if self.unknown.intersection(node.input):
+            curved = node.op_type in CURVES and not (is_last and node.op_type in _AT_THE_END)
+            return self._refuse(node, "") if curved and self.refusals else self.unknown.update(node.output)
+        try:
+            if node.op_type == "If":
+                self._choose_branch(node)
             else:
-                values.update(results)
-                steps.append(step)
-    if result not in values:
-        raise InvalidNetwork("The output does not depend on the input; expected a network that uses its input.")
-    return OnnxNetwork(steps, source, result, shape)
+                self._run(node)
+        except NotConverted as error:
+            self._refuse(node, str(error))
+        except LrvizError:
+            raise
+        except Exception as error:
+            self.error = self.error or _failure(node, error)
+            self.unknown.update(node.output)
+        return None
 
-
-def _use(node: Any, version: int, kind: torch.dtype) -> Use:
-    attributes = {attribute.name: _attribute(attribute, kind) for attribute in node.attribute}
-    return Use(attributes=attributes, version=version, num_outputs=sum(bool(name) for name in node.output))
-
-
-def _attribute(attribute: Any, kind: torch.dtype) -> Any:
-    import onnx  # noqa: PLC0415
-
-    value = onnx.helper.get_attribute_value(attribute)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, onnx.TensorProto):
-        tensor = _as_tensor(value)
-        return tensor.to(kind) if tensor.is_floating_point() else tensor
-    return list(value) if isinstance(value, Sequence) else value
-
-
-def _run(node: Any, step: OnnxNode, inputs: dict[str, Any]) -> dict[str, Any]:
-    try:
+    def _run(self, node: Any) -> None:
+        use = self._use(node)
         if node.op_type == "Constant":
-            return {node.output[0]: _constant(step._use)}
+            self.constants[node.output[0]] = _constant(use)
+            return
+        inputs = {name: self.values.get(name, self.constants.get(name)) for name in node.input if name}
         missing = [name for name, value in inputs.items() if value is None]
         if missing:
             raise NotConverted(f"its input {shown(missing[0])} is computed nowhere")
-        values = dict(inputs)
+        step, values = OnnxNode(node, use, self.constants), dict(inputs)
         step.run(values)
-        return {name: values[name] for name in node.output if name in values and name}
-    except NotConverted as error:
-        raise _unsupported({(node.op_type, node.name): str(error)}) from error
-    except LrvizError:
-        raise
-    except Exception as error:
-        reason = str(error).strip().partition("\n")[0][:200]
-        raise InvalidCheckpoint(
-            f"Expected an ONNX graph that runs on one input; node {shown(node.name or node.op_type)} ({node.op_type}) "
-            f"fails: {reason}. If the graph is made for a batch or an image of another size, say the size by "
-            "--input-shape, or export it for a batch of 1."
-        ) from error
+        results = {name: values[name] for name in node.output if name in values and name}
+        if node.op_type == "Shape" or not any(name in self.values for name in node.input):
+            self.constants.update(results)
+        else:
+            self.values.update(results)
+            self.steps.append(step)
+
+    def _use(self, node: Any) -> Use:
+        return Use(
+            attributes={attribute.name: self._attribute(attribute) for attribute in node.attribute},
+            version=self.version,
+            num_outputs=sum(bool(name) for name in node.output),
+            kind=self.kind,
+        )
+
+    def _attribute(self, attribute: Any) -> Any:
+        import onnx  # noqa: PLC0415
+
+        value = onnx.helper.get_attribute_value(attribute)
+        if isinstance(value, bytes):
+            return value.decode("utf-8", "replace")
+        if isinstance(value, onnx.TensorProto):
+            return self._cast(as_tensor(value))
+        return list(value) if isinstance(value, Sequence) else value
+
+    def _choose_branch(self, node: Any) -> None:
+        """Run the branch of a condition that does not depend on the input."""
+        import onnx  # noqa: PLC0415
+
+        condition = self.constants.get(node.input[0])
+        if condition is None:
+            raise NotConverted("which branch is taken depends on the input")
+        wanted = "then_branch" if bool(condition.all()) else "else_branch"
+        branch = next(attribute.g for attribute in node.attribute if attribute.name == wanted)
+        self.constants.update({name: self._cast(value) for name, value in find_constants(branch).items()})
+        for inner in branch.node:
+            self.add(inner)
+        for name, output in zip(node.output, branch.output, strict=False):
+            self.add(onnx.helper.make_node("Identity", [output.name], [name], name=node.name))
+
+    def _refuse(self, node: Any, reason: str) -> None:
+        """Note a node, and go on with a stand-in for those of its results whose shapes are known."""
+        origin = find_origin(node)
+        self.refusals.append(
+            Refusal(operation=origin.operation, module=origin.module, kind=origin.kind, reason=reason, line=origin.line)
+        )
+        read = [name for name in node.input if name in self.values and self.values[name].is_floating_point()]
+        shapes = self._shapes(node) if read else {}
+        self.unknown.update(name for name in node.output if name not in shapes)
+        if shapes:
+            self._stand_in(StandIn(origin, read, shapes))
+
+    def _stand_in(self, step: StandIn) -> None:
+        self.steps.append(step)
+        step.run(self.values)
+
+    def _shapes(self, node: Any) -> dict[str, tuple[int, ...]]:
+        """Shapes of the results of a node that are real numbers, as far as ONNX can tell."""
+        import onnx  # noqa: PLC0415
+
+        known = {name: self.values.get(name, self.constants.get(name)) for name in node.input if name}
+        try:
+            schema = onnx.defs.get_schema(node.op_type, self.version, node.domain)
+            types = {name: _type_of(value) for name, value in known.items() if value is not None}
+            fixed = {name: _data_of(self.constants[name]) for name in node.input if name in self.constants}
+            imports = [onnx.helper.make_opsetid(node.domain, self.version)]
+            inferred = onnx.shape_inference.infer_node_outputs(schema, node, types, fixed, opset_imports=imports)
+        except Exception:  # what is not known of ONNX has no shapes that are told
+            return {}
+        shapes = {
+            name: tuple(dim.dim_value for dim in kind.tensor_type.shape.dim)
+            for name, kind in inferred.items()
+            if kind.tensor_type.elem_type == _NUMBERS[self.kind]
+        }
+        return {name: shape for name, shape in shapes.items() if 0 < prod(shape) <= MAX_NUMBERS}
+
+    def finish(self, result: str) -> OnnxNetwork:
+        """The network, if all of it was converted."""
+        if self.refusals:
+            refusals = tuple(dict.fromkeys([*self.refusals, *self._find_more(result)]))
+            raise UnsupportedOperation(describe(refusals), refusals)
+        if self.error is not None:
+            raise self.error
+        if result not in self.values:
+            raise InvalidNetwork("The output does not depend on the input; expected a network that uses its input.")
+        return OnnxNetwork(self.steps, self.source, result, self.shape)
+
+    def _find_more(self, result: str) -> tuple[Refusal, ...]:
+        """What else is not supported of the steps that are known."""
+        if result not in self.values:
+            self._stand_in(StandIn(Origin(operation="", module=""), list(self.values), {result: (1, 1)}))
+        network = OnnxNetwork(self.steps, self.source, result, self.shape)
+        return find_refusals(network, self.values[self.source])
+
+
+def _type_of(value: Tensor) -> Any:
+    """The type of ONNX of a tensor."""
+    import onnx  # noqa: PLC0415
+
+    return onnx.helper.make_tensor_type_proto(_NUMBERS[value.dtype], value.shape)
+
+
+def _data_of(value: Tensor) -> Any:
+    from onnx import numpy_helper  # noqa: PLC0415
+
+    return numpy_helper.from_array(value.numpy())
+
+
+def _failure(node: Any, error: Exception) -> InvalidCheckpoint:
+    reason = str(error).strip().partition("\n")[0][:200]
+    failure = InvalidCheckpoint(
+        f"Expected an ONNX graph that runs on one input; node {shown(node.name or node.op_type)} ({node.op_type}) "
+        f"fails: {reason}. If the graph is made for a batch or an image of another size, say the size by "
+        "--input-shape, or export it for a batch of 1."
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def _constant(use: Use) -> Tensor:
@@ -361,9 +245,3 @@ def _constant(use: Use) -> Tensor:
             value = use.attributes[name]
             return value if isinstance(value, Tensor) else torch.tensor(value, device="cpu")
     raise NotConverted("a constant that is no number")
-
-
-def _name_step(index: int, step: OnnxNode) -> str:
-    """What a step is called among the modules: unique, without dots."""
-    title = re.sub(r"[^0-9A-Za-z_]+", "_", step.title).strip("_") or step.operator.lower()
-    return f"{title[:100]}_{index}"
