@@ -26,10 +26,10 @@ _SHOWN_OUTPUTS = 5
 
 
 def report(name: str, images: tuple[str, str, str] | None, access: Access) -> None:
-    """Print the report; what is not supported goes to the error stream as a table, and the exit code is 2.
+    """Print the report; where something is not supported it is a table of that, and the error follows.
 
     Raises:
-        LrvizError: The network cannot be loaded.
+        LrvizError: The network cannot be loaded, or not be converted.
     """
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
     try:

@@ -19,14 +19,16 @@ from lrviz.models.adapt import CHANNELS, OneOutput, Rearranged, channels_first
 from lrviz.models.architectures import FAMILIES, IMAGE_SIZE
 from lrviz.models.blueprint import TORCHVISION, Blueprint
 from lrviz.models.card import Card
-from lrviz.models.description import Description, likely_preset
+from lrviz.models.description import Description, Preset, likely_preset
 from lrviz.models.formats.onnx_file import OpenShape
 from lrviz.models.formats.onnx_graph import read_onnx
 from lrviz.models.formats.onnx_network import OnnxNetwork
 from lrviz.models.formats.pickles import Kind, find_kind, pickled_layers
 from lrviz.models.formats.tensors import read_safetensors, read_torch
 from lrviz.models.formats.trusted import build_from_file, read_exported, read_script
+from lrviz.models.front import normalises
 from lrviz.models.guess import guess_architecture
+from lrviz.models.images import image_shape
 from lrviz.models.multilayer import MLP
 from lrviz.models.weights import fit_tensors, unused
 from lrviz.network.allocation import bounded
@@ -77,7 +79,6 @@ class _Network:
         architecture: As cards call it.
         blueprint: Its architecture, if the file does not hold it.
         input_shape: Of its inputs, if the file tells.
-        normalises: Whether it subtracts means by itself.
         mean: What is subtracted from its inputs, if the file tells, and `std` what they are divided by.
         std: See `mean`.
         assumed: What of it nobody said, such as its architecture.
@@ -87,7 +88,6 @@ class _Network:
     architecture: str
     blueprint: Blueprint | None = None
     input_shape: tuple[int, ...] | None = None
-    normalises: bool = False
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     assumed: tuple[str, ...] = ()
@@ -291,8 +291,9 @@ def _count_outputs(module: nn.Module, shape: tuple[int, ...]) -> int:
 
 
 def _zeros(module: nn.Module, shape: tuple[int, ...]) -> Tensor:
-    """An input, in the precision of a network's weights."""
-    kind = next((value.dtype for value in module.parameters() if value.is_floating_point()), torch.float32)
+    """An input, in the precision of a network's weights; ONNX graphs hold them as buffers."""
+    weights = (*module.parameters(), *module.buffers())
+    kind = next((value.dtype for value in weights if value.is_floating_point()), torch.float32)
     return torch.zeros(1, *shape, dtype=kind, device="cpu")
 
 
@@ -339,11 +340,9 @@ def _describe(
     likely = preset or likely_preset(shape, number)
     mean, std, classes = what.mean or network.mean or None, what.std or network.std or None, what.classes
     if mean is None or std is None:
-        source = None if network.normalises and preset is None else likely
-        mean = mean or (source.mean if source else (0.0,))
-        std = std or (source.std if source else (1.0,))
+        usual_mean, usual_std, origin = _usual(network, shape, likely, is_said=preset is not None)
+        mean, std = mean or usual_mean, std or usual_std
         if preset is None:
-            origin = f" (those of {source.name})" if source else ""
             assumed.append(f"the mean {_listed(mean)} and std {_listed(std)}{origin}")
     if classes is None:
         classes = likely.find_classes() if likely and likely.num_classes == number else tuple(map(str, range(number)))
@@ -367,6 +366,19 @@ def _describe(
         num_parameters=count_parameters(network.module),
     )
     return (card if preset is None else dataclasses.replace(card, data=preset.name)), assumed
+
+
+def _usual(
+    network: _Network, shape: tuple[int, ...], likely: Preset | None, *, is_said: bool
+) -> tuple[tuple[float, ...], tuple[float, ...], str]:
+    """The mean and std of inputs where they are not said, and whose they are, in brackets."""
+    may_normalise = network.blueprint is None or network.blueprint.is_code
+    if may_normalise and not is_said and image_shape(shape) is not None:
+        own = normalises(network.module, _zeros(network.module, shape))
+        if own is not None:
+            numbers = " numbers from 0 to 255" if own[1] < 1 else ""
+            return own[:1], own[1:], f" (the network normalises{numbers} by itself)"
+    return (likely.mean, likely.std, f" (those of {likely.name})") if likely else ((0.0,), (1.0,), "")
 
 
 def count_parameters(module: nn.Module) -> int:

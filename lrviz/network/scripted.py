@@ -58,7 +58,7 @@ _DECOMPOSED = {
 
 def _kind(module: Any) -> torch.dtype:
     """The precision of a module's weights."""
-    weights = module.parameters() if isinstance(module, nn.Module) else ()
+    weights = (*module.parameters(), *module.buffers()) if isinstance(module, nn.Module) else ()
     return next((weight.dtype for weight in weights if weight.is_floating_point()), torch.float32)
 
 

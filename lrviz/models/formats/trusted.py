@@ -1,6 +1,7 @@
 """What runs code when it is opened: only with the user's word."""
 
 import importlib.util
+import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,21 +17,27 @@ from lrviz.files import shown
 from lrviz.network.single import without_batch
 from lrviz.network.tracing import quiet
 
+_NAMED = 6
+
 
 def read_exported(file: BinaryIO) -> tuple[nn.Module, tuple[int, ...]]:
     """The network of a file of `torch.export.save`, and the shape of its input.
 
     Raises:
-        InvalidCheckpoint: It is damaged, or has no tensor as its input.
+        InvalidCheckpoint: It is damaged, or has no tensor as its input, or more than one input.
         UnsupportedOperation: It takes several inputs at once, and does something else with one.
         InvalidNetwork: It would be larger than any memory.
     """
     try:
         program = torch.export.load(file)
-        name = program.graph_signature.user_inputs[0]
+        names = program.graph_signature.user_inputs
+        _require_one_input([str(name) for name in names], "an exported program")
+        name = names[0]
         value = next(node for node in program.graph.nodes if node.name == name).meta["val"]
         module: nn.Module = program.module()
         shape = tuple(int(size) for size in value.shape[1:])
+    except LrvizError:
+        raise
     except Exception as error:  # PyTorch raises many kinds for a damaged file
         raise InvalidCheckpoint(
             f"Expected an exported program with a tensor as its input, got an error: {_first_line(error)}. Export it "
@@ -46,11 +53,16 @@ def read_script(file: BinaryIO) -> torch.jit.ScriptModule:
     """The network of a TorchScript file, in evaluation mode on the CPU.
 
     Raises:
-        InvalidCheckpoint: It is damaged.
+        InvalidCheckpoint: It is damaged, or has more than one input.
     """
     try:
         with quiet():
-            return torch.jit.load(file, map_location="cpu").eval()
+            program = torch.jit.load(file, map_location="cpu").eval()
+        asked = [argument.name for argument in program.forward.schema.arguments[1:] if not argument.has_default_value()]
+        _require_one_input(asked, "a TorchScript program")
+        return program
+    except LrvizError:
+        raise
     except Exception as error:  # PyTorch raises many kinds for a damaged file
         raise InvalidCheckpoint(
             f"Expected a TorchScript program, got an error: {_first_line(error)}. Save it again by torch.jit.save, "
@@ -63,6 +75,7 @@ def build_from_file(place: str, options: Mapping[str, Any]) -> nn.Module:
 
     Raises:
         UnknownModel: There is no such file or function, it fails, or returns something else.
+        InvalidCheckpoint: The network has more than one input.
     """
     path, _, name = place.rpartition(":")
     try:
@@ -81,12 +94,28 @@ def build_from_file(place: str, options: Mapping[str, Any]) -> nn.Module:
             f"Expected a function that returns a torch.nn.Module in {shown(place)}, got {type(built).__name__}: return "
             "the network."
         )
+    parameters = inspect.signature(built.forward).parameters.values()
+    asked = [parameter.name for parameter in parameters if parameter.kind in _GIVEN and parameter.default is _REQUIRED]
+    if len(asked) > 1:
+        _require_one_input(asked, f"a network from {shown(place)}")
     if any(map(is_lazy, (*built.parameters(), *built.buffers()))):
         raise UnknownModel(
             f"Expected a network whose layers know their sizes from {shown(place)}, got one with lazy layers: call it "
             "once on an input before it is returned."
         )
     return built.eval()
+
+
+_GIVEN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_REQUIRED = inspect.Parameter.empty
+
+
+def _require_one_input(names: list[str], what: str) -> None:
+    if len(names) != 1:
+        listed = ", ".join(map(shown, names[:_NAMED])) or "none"
+        raise InvalidCheckpoint(
+            f"Expected {what} with one input, got {len(names)} ({listed}): wrap it in a module of one, and export that."
+        )
 
 
 def _import(path: Path) -> Any:
