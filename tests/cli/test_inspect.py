@@ -67,6 +67,8 @@ def test_what_is_not_supported_is_a_table_and_the_exit_code_is_2(lrviz, folder):
     assert "relu, leaky_relu" in out
     assert "batch_norm" in out
     assert "lrviz: The network is not piecewise linear" in err
+    assert "│" not in err
+    assert "The network is not piecewise linear" not in out
 
 
 def test_options_are_remembered_by_every_command(lrviz, folder):

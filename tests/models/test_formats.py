@@ -514,3 +514,27 @@ def test_programs_that_mix_several_inputs_are_refused(tmp_path):
     torch.export.save(torch.export.export(OverBatch(), (torch.randn(3, 2, device="cpu"),)), tmp_path / "net.pt2")
     with pytest.raises(UnsupportedOperation, match=r"takes 3 at once.*export it in eval mode, for a batch of 1"):
         load_model(tmp_path / "net.pt2", trust=True)
+
+
+class Two(nn.Module):
+    def forward(self, x, y):
+        return x + y
+
+
+def test_exported_programs_and_torchscript_of_two_inputs_are_refused(tmp_path):
+    x = torch.zeros(1, 3, device="cpu")
+    torch.export.save(torch.export.export(Two(), (x, x)), tmp_path / "net.pt2")
+    with pytest.raises(InvalidCheckpoint, match=r"exported program with one input, got 2 \('x', 'y'\): wrap it"):
+        load_model(tmp_path / "net.pt2", trust=True)
+    script(Two()).save(tmp_path / "net.pt")
+    with pytest.raises(InvalidCheckpoint, match=r"TorchScript program with one input, got 2 \('x', 'y'\): wrap it"):
+        load_model(tmp_path / "net.pt", trust=True)
+
+
+def test_networks_of_two_inputs_of_a_builder_are_refused(tmp_path):
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\nclass Two(nn.Module):\n    def forward(self, x, y, z=1): return x + y\nbuild = Two\n"
+    )
+    torch.save({"weight": torch.zeros(2, 2)}, tmp_path / "net.pth")
+    with pytest.raises(InvalidCheckpoint, match=r"one input, got 2 \('x', 'y'\): wrap it"):
+        load_model(tmp_path / "net.pth", architecture=f"{tmp_path}/net.py:build", trust=True, input_shape=(2,))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lrviz.errors import UnsupportedOperation
 from lrviz.network.operations import AFFINE, REWRITES, aten, operation_name, supported_operations
 from lrviz.network.program import Program
+from lrviz.network.refusals import alternative
 from lrviz.network.tracing import module_path, trace_module
 
 VECTOR, SERIES, IMAGE, VOLUME = (8,), (2, 8), (2, 6, 6), (2, 4, 4, 4)
@@ -315,3 +316,30 @@ def test_refusal_names_operation_module_and_alternatives() -> None:
     assert "sigmoid in module '1.1'" in message
     assert ", ".join(supported_operations()) in message
     assert {"relu", "conv2d", "max_pool2d"} <= set(supported_operations())
+
+
+@pytest.mark.parametrize(
+    ("operation", "instead"),
+    [
+        ("ArgMax", "nothing: it jumps"),
+        ("argmax", "nothing: it jumps"),
+        ("TopK", "maximum, minimum, amax, max_pool"),
+        ("sort", "maximum, minimum, amax, max_pool"),
+        ("GRU", "linear layers with relu, over a fixed number of steps"),
+        ("LSTM", "linear layers with relu, over a fixed number of steps"),
+        ("LRN", "batch_norm"),
+        ("native_layer_norm", "batch_norm"),
+        ("InstanceNormalization", "batch_norm"),
+        ("pow", "sums, and products with constants"),
+        ("mul", "sums, and products with constants"),
+        ("MatMul", "sums, and products with constants"),
+        ("exp", "relu, leaky_relu"),
+        ("HardSwish", "relu, leaky_relu"),
+        ("log_sigmoid_forward", "relu, leaky_relu"),
+        ("QLinearConv", "affine operations, relu, leaky_relu, clamp, abs, maximum, max_pool"),
+        ("DequantizeLinear", "the network as it was before quantisation"),
+        ("_scaled_dot_product_attention", "fixed weights in place of attention"),
+    ],
+)
+def test_every_refusal_says_what_to_use_instead(operation: str, instead: str) -> None:
+    assert alternative(operation) == instead
