@@ -117,3 +117,9 @@ def test_nodes_of_other_exporters_are_named_by_themselves():
     ]
     error = refusals(graph(nodes, (1, 3), [("w", f32(3, 3))]).SerializeToString())
     assert [(refusal.operation, refusal.module) for refusal in error.refusals] == [("Elu", "model/dense/Elu")]
+
+
+def test_nodes_that_tell_nothing_have_no_name():
+    with pytest.raises(UnsupportedOperation, match=r"Det in module '\(without a name\)'\."):
+        read(graph([node("Det", "x")], (1, 2, 2)))
+    assert [name for name, _ in read(graph([node("Relu", "x")], (1, 3))).named_children()] == ["relu_0"]

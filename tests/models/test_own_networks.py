@@ -77,7 +77,7 @@ def test_what_is_not_supported_is_a_table_in_colour(folders):
         torch.onnx.export(module, (torch.zeros(1, 2, device="cpu"),), folders / "net.onnx", dynamo=False)
     reference = Library.of_user().keep((folders / "net.onnx").read_bytes(), ".onnx")
     page = chosen(open_file("pages/4_Models.py"), reference, "curved")
-    assert "because of: gelu in module" in texts(page)
+    assert "because of: Gelu in module '1'" in texts(page)
     refused = next(table.value for table in page.dataframe if "use instead" in table.value)
     assert refused["use instead"].tolist() == ["relu, leaky_relu"]
     assert "1 other upload: images" in page.expander[-1].label

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lrviz.models.formats.onnx_operators import LITERALS, OPERATORS
-from lrviz.models.formats.onnx_origins import find_origin
+from lrviz.models.formats.onnx_origins import NAMELESS, find_origin
 from lrviz.models.formats.onnx_use import NotConverted, Use
 from lrviz.network.origins import Origin
 
@@ -101,5 +101,6 @@ Step = OnnxNode | StandIn
 
 def _name_step(index: int, step: Step) -> str:
     """What a step is called among the modules: unique, without dots."""
-    title = re.sub(r"[^0-9A-Za-z_]+", "_", step.origin.module).strip("_") or step.origin.operation.lower()
+    told = "" if step.origin.module == NAMELESS else step.origin.module
+    title = re.sub(r"[^0-9A-Za-z_]+", "_", told).strip("_") or step.origin.operation.lower()
     return f"{title[:100]}_{index}"

@@ -9,6 +9,9 @@ from lrviz.network.prepare import code_line
 _SCOPES, _CLASSES, _STACK = (f"pkg.torch.onnx.{name}" for name in ("name_scopes", "class_hierarchy", "stack_trace"))
 """Metadata of nodes that `torch.onnx.export` writes."""
 
+NAMELESS = "(without a name)"
+"""In place of the module of nodes that tell nothing."""
+
 _ITEM = re.compile(r"'([^']*)'")
 _LONGEST = 20_000
 """Longer texts are not read."""
@@ -39,7 +42,7 @@ def _path(name: str, operator: str) -> str:
     """
     first, *scopes, last = name.split("/") if "/" in name else ("-", name)
     if first or not last.startswith(operator):
-        return name or f"a node {operator} without a name"
+        return name or NAMELESS
     path: list[str] = []
     for scope in scopes:
         # An entry of a container is called by the name of the container as well.
