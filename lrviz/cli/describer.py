@@ -36,7 +36,7 @@ def remember_said(models: Sequence[str], said: dict[str, str | None], access: Ac
         options["classes"] = _read_names(texts["classes"])
     for file in files:
         loaded = load_model(file, access=access, **options)
-        place = remember(file, loaded.card, access=access)
+        place = remember(file, loaded, access=access)
         tell_assumed(loaded)
         tell(f"this is remembered in {place}.")
 

@@ -147,7 +147,8 @@ class Card:
             values = read_json(text)
         except ValueError as error:
             raise InvalidCheckpoint(
-                f"Expected a JSON card in {source}, got text that is not JSON of finite numbers: fetch it again."
+                f"Expected a JSON card in {source}, got text that is not JSON of finite numbers: fetch it "
+                "again, or remove it."
             ) from error
         names = {field.name for field in fields(cls)}
         if isinstance(values, dict):
@@ -166,11 +167,26 @@ class Card:
         return card
 
 
+def is_card(text: str) -> bool:
+    """Whether a text is a card, damaged or not, and no JSON of somebody else's.
+
+    >>> is_card('{"lr": 0.1}')
+    False
+    """
+    text = text.lstrip()
+    try:
+        values, _ = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return text.startswith("{")  # one that was cut short
+    needed = {field.name for field in fields(Card) if field.default is MISSING}
+    return isinstance(values, dict) and ("lrviz_version" in values or needed <= values.keys())
+
+
 def _read_field(field: Field[Any], value: Any, source: str) -> Any:
     if value is field.default:
         return value
     try:
-        result = _read_value(value, field.type)
+        result = read_value(value, field.type)
         if field.name == "std" and min(result, default=0) <= 0:
             raise ValueError("positive numbers")
         _check_range(field.name, result)
@@ -197,14 +213,18 @@ def _wrong(name: str, expected: str, value: Any, source: str) -> InvalidCheckpoi
     )
 
 
-def _read_value(value: Any, expected: Any) -> Any:
-    """Turn a JSON value into a field's type, or raise a ValueError that names what was expected."""
+def read_value(value: Any, expected: Any) -> Any:
+    """Turn a JSON value into a field's type.
+
+    Raises:
+        ValueError: It cannot; the message names what was expected.
+    """
     if expected is float and type(value) in (int, float):
         return float(value) if abs(value) < 1e300 else math.inf
     if expected in (str, bool, int) and type(value) is expected:
         return value
     if get_origin(expected) is tuple and type(value) is list:
-        return tuple(_read_value(item, get_args(expected)[0]) for item in value)
+        return tuple(read_value(item, get_args(expected)[0]) for item in value)
     raise ValueError(getattr(expected, "__name__", "a value"))
 
 

@@ -3,7 +3,6 @@
 import difflib
 import os
 import re
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,17 +15,19 @@ from jaxtyping import Float, Shaped
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from lrviz.errors import InvalidCheckpoint, InvalidRequest, UnknownModel, UnreadableFile
+from lrviz.errors import InvalidCheckpoint, UnknownModel, UnreadableFile
 from lrviz.files import shown
 from lrviz.models.access import USER, Access
 from lrviz.models.architectures import FAMILIES
 from lrviz.models.assets import assets_folder
-from lrviz.models.card import MAX_CARD_BYTES, Card
-from lrviz.models.description import Description
+from lrviz.models.card import Card
+from lrviz.models.described import open_described, without_exit
+from lrviz.models.description import NOTHING, Description
 from lrviz.models.formats.tensors import clean
 from lrviz.models.images import ImageRecord, fit_image, image_shape
-from lrviz.models.library import Library, is_upload
-from lrviz.models.opening import SUFFIXES, family_blueprint, open_network
+from lrviz.models.library import is_upload
+from lrviz.models.notes import Note, find_kept, keep_note, last_change, read_kept
+from lrviz.models.opening import SUFFIXES, family_blueprint
 from lrviz.network.program import Program
 
 SUFFIX = ".safetensors"
@@ -52,6 +53,7 @@ class Model:
         classes: names of the outputs.
         card: where it comes from.
         assumed: what nobody said and is taken to be so, in words such as "the input shape 3,32,32".
+        said: what was said of it, now or before.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Model:
     classes: tuple[str, ...]
     card: Card
     assumed: tuple[str, ...] = ()
+    said: Description = NOTHING
 
     def program(self) -> Program:
         """Trace the network, every time anew.
@@ -69,7 +72,8 @@ class Model:
         Raises:
             UnsupportedOperation: it holds an operation that is not piecewise linear or not known.
         """
-        return Program.from_module(self.module, torch.zeros(1, *self.input_shape, device="cpu"))
+        with without_exit():
+            return Program.from_module(self.module, torch.zeros(1, *self.input_shape, device="cpu"))
 
     def normalise(
         self, images: ImageRecord | Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."]
@@ -115,14 +119,19 @@ def list_checkpoints(folder: Path | None = None) -> dict[Path, Card]:
     found: dict[Path, Card] = {}
     for path in sorted((folder or models_folder()).glob("*.json"), key=lambda path: path.stem.endswith(SUFFIXES)):
         file = path.with_suffix("")
-        found[file if file.suffix in SUFFIXES else path.with_suffix(SUFFIX)] = _read_card(path)
+        file = file if file.suffix in SUFFIXES else path.with_suffix(SUFFIX)
+        kept = read_kept(path, USER)
+        if isinstance(kept, Card):
+            found[file] = kept
+        elif isinstance(kept, Note):  # the network has to be opened to find out what it is
+            found.pop(file, None)
     return dict(sorted(found.items(), key=lambda item: _sort_key(item[1])))
 
 
 def find_card(name_or_path: str | Path, *, access: Access = USER) -> Card:
     """Return the card of a model, without loading it if it has one; arguments and errors as in `load_model`."""
-    path = _find_checkpoint(name_or_path, access)
-    card = _find_card(path, access)
+    kept = find_kept(_find_checkpoint(name_or_path, access), access)
+    card = kept.note.found or (kept.card if kept.note.said.is_empty else None)
     return load_model(name_or_path, access=access).card if card is None else card
 
 
@@ -175,54 +184,54 @@ def load_model(
     )
     access = replace(access, trust=access.trust or trust)
     path = _find_checkpoint(name_or_path, access)
-    card = _find_card(path, access)
-    if card is not None and card.is_own and card.architecture in FAMILIES and said.is_empty:
+    kept = find_kept(path, access)
+    card = kept.card
+    if card is not None and card.is_own and card.architecture in FAMILIES and said.over(kept.note.said).is_empty:
         return _model(_load_module(path, card), card)
     with access.open(name_or_path if is_upload(str(name_or_path)) else path, MAX_CHECKPOINT_BYTES) as file:
-        try:
-            opened = open_network(file, path.stem, said, card, access)
-        except UnknownModel as error:
-            if card is None or said.architecture is not None:
-                raise
-            raise InvalidCheckpoint(
-                f"Expected a card that names an architecture, got {shown(card.architecture)} in that of {path.name}: "
-                "correct it, or say which it is."
-            ) from error
-    return _model(opened.module, opened.card, opened.assumed)
+        opened, whole = open_described(file, path.stem, said, kept, access)
+    name = kept.note.name or opened.card.name
+    assumed = tuple(words for words in (*opened.assumed, *kept.notices) if words not in kept.note.confirmed)
+    return _model(opened.module, replace(opened.card, name=name), assumed, whole)
 
 
-def _model(module: nn.Module, card: Card, assumed: tuple[str, ...] = ()) -> Model:
+def _model(module: nn.Module, card: Card, assumed: tuple[str, ...] = (), said: Description = NOTHING) -> Model:
     return Model(
         name=card.name, module=module, input_shape=card.input_shape, mean=card.mean, std=card.std, classes=card.classes,
-        card=card, assumed=assumed,
+        card=card, assumed=assumed, said=said,
     )  # fmt: skip
 
 
-def remember(name_or_path: str | Path, card: Card, *, access: Access = USER) -> Path:
-    """Keep a card beside a network's file, so that nothing of it has to be said again.
+def remember(name_or_path: str | Path, model: Model, *, confirm: bool = True, access: Access = USER) -> Path:
+    """Keep what was said of a network, so that it has not to be said again; nothing that is assumed is kept as said.
 
     Args:
-        name_or_path: the file, as in `load_model`.
-        card: what is said of the network.
+        name_or_path: the file, as in `load_model`; it is kept beside it, or for a visitor in the library.
+        model: the network, as it was loaded.
+        confirm: whether the user knows what is assumed of this file, and need not be told again.
         access: which files may be named.
 
     Returns:
-        Where the card is.
+        Where it is kept.
 
     Raises:
         InvalidRequest: it cannot be written there.
     """
-    path = _remembered(_find_checkpoint(name_or_path, access))
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        part.write_text(card.to_json(), encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise InvalidRequest(
-            f"Expected to keep what was said of the network in {path}, but it cannot be written ({error.strerror}): "
-            "copy the file to a folder of your own."
-        ) from error
-    return path
+    path = _find_checkpoint(name_or_path, access)
+    confirmed = find_kept(path, access).note.confirmed
+    note = Note(
+        said=model.said,
+        name=model.name if model.name != path.stem else "",
+        confirmed=(*confirmed, *model.assumed) if confirm else confirmed,
+        found=replace(model.card, name=model.name),
+        assumed=() if confirm else model.assumed,
+    )
+    return keep_note(path, note, access)
+
+
+def remembered(name_or_path: str | Path, *, access: Access = USER) -> Note:
+    """What is remembered of a network, an empty note if nothing is; arguments and errors as in `load_model`."""
+    return find_kept(_find_checkpoint(name_or_path, access), access).note
 
 
 def changed_at(name_or_path: str | Path, *, access: Access = USER) -> int:
@@ -230,9 +239,7 @@ def changed_at(name_or_path: str | Path, *, access: Access = USER) -> int:
     if Path(name_or_path).suffix.lower() not in SUFFIXES:
         return 0
     try:
-        path = access.locate(name_or_path, MAX_CHECKPOINT_BYTES)
-        cards = [card for card in (_remembered(path), path.with_suffix(".json")) if card.is_file()]
-        return max(file.stat().st_mtime_ns for file in (path, *cards))
+        return last_change(access.locate(name_or_path, MAX_CHECKPOINT_BYTES), access)
     except (UnreadableFile, OSError):
         return 0
 
@@ -285,33 +292,6 @@ def _describe_unknown(name: str, known: Iterable[str], access: Access) -> str:
         f"Expected the name of a shipped model or a file ({', '.join(SUFFIXES)}), got {shown(name)}: "
         f"{asked or 'list the names with lrviz models.'}"
     )
-
-
-def _remembered(path: Path) -> Path:
-    """Where what was said of a network is kept."""
-    return path.with_name(f"{path.name}.json")
-
-
-def _find_card(path: Path, access: Access) -> Card | None:
-    """The card beside a file: what was said of it, or what `lrviz train` wrote; None if there is none."""
-    trained = [path.with_suffix(".json")] if path.suffix == SUFFIX else []
-    found = next((place for place in (_remembered(path), *trained) if os.path.lexists(place)), None)
-    if found is None:
-        return None
-    # The cards of uploads are not uploads themselves.
-    return _read_card(found, USER if path.parent == Library.of_user().folder else access)
-
-
-def _read_card(path: Path, access: Access = USER) -> Card:
-    try:
-        with access.open(path, MAX_CARD_BYTES) as file:
-            text = file.read(MAX_CARD_BYTES).decode("utf-8")
-    except (UnreadableFile, OSError, UnicodeDecodeError) as error:
-        remedy = "choose another model" if access.is_visitor else "fetch it again, or remove it"
-        raise InvalidCheckpoint(
-            f"Expected a readable card {path.name} beside the checkpoint, got another: {remedy}."
-        ) from error
-    return Card.from_json(text, path.name)
 
 
 def _load_module(path: Path, card: Card) -> nn.Module:

@@ -131,16 +131,19 @@ class Description:
         """What the data set stands for, if one is said."""
         return None if self.dataset is None else PRESETS[self.dataset]
 
-    def over(self, card: Card | None) -> "Description":
-        """What is said, and what a card says of the rest; a data set that is said goes before the card."""
-        if card is None:
+    def over(self, other: "Description | Card | None") -> "Description":
+        """What is said, and what was said before, or a card says, of the rest; a data set goes before what was said."""
+        if other is None:
             return self
-        names = ["architecture", "input_shape"]
+        names = ["architecture", "input_shape", "output", "dataset"]
         if not self.dataset:
             names += ["mean", "std", "classes"]
-        if card.output:
-            names += ["output"]
-        return replace(self, **{name: getattr(card, name) for name in names if getattr(self, name) is None})
+        wanted = (name for name in names if getattr(self, name) is None)
+        return replace(self, **{name: getattr(other, name, None) or None for name in wanted})
+
+
+NOTHING = Description()
+"""Of a network of which nothing is said."""
 
 
 def _sizes(text: str) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from lrviz.engine.estimate import estimate_regions
 from lrviz.geometry.plane import Plane, Window
 from lrviz.models.catalogue import Model
+from lrviz.models.described import without_exit
 from lrviz.models.images import ImageRecord, image_shape, load_image
 from lrviz.models.numbers import NOISE, POINT
 from lrviz.network.inspection import inspect_module
@@ -75,7 +76,8 @@ def inspect_model(model: Model, images: Sequence[ImageRecord] = ()) -> Inspectio
         InvalidNetwork: It has weights that are not finite, or the like.
         InvalidPlane: The images are equal or collinear.
     """
-    conversion = inspect_module(model.module, torch.zeros(1, *model.input_shape, device="cpu"))
+    with without_exit():
+        conversion = inspect_module(model.module, torch.zeros(1, *model.input_shape, device="cpu"))
     program = conversion.program
     records = list(images) or [load_image(name, shape=model.input_shape) for name in default_images(model.input_shape)]
     inputs = [model.normalise(record).to(torch.float64) for record in records]

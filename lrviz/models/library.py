@@ -27,6 +27,11 @@ def is_upload(reference: str) -> bool:
     return reference.startswith("upload:")
 
 
+def shorten_hash(digits: str) -> str:
+    """What the library calls a content, by the digits of its SHA-256."""
+    return digits[:_HASH_DIGITS]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
     """A folder of uploads.
@@ -54,7 +59,7 @@ class Library:
         Raises:
             InvalidRequest: The library is full, or its folder cannot be written to.
         """
-        name = f"{hashlib.sha256(data).hexdigest()[:_HASH_DIGITS]}{suffix}"
+        name = f"{shorten_hash(hashlib.sha256(data).hexdigest())}{suffix}"
         path = self.folder / name
         if not path.is_file():
             if self.size_bytes + len(data) > self.max_bytes:
@@ -62,7 +67,7 @@ class Library:
                     f"Expected uploads of {self.max_bytes / 2**20:,.0f} MB in all at most, and this one of "
                     f"{len(data) / 2**20:,.1f} MB does not fit in: delete some of them first."
                 )
-            self._write(path, data)
+            self.write(name, data)
         return f"upload:{name}"
 
     def path(self, reference: str) -> Path:
@@ -93,11 +98,13 @@ class Library:
         for file in (path, path.with_name(f"{path.name}.json")):
             file.unlink(missing_ok=True)
 
-    def _files(self) -> list[Path]:
-        return [path for path in self.folder.glob("*") if _REFERENCE.fullmatch(f"upload:{path.name}")]
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file whole or not at all.
 
-    def _write(self, path: Path, data: bytes) -> None:
-        """Write a file whole or not at all."""
+        Raises:
+            InvalidRequest: It cannot be written.
+        """
+        path = self.folder / name
         part = self.folder / f".{path.name}.{uuid.uuid4().hex}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -107,6 +114,9 @@ class Library:
             with suppress(OSError):
                 part.unlink()
             raise InvalidRequest(
-                f"Expected to keep the upload, but it cannot be written ({error.strerror}): ask who runs this server "
-                f"to free some space, or to set {FOLDER_VARIABLE} to another folder."
+                f"Expected to keep this in the library, but it cannot be written ({error.strerror}): ask who runs "
+                f"this server to free some space, or to set {FOLDER_VARIABLE} to another folder."
             ) from error
+
+    def _files(self) -> list[Path]:
+        return [path for path in self.folder.glob("*") if _REFERENCE.fullmatch(f"upload:{path.name}")]

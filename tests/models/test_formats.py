@@ -204,7 +204,7 @@ def test_what_was_said_is_remembered(tmp_path):
     torch.save(build("cnn5", 2, 10).state_dict(), path)
     before = changed_at(path)
     said = load_model(path, mean=[0.25], std=[0.5], classes=list("abcdefghij"))
-    assert remember(path, said.card) == tmp_path / "net.pt.json"
+    assert remember(path, said) == tmp_path / "net.pt.json"
     again = load_model(path)
     assert (again.card.to_json(), again.assumed) == (said.card.to_json(), ())
     assert find_card(path).classes == tuple("abcdefghij")
@@ -407,7 +407,7 @@ def test_one_of_several_outputs_is_named(kinds):
     model = load_model("net.pth", **options, output="value")
     assert torch.equal(model.module(x), network(x)["value"])
     assert (len(model.classes), model.program().num_outputs) == (1, 1)
-    remember("net.pth", model.card)
+    remember("net.pth", model)
     assert len(load_model("net.pth", trust=True).classes) == 1
     with pytest.raises(InvalidNetwork, match=r"outputs, kind, value, got 'logits'"):
         load_model("net.pth", **options, output="logits")

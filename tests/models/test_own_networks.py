@@ -38,7 +38,7 @@ def bring(module, name):
     buffer = io.BytesIO()
     torch.save(module.state_dict(), buffer)
     reference = Library.of_user().keep(buffer.getvalue(), ".pth")
-    remember(reference, replace(load_model(reference).card, name=name))
+    remember(reference, replace(load_model(reference), name=name))
     return reference
 
 

@@ -1,0 +1,220 @@
+"""Notes: what was said of a network, kept beside its file, or in the library for visitors of the app."""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args
+
+from lrviz.errors import InvalidCheckpoint, InvalidRequest, LrvizError, UnreadableFile
+from lrviz.files import read_json, shown
+from lrviz.models.access import USER, Access
+from lrviz.models.assets import assets_folder
+from lrviz.models.card import MAX_CARD_BYTES, Card, is_card, read_value
+from lrviz.models.description import NOTHING, Description
+from lrviz.models.library import Library, shorten_hash
+
+_TEXTS = ("content", "name")
+_LISTS = ("confirmed", "assumed")
+_ABOUT = "what was said to lrviz of the network beside it; delete this file to say it anew"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What was said of a network.
+
+    Attributes:
+        said: By the user; nothing that was assumed.
+        content: Digest of the file that it was said of.
+        name: What to call the network; empty if its file tells.
+        confirmed: What is assumed of this content and the user knows.
+        found: Its card, so that the network need not be opened to list it; dropped when `said` was edited.
+        assumed: What of `found` nobody said or confirmed.
+    """
+
+    said: Description = NOTHING
+    content: str = ""
+    name: str = ""
+    confirmed: tuple[str, ...] = ()
+    found: Card | None = None
+    assumed: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """Return the note as the text of its file, without what is empty."""
+        said = {name: value for name, value in asdict(self.said).items() if value is not None}
+        known = {name: getattr(self, name) for name in (*_TEXTS, *_LISTS) if getattr(self, name)}
+        card = None if self.found is None else json.loads(self.found.to_json())
+        found = {} if card is None else {"found": {"of": self._key, "card": card}}
+        return json.dumps({"lrviz": _ABOUT, "said": said} | known | found, indent=2) + "\n"
+
+    @property
+    def _key(self) -> str:
+        """Tells what is said, of which content."""
+        return shorten_hash(hashlib.sha256(repr((self.content, self.said)).encode()).hexdigest())
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], source: str) -> "Note":
+        """Read the values of a file.
+
+        Args:
+            values: By name.
+            source: How errors call the file.
+
+        Raises:
+            InvalidCheckpoint: A value is none that a note can have.
+        """
+        try:
+            kinds = {field.name: get_args(field.type)[0] for field in fields(Description)}
+            said = {name: read_value(value, kinds[name]) for name, value in values["said"].items()}
+            texts = {name: read_value(values.get(name, ""), str) for name in _TEXTS}
+            lists = {name: read_value(values.get(name, []), tuple[str, ...]) for name in _LISTS}
+            note = cls(said=Description(**said), **texts, **lists)
+            found = values.get("found", {})
+            if found.get("of") != note._key:
+                return note
+            return replace(note, found=Card.from_json(json.dumps(found["card"]), source))
+        except (KeyError, ValueError, AttributeError, TypeError, LrvizError) as error:
+            raise InvalidCheckpoint(
+                f"Expected what was said of a network in {source}, got something else ({shown(str(error))}): correct "
+                "or delete that file."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is known of a network before it is opened.
+
+    Attributes:
+        note: What was said of it; an empty one if nothing was.
+        card: What `lrviz train`, or an earlier lrviz that kept no notes, wrote of it.
+        source: What errors call the file of the note.
+        notices: What the user should know of these files, in words such as "that a.json tells nothing of it".
+    """
+
+    note: Note = Note()
+    card: Card | None = None
+    source: str = ""
+    notices: tuple[str, ...] = ()
+
+
+def find_kept(path: Path, access: Access) -> Kept:
+    """What is kept of a network's file.
+
+    Raises:
+        InvalidCheckpoint: A card or note is damaged, or may not be read.
+    """
+    if path.is_relative_to(assets_folder()):
+        shipped = read_kept(path.with_suffix(".json"), access)
+        return Kept(card=shipped if isinstance(shipped, Card) else None)
+    ignored: list[str] = []
+    place, found = _read_first(_places(path, access), access, ignored)
+    trained = None
+    if not isinstance(found, Card) and path.suffix == ".safetensors":
+        trained = _read_first([path.with_suffix(".json")], access, ignored)[1]
+    notices = [f"that {name}, which is no card of lrviz's, tells nothing of it" for name in ignored]
+    card = found if isinstance(found, Card) else trained if isinstance(trained, Card) else None
+    note, source = found if isinstance(found, Note) else Note(), place.name if place else ""
+    if note.content and note.content != _digest(path):
+        where = "" if access.is_visitor else f" ({source})"
+        notices.append(f"that what was said of an earlier content of the file{where} still holds")
+        note = replace(note, confirmed=(), found=None, assumed=())
+    return Kept(note=note, card=card, source=source, notices=tuple(notices))
+
+
+def keep_note(path: Path, note: Note, access: Access) -> Path:
+    """Keep what was said of a network, where its owner may write: beside its file, or in the library for a visitor.
+
+    Returns:
+        Where it is.
+
+    Raises:
+        InvalidRequest: It cannot be written there.
+    """
+    note = replace(note, content=_digest(path))
+    place = _places(path, access)[0]
+    if place.parent == Library.of_user().folder:
+        if read_kept(place, USER) != note:
+            Library.of_user().write(place.name, note.to_json().encode())
+        return place
+    place = next(free for free in _places(path, access) if not os.path.lexists(free) or read_kept(free, access))
+    part = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
+    try:
+        part.write_text(note.to_json(), encoding="utf-8")
+        os.replace(part, place)
+    except OSError as error:
+        raise InvalidRequest(
+            f"Expected to keep what was said of the network in {place}, but it cannot be written ({error.strerror}): "
+            "copy the file to a folder of your own."
+        ) from error
+    return place
+
+
+def last_change(path: Path, access: Access) -> int:
+    """When a file, or what is kept of it, was written, in nanoseconds."""
+    kept = [place for place in (*_places(path, access), path.with_suffix(".json")) if place.is_file()]
+    return max(file.stat().st_mtime_ns for file in (path, *kept))
+
+
+def read_kept(place: Path, access: Access) -> Note | Card | None:
+    """The note or the card in a file; None if there is none, or it is a JSON file of somebody else's.
+
+    Raises:
+        InvalidCheckpoint: It is damaged, or may not be read.
+    """
+    if not os.path.lexists(place):
+        return None
+    try:
+        with access.open(place, MAX_CARD_BYTES) as file:
+            text = file.read(MAX_CARD_BYTES).decode("utf-8")
+    except (UnreadableFile, OSError, UnicodeDecodeError) as error:
+        remedy = "choose another model" if access.is_visitor else "fetch it again, or remove it"
+        raise InvalidCheckpoint(
+            f"Expected a readable card {place.name} beside the checkpoint, got another: {remedy}."
+        ) from error
+    try:
+        values = read_json(text)
+    except ValueError:
+        values = None
+    if isinstance(values, dict) and "lrviz" in values and "said" in values:
+        return Note.from_values(values, place.name)
+    return Card.from_json(text, place.name) if is_card(text) else None
+
+
+def _read_first(places: list[Path], access: Access, ignored: list[str]) -> tuple[Path | None, Note | Card | None]:
+    """The first note or card in some places, and where it is; the names of files of somebody else's are added."""
+    for place in filter(os.path.lexists, places):
+        # What the library keeps are no uploads themselves.
+        found = read_kept(place, USER if place.parent == Library.of_user().folder else access)
+        if found is not None:
+            return place, found
+        ignored.append(place.name)
+    return None, None
+
+
+def _places(path: Path, access: Access) -> list[Path]:
+    """Where what is said of a network may be kept, the place that is preferred first."""
+    beside = path.with_name(f"{path.name}.json")
+    if path.parent == Library.of_user().folder:
+        return [beside]
+    own = [beside, path.with_name(f"{path.name}.lrviz.json")]
+    if access.is_visitor:
+        own.insert(0, Library.of_user().folder / f"{_digest(path)}{path.suffix.lower()}.json")
+    return own
+
+
+def _digest(path: Path) -> str:
+    """A file's digest; what the library holds is named by it."""
+    if path.parent == Library.of_user().folder:
+        return path.stem
+    status = path.stat()
+    return _find_digest(path, status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+@lru_cache(maxsize=256)
+def _find_digest(path: Path, changed: int, size: int, number: int) -> str:
+    with path.open("rb") as file:
+        return shorten_hash(hashlib.file_digest(file, "sha256").hexdigest())
