@@ -26,7 +26,7 @@ from lrviz.models.description import NOTHING, Description
 from lrviz.models.formats.tensors import clean
 from lrviz.models.images import ImageRecord, fit_image, image_shape
 from lrviz.models.library import is_upload
-from lrviz.models.notes import Note, find_kept, keep_note, last_change, read_kept
+from lrviz.models.notes import Note, content_of, find_kept, keep_note, last_change, read_kept
 from lrviz.models.opening import SUFFIXES, family_blueprint
 from lrviz.network.program import Program
 
@@ -230,8 +230,9 @@ def remember(name_or_path: str | Path, model: Model, *, confirm: bool = True, ac
 
 
 def remembered(name_or_path: str | Path, *, access: Access = USER) -> Note:
-    """What is remembered of a network, an empty note if nothing is; arguments and errors as in `load_model`."""
-    return find_kept(_find_checkpoint(name_or_path, access), access).note
+    """What is remembered of a network, a note of its content if nothing is; arguments and errors as in `load_model`."""
+    path = _find_checkpoint(name_or_path, access)
+    return replace(find_kept(path, access).note, content=content_of(path))
 
 
 def changed_at(name_or_path: str | Path, *, access: Access = USER) -> int:

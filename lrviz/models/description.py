@@ -166,13 +166,15 @@ class Field:
     """What may be said of a network, and how it is read.
 
     Attributes:
-        label: What it is called.
+        label: What it is called, on the Models page too.
+        option: What says it on the command line.
         example: A text that says it.
         read: Reads such a text, or raises ValueError.
         kind: What such a text is.
     """
 
     label: str
+    option: str
     example: str
     read: Callable[[str], Any]
     kind: str = "a text"
@@ -180,16 +182,27 @@ class Field:
 
 FIELDS = {
     "architecture": Field(
-        label="architecture", example="cnn5(width=8), mlp, torchvision:resnet18(num_classes=10)", read=str.strip
+        label="architecture",
+        option="--architecture",
+        example="cnn5(width=8), mlp, torchvision:resnet18(num_classes=10)",
+        read=str.strip,
     ),
-    "input_shape": Field(label="input shape", example="3,32,32", read=_sizes, kind="an input shape"),
-    "mean": Field(label="mean of every channel", example="0.4914,0.4822,0.4465", read=_floats, kind="numbers"),
+    "input_shape": Field(
+        label="input shape", option="--input-shape", example="3,32,32", read=_sizes, kind="an input shape"
+    ),
+    "mean": Field(
+        label="mean of every channel", option="--mean", example="0.4914,0.4822,0.4465", read=_floats, kind="numbers"
+    ),
     "std": Field(
-        label="standard deviation of every channel", example="0.247,0.2435,0.2616", read=_floats, kind="numbers"
+        label="standard deviation of every channel",
+        option="--std",
+        example="0.247,0.2435,0.2616",
+        read=_floats,
+        kind="numbers",
     ),
-    "classes": Field(label="names of the classes", example="cat,dog", read=_names),
-    "dataset": Field(label="data set that it was trained on", example="cifar10", read=str),
-    "output": Field(label="output, if there are several", example="logits", read=str.strip),
+    "classes": Field(label="names of the classes", option="--classes", example="cat,dog", read=_names),
+    "dataset": Field(label="data set that it was trained on", option="--dataset", example="cifar10", read=str),
+    "output": Field(label="output, if there are several", option="--output-name", example="logits", read=str.strip),
 }
 """By the names that `Description` has for them."""
 

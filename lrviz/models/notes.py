@@ -118,7 +118,7 @@ def find_kept(path: Path, access: Access) -> Kept:
     notices = [f"that {name}, which is no card of lrviz's, tells nothing of it" for name in ignored]
     card = found if isinstance(found, Card) else trained if isinstance(trained, Card) else None
     note, source = found if isinstance(found, Note) else Note(), place.name if place else ""
-    if note.content and note.content != _digest(path):
+    if note.content and note.content != content_of(path):
         where = "" if access.is_visitor else f" ({source})"
         notices.append(f"that what was said of an earlier content of the file{where} still holds")
         note = replace(note, confirmed=(), found=None, assumed=())
@@ -134,7 +134,7 @@ def keep_note(path: Path, note: Note, access: Access) -> Path:
     Raises:
         InvalidRequest: It cannot be written there.
     """
-    note = replace(note, content=_digest(path))
+    note = replace(note, content=content_of(path))
     place = _places(path, access)[0]
     if place.parent == Library.of_user().folder:
         if read_kept(place, USER) != note:
@@ -202,19 +202,19 @@ def _places(path: Path, access: Access) -> list[Path]:
         return [beside]
     own = [beside, path.with_name(f"{path.name}.lrviz.json")]
     if access.is_visitor:
-        own.insert(0, Library.of_user().folder / f"{_digest(path)}{path.suffix.lower()}.json")
+        own.insert(0, Library.of_user().folder / f"{content_of(path)}{path.suffix.lower()}.json")
     return own
 
 
-def _digest(path: Path) -> str:
-    """A file's digest; what the library holds is named by it."""
+def content_of(path: Path) -> str:
+    """What tells a file's content from all others; what the library holds is named by it."""
     if path.parent == Library.of_user().folder:
         return path.stem
     status = path.stat()
-    return _find_digest(path, status.st_mtime_ns, status.st_size, status.st_ino)
+    return _hash_file(path, status.st_mtime_ns, status.st_size, status.st_ino)
 
 
 @lru_cache(maxsize=256)
-def _find_digest(path: Path, changed: int, size: int, number: int) -> str:
+def _hash_file(path: Path, changed: int, size: int, number: int) -> str:
     with path.open("rb") as file:
         return shorten_hash(hashlib.file_digest(file, "sha256").hexdigest())

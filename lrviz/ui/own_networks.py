@@ -1,5 +1,6 @@
 """Networks of the user's own: brought as files, reported on, described, kept in the library, opened on the pages."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from lrviz.errors import InvalidRequest, LrvizError, Refusal, UnsupportedOperati
 from lrviz.files import format_size
 from lrviz.models.access import FOLDERS_VARIABLE, TRUST_VARIABLE
 from lrviz.models.card import Card
-from lrviz.models.description import FIELDS, PRESETS, read_description
+from lrviz.models.catalogue import Model
+from lrviz.models.description import FIELDS, PRESETS, Description, read_description
 from lrviz.models.inspection import Inspection, default_images, inspect_model
 from lrviz.models.library import Library, is_upload
 from lrviz.models.opening import SUFFIXES
@@ -19,7 +21,7 @@ from lrviz.ui import following, look, resources
 from lrviz.ui.following import Task
 from lrviz.ui.jobs import Job
 from lrviz.ui.state import open_with
-from lrviz.ui.visit import changed_at, load_model, remember
+from lrviz.ui.visit import load_model, remember, remembered
 from lrviz.views.view import View
 from lrviz.words import counted
 
@@ -43,8 +45,13 @@ def show_own_networks() -> None:
 def _take_upload() -> None:
     taken = take_file(f"A network: {', '.join(SUFFIXES)}", "own")
     if taken is not None:
-        st.session_state["own-network"], st.session_state["own-title"] = taken
-        st.session_state["own-said"] = {}
+        _choose(*taken)
+
+
+def _choose(name: str, title: str) -> None:
+    """Show the report on a network."""
+    st.session_state["own-network"], st.session_state["own-title"] = name, title
+    st.session_state["own-said"] = {}
 
 
 def take_file(label: str, key: str) -> tuple[str, str] | None:
@@ -70,8 +77,7 @@ def take_file(label: str, key: str) -> tuple[str, str] | None:
 def _take_path() -> None:
     def chosen() -> None:
         name = st.session_state["own-path"].strip()
-        st.session_state["own-network"], st.session_state["own-said"] = name, {}
-        st.session_state["own-title"] = Path(name).stem
+        _choose(name, Path(name).stem)
 
     st.text_input(
         "Or the path of a file on the server", key="own-path", on_change=chosen, placeholder="/data/net.onnx",
@@ -88,12 +94,12 @@ def _show_report(name: str) -> None:
     found = job.result if job.error is None else job.error
     with st.container(border=True):
         if isinstance(found, Inspection):
-            card = replace(found.model.card, name=st.session_state.get("own-title") or found.model.name)
-            if is_upload(name) and st.session_state.get("own-remembered") != (name, card):
-                remember(name, card)
-                st.session_state["own-remembered"] = name, card
-            _show_facts(found, card)
-            offer_pages("report", name, card)
+            title = st.session_state.get("own-title") or found.model.name
+            model = replace(found.model, name=title)
+            if is_upload(name) or said:
+                _keep(name, model)
+            _show_facts(name, found, model)
+            offer_pages("report", name, model.card)
         elif isinstance(found, UnsupportedOperation):
             st.error(str(found).partition(" Supported are: ")[0], icon=":material/error:")
             _show_refusals(found.refusals)
@@ -112,12 +118,24 @@ def _inspect(name: str, said: dict[str, Any]) -> Job:
         except UnsupportedOperation as error:
             return error
 
-    changed = 0 if is_upload(name) else changed_at(name)  # what the library holds never changes
-    return resources.submit(f"inspect {name} {changed} {sorted(said.items())}", work)
+    key = f"inspect {name} {sorted(said.items())}"
+    with suppress(LrvizError):  # looking at it tells what is wrong
+        note = remembered(name)
+        key = f"inspect {name} {note.content} {Description(**said).over(note.said)} {note.confirmed}"
+    return resources.submit(key, work)
 
 
-def _show_facts(found: Inspection, card: Card) -> None:
-    st.markdown(f"**{card.name}**")
+def _keep(name: str, model: Model, *, confirm: bool = False) -> None:
+    """Remember what was said of a network, or say why not."""
+    try:
+        remember(name, model, confirm=confirm)
+    except LrvizError as error:
+        st.error(str(error), icon=":material/error:")
+
+
+def _show_facts(name: str, found: Inspection, model: Model) -> None:
+    card = model.card
+    st.markdown(f"**{model.name}**")
     look.numbers(
         [
             ("parameters", f"{card.num_parameters:,}"),
@@ -130,6 +148,10 @@ def _show_facts(found: Inspection, card: Card) -> None:
         st.info(
             f"Nobody says otherwise, so these are assumed: {'; '.join(found.model.assumed)}.", icon=":material/info:"
         )
+        st.button(
+            "They are right", key="own-confirm", icon=":material/check:", help="Say below what is not so.",
+            on_click=lambda: _keep(name, model, confirm=True),
+        )  # fmt: skip
     for note in (*found.program.notes, *([found.image.notice] if found.image.notice else [])):
         st.caption(note)
     st.dataframe(
@@ -203,13 +225,17 @@ def view_of(page: str, name: str, card: Card) -> View:
 
 def _show_library() -> None:
     """The networks that were brought, and how much room they take."""
-    library, networks = Library.of_user(), resources.own_cards()
-    for name, card in networks.items():
+    library, networks = Library.of_user(), resources.own_notes()
+    for name, note in networks.items():
+        card = note.card
         with st.container(horizontal=True, vertical_alignment="center"):
             shape = " x ".join(map(str, card.input_shape))
             st.markdown(f"**{card.name}** {card.architecture[:60]}, inputs {shape}, {len(card.classes):,} outputs")
+            st.button("Look", key=f"own-look-{name}", on_click=_choose, args=(name, card.name))
             offer_pages("library", name, card)
             st.button("Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=_delete, args=(name,))
+        if note.assumed:
+            st.caption(f"Assumed, and not confirmed: {'; '.join(note.assumed)}.")
     _show_others(library, [name for name in library.references if name not in networks])
     st.caption(
         f"Uploaded networks and images are kept in {library.folder}: {format_size(library.size_bytes)} of "
@@ -231,6 +257,5 @@ def _show_others(library: Library, names: list[str]) -> None:
 
 def _delete(name: str) -> None:
     Library.of_user().delete(name)
-    st.session_state.pop("own-remembered", None)
     if st.session_state.get("own-network") == name:
         del st.session_state["own-network"]

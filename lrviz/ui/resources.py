@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -24,9 +24,22 @@ from lrviz.network.program import Program
 from lrviz.results.diskstore import DiskStore
 from lrviz.results.regions import Regions
 from lrviz.ui.jobs import Job, JobPool, Report, Work
-from lrviz.ui.visit import changed_at, find_card, load_image, load_program
+from lrviz.ui.visit import changed_at, find_card, load_image, load_program, remembered
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
+
+
+class OwnNote(NamedTuple):
+    """What is known of a network of the user's own.
+
+    Attributes:
+        card: Its card.
+        assumed: What of it nobody said or confirmed.
+    """
+
+    card: Card
+    assumed: tuple[str, ...]
+
 
 Point = tuple[float, float]
 Triplet = tuple[str, ...]
@@ -97,16 +110,22 @@ def cards() -> tuple[Card, ...]:
     return tuple(card for card in _all_cards() if not card.is_snapshot)
 
 
-def own_cards() -> dict[str, Card]:
-    """The cards of the networks in the user's library, by what the library calls them."""
+def own_notes() -> dict[str, OwnNote]:
+    """What is known of the networks in the user's library that were looked at, by what the library calls them."""
     library = Library.of_user()
     found = {}
     for reference in library.references:
         path = library.path(reference)
         if is_file(reference) and path.with_name(f"{path.name}.json").is_file():
             with suppress(LrvizError):
-                found[reference] = find_card(reference)
+                note = remembered(reference)
+                found[reference] = OwnNote(note.found or find_card(reference), note.assumed)
     return found
+
+
+def own_cards() -> dict[str, Card]:
+    """The cards of these networks."""
+    return {reference: note.card for reference, note in own_notes().items()}
 
 
 def model_names() -> dict[str, str]:

@@ -29,7 +29,7 @@ def choose_model() -> None:
 
 def show_model() -> None:
     """The card of the chosen model, and its epochs where there are several."""
-    name, card, own = state.current().model, _card(), resources.own_cards()
+    name, card, own = state.current().model, _card(), resources.own_notes()
     if card is not None:
         _choose_epoch(card)
         _show_card(card)
@@ -68,11 +68,13 @@ def _show_card(card: Card) -> None:
     )
 
 
-def _show_own(card: Card) -> None:
+def _show_own(note: resources.OwnNote) -> None:
+    card = note.card
+    assumed = f"<br>assumed: {html.escape('; '.join(note.assumed)[:400])}" if note.assumed else ""
     shape = " x ".join(map(str, card.input_shape))
     st.html(
         f'<div class="lr-card">{html.escape(card.architecture[:100])}<br>{card.num_parameters:,} parameters, inputs '
-        f"{shape}, {len(card.classes):,} outputs</div>"
+        f"{shape}, {len(card.classes):,} outputs{assumed}</div>"
     )
 
 

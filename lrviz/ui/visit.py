@@ -1,5 +1,8 @@
 """Texts of visitors become models and images: the only place where pages do that, with a visitor's access to files."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lrviz.errors import LrvizError
@@ -7,8 +10,9 @@ from lrviz.models import catalogue, images
 from lrviz.models.access import visitor
 from lrviz.models.card import Card
 from lrviz.models.catalogue import Model
+from lrviz.models.description import FIELDS
 from lrviz.models.images import ImageRecord
-from lrviz.models.library import is_upload
+from lrviz.models.notes import Note
 from lrviz.models.numbers import POINT
 from lrviz.network.program import Program
 from lrviz.views import scene
@@ -23,13 +27,18 @@ def load_image(reference: str, shape: tuple[int, ...] = images.SHAPE) -> ImageRe
 
 def load_model(name: str, **said: Any) -> Model:
     """As `lrviz.models.catalogue.load_model`, for a visitor."""
-    return catalogue.load_model(name, **said, access=visitor())
+    with _in_words_of_the_page():
+        return catalogue.load_model(name, **said, access=visitor())
 
 
-def remember(name: str, card: Card) -> None:
-    """As `lrviz.models.catalogue.remember`, for a visitor, who keeps cards of uploads only."""
-    if is_upload(name):
-        catalogue.remember(name, card, access=visitor())
+def remember(name: str, model: Model, *, confirm: bool) -> None:
+    """As `lrviz.models.catalogue.remember`, for a visitor, for whom it is kept in the library."""
+    catalogue.remember(name, model, confirm=confirm, access=visitor())
+
+
+def remembered(name: str) -> Note:
+    """As `lrviz.models.catalogue.remembered`, for a visitor."""
+    return catalogue.remembered(name, access=visitor())
 
 
 def readable_image(reference: str) -> ImageRecord | None:
@@ -44,7 +53,8 @@ def readable_image(reference: str) -> ImageRecord | None:
 
 def find_card(name: str) -> Card:
     """As `lrviz.models.catalogue.find_card`, for a visitor."""
-    return catalogue.find_card(name, access=visitor())
+    with _in_words_of_the_page():
+        return catalogue.find_card(name, access=visitor())
 
 
 def changed_at(name: str) -> int:
@@ -54,9 +64,25 @@ def changed_at(name: str) -> int:
 
 def load_program(name: str) -> tuple[Model, Program]:
     """As `lrviz.views.scene.load_program`, for a visitor."""
-    return scene.load_program(name, access=visitor())
+    with _in_words_of_the_page():
+        return scene.load_program(name, access=visitor())
 
 
 def resolve(view: View) -> Scene:
     """As `lrviz.views.scene.resolve`, for a visitor."""
-    return scene.resolve(view, access=visitor())
+    with _in_words_of_the_page():
+        return scene.resolve(view, access=visitor())
+
+
+_OPTION = re.compile("|".join(rf"{field.option}\b" for field in FIELDS.values()))
+_LABELS = {field.option: field.label for field in FIELDS.values()}
+
+
+@contextmanager
+def _in_words_of_the_page() -> Iterator[None]:
+    """Errors name the fields of the Models page where they name options of the command line."""
+    try:
+        yield
+    except LrvizError as error:
+        error.args = (_OPTION.sub(lambda option: f"“{_LABELS[option[0]]}” on the Models page", str(error)),)
+        raise

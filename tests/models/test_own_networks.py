@@ -9,11 +9,13 @@ import streamlit as st
 import torch
 from torch import nn
 
-from lrviz.errors import InvalidRequest
+from lrviz.errors import InvalidCheckpoint, InvalidRequest
+from lrviz.models.access import FOLDERS_VARIABLE
 from lrviz.models.catalogue import load_model, remember
 from lrviz.models.description import FIELDS, read_description
 from lrviz.models.library import FOLDER_VARIABLE, Library
 from lrviz.results import diskstore
+from lrviz.ui import visit
 from lrviz.ui.own_networks import view_of
 from lrviz.views.view import View
 from tests.apptest import control, open_file, settle
@@ -33,11 +35,15 @@ def toy(hidden, seed=0):
     return nn.Sequential(nn.Linear(2, hidden), nn.ReLU(), nn.Linear(hidden, 3))
 
 
-def bring(module, name):
-    """Put a network into the library, as the page does."""
+def saved(module):
     buffer = io.BytesIO()
     torch.save(module.state_dict(), buffer)
-    reference = Library.of_user().keep(buffer.getvalue(), ".pth")
+    return buffer.getvalue()
+
+
+def bring(module, name):
+    """Put a network into the library, as the page does."""
+    reference = Library.of_user().keep(saved(module), ".pth")
     remember(reference, replace(load_model(reference), name=name))
     return reference
 
@@ -111,6 +117,80 @@ def test_a_network_of_two_numbers_opens_in_explore():
     assert not page.exception
     assert not page.error, page.error[0].value
     assert "mine" in control(page.selectbox, "w-model").options
+
+
+@pytest.fixture
+def opened_folder(folders, monkeypatch):
+    """A folder that the operator opened to visitors."""
+    folder = folders / "data"
+    folder.mkdir()
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(folder))
+    return folder
+
+
+def look(page, path, **said):
+    """Look at the network of a path, and again with what is said in the fields."""
+    page.text_input(key="own-path").set_value(str(path)).run()
+    page = settle(page)
+    for name, text in said.items():
+        page.text_input(key=f"own-{name}").set_value(text)
+    button = next(button for button in page.button if "Look again" in button.label)
+    return settle(button.click().run())
+
+
+def test_what_is_said_of_a_path_holds_on_all_pages_and_nothing_is_written_beside_the_file(opened_folder):
+    path = opened_folder / "net.pth"
+    torch.save(toy(8).state_dict(), path)
+    page = look(open_file("pages/4_Models.py"), path, mean="0.4", std="0.2", classes="a,b,c")
+    assert "assumed" in texts(page)
+    assert "the mean" not in texts(page)
+    model = visit.load_model(str(path))
+    assert (model.mean, model.std, model.classes) == ((0.4,) * 2, (0.2,) * 2, ("a", "b", "c"))
+    assert visit.find_card(str(path)).classes == ("a", "b", "c")
+    assert [file.name for file in opened_folder.iterdir()] == ["net.pth"]
+    assert load_model(path).classes == ("0", "1", "2")  # who runs the server is told nothing by visitors
+    torch.save(toy(9).state_dict(), path)
+    assert visit.load_model(str(path)).classes == ("0", "1", "2")
+
+
+def test_a_graph_of_open_sizes_opens_everywhere_once_they_are_said(opened_folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            nn.ReLU(), (torch.zeros(1, 2, device="cpu"),), opened_folder / "open.onnx", dynamo=False,
+            input_names=["x"], dynamic_axes={"x": {0: "batch", 1: "channels"}},
+        )  # fmt: skip
+    page = look(open_file("pages/4_Models.py"), opened_folder / "open.onnx", input_shape="2")
+    assert not page.error
+    assert visit.load_program(str(opened_folder / "open.onnx"))[1].num_units == 2
+
+
+def test_what_is_assumed_stays_so_until_it_is_confirmed():
+    reference = Library.of_user().keep(saved(toy(8)), ".pth")
+    page = chosen(open_file("pages/4_Models.py"), reference, "mine")
+    st.cache_resource.clear()  # as a restart does
+    assert visit.load_model(reference).assumed
+    page = settle(open_file("pages/4_Models.py"))
+    assert "Assumed, and not confirmed: the architecture mlp" in texts(page)
+    page = settle(page.button(key=f"own-look-{reference}").click().run())
+    assert "so these are assumed: the architecture mlp" in texts(page)
+    page = settle(page.button(key="own-confirm").click().run())
+    assert "are assumed" not in texts(page)
+    assert "not confirmed" not in texts(page)
+    assert visit.load_model(reference).assumed == ()
+
+
+def test_errors_of_pages_name_fields_and_not_options(opened_folder):
+    path = opened_folder / "net.pth"
+    torch.save({"a": torch.ones(3, 2, 2), "b": torch.ones(3)}, path)
+    with pytest.raises(InvalidCheckpoint, match="“architecture” on the Models page") as caught:
+        visit.load_model(str(path))
+    assert "--" not in str(caught.value)
+    torch.save(toy(8).state_dict(), path)
+    for said in ({"classes": ["a"]}, {"mean": [0.0] * 3}, {"input_shape": (7,)}):
+        with pytest.raises(InvalidCheckpoint, match="on the Models page") as caught:
+            visit.load_model(str(path), **said)
+        assert "--" not in str(caught.value)
 
 
 def test_own_networks_with_the_same_inputs_are_compared():
