@@ -87,6 +87,10 @@ class Blueprint:
         """
         return {name: tuple(value.shape) for name, value in self._hollow().state_dict().items()}
 
+    def kinds(self) -> frozenset[str]:
+        """The kinds of its layers, such as "Linear"; errors as for `shapes`."""
+        return frozenset(type(layer).__name__ for layer in self._hollow().modules())
+
     def load(self, tensors: Tensors) -> nn.Module:
         """The network with these weights, in evaluation mode.
 

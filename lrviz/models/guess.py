@@ -1,5 +1,6 @@
 """Which architecture tensors belong to, told by their names and shapes."""
 
+import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cache
@@ -8,10 +9,11 @@ from torch import nn
 
 from lrviz.errors import InvalidCheckpoint, UnknownModel
 from lrviz.files import shown
+from lrviz.models.access import USER, Access
 from lrviz.models.architectures import FAMILIES, IMAGE_SIZE, build
 from lrviz.models.blueprint import TORCHVISION, Blueprint, torchvision_names
 from lrviz.models.formats.tensors import Tensors, in_order
-from lrviz.models.multilayer import MLP, is_mlp
+from lrviz.models.multilayer import MLP, find_mlp
 from lrviz.models.weights import fit_tensors
 
 _NAMED = 4
@@ -19,34 +21,44 @@ _VGG8 = "vgg8"
 _VGG8_CHANNELS, _VGG8_FEATURES = 6, 64
 """At width 1: channels of the first layer of the VGG8, and of the last convolution, before a linear layer."""
 
-_OF_PERCEPTRONS = frozenset(["ReLU", "Softmax", "LogSoftmax"])
-"""Activations of a perceptron; the weights of other layers look the same."""
+LAST_LAYERS = frozenset(["Softmax", "LogSoftmax"])
+"""Activations that are left off; the weights of other layers look the same."""
+
+_BESIDE = re.compile(
+    r"(^|[._])(loss|criterion|metrics?|accuracy|acc|mean|mu|means|std|sigma|stds|sds)\d*([._]|$)", re.I
+)
+"""What parts are called, beside a network, that take no part in it."""
 
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def guess_architecture(tensors: Tensors, layers: Collection[str] = ()) -> Blueprint:
+def guess_architecture(tensors: Tensors, layers: Collection[str] = (), access: Access = USER) -> Blueprint:
     """The one of our and of torchvision's architectures that fits.
 
     Args:
         tensors: Of its state dict.
         layers: Kinds of layers that it is known to have, if any are.
+        access: Whose errors these are.
 
     Raises:
         InvalidCheckpoint: None does.
     """
-    if is_mlp(tensors) and _OF_PERCEPTRONS.issuperset(name for name in layers if hasattr(nn.modules.activation, name)):
+    activations = {name for name in layers if hasattr(nn.modules.activation, name)} - LAST_LAYERS
+    part = find_mlp(tensors) if activations <= {"ReLU"} else None
+    if part is not None and all(name in part or _BESIDE.search(name) for name in tensors):
         return Blueprint(name=MLP)
     for part in (tensors, _largest_part(tensors)):
         for blueprint in (*_families(part), *_torchvision(part)):
             with suppress(InvalidCheckpoint, UnknownModel):
-                if len(fit_tensors(part, blueprint.shapes(), blueprint)) >= len(part):
+                fits = len(fit_tensors(part, blueprint.shapes(), blueprint)) >= len(part)
+                if fits and activations <= blueprint.kinds():
                     return blueprint
     names = ", ".join(shown(name) for name in list(tensors)[:_NAMED])
+    code = "" if access.is_visitor else ", or mynet.py:build with --trust"
     raise InvalidCheckpoint(
         f"Expected weights of an architecture that lrviz or torchvision has, got others ({len(tensors)} tensors, such "
-        f"as {names}): say which it is by --architecture, such as 'torchvision:resnet18(num_classes=10)', or "
-        "mynet.py:build with --trust; or export the network by torch.onnx.export."
+        f"as {names}): say which it is by --architecture, such as 'torchvision:resnet18(num_classes=10)'{code}; or "
+        "export the network by torch.onnx.export."
     )
 
 

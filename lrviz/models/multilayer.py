@@ -1,18 +1,90 @@
 """Multilayer perceptrons from nothing but their weights: linear layers with a ReLU between each and the next."""
 
+import re
+from collections.abc import Iterable
 from itertools import pairwise
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from lrviz.errors import InvalidCheckpoint
+from lrviz.files import shown
 from lrviz.models.formats.tensors import Tensors, in_order
 
 MLP = "mlp"
 """What this architecture is called."""
 
 
-def is_mlp(tensors: Tensors) -> bool:
-    """Whether tensors are the weights and biases of linear layers that follow each other."""
+class Perceptron(nn.Module):
+    """Linear layers under the names that their file has for them; all but the last one end in a ReLU.
+
+    Attributes:
+        order: The names of the layers, the first one first.
+        is_numbered: Whether they differ in numbers only, so that their order is sure.
+    """
+
+    def __init__(self, tensors: Tensors) -> None:
+        super().__init__()
+        self.order = tuple(layer.removesuffix(".") or "linear" for layer in _layers(tensors))
+        self.is_numbered = _are_numbered(self.order)
+        for layer, place in zip(_layers(tensors), self.order, strict=True):
+            weight, bias = tensors[f"{layer}weight"], tensors.get(f"{layer}bias")
+            kind = nn.Linear if place == self.order[-1] else _Rectified
+            linear = kind(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
+            state = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
+            linear.load_state_dict(state, assign=True)
+            _put(self, place, linear)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Its outputs for inputs of any shape, whose numbers are taken in a row."""
+        x = x.flatten(1)
+        for place in self.order:
+            x = self.get_submodule(place)(x)
+        return x
+
+
+class _Rectified(nn.Linear):
+    """A linear layer and a ReLU."""
+
+    def forward(self, input: Tensor) -> Tensor:  # PyTorch calls it so
+        return torch.relu(super().forward(input))
+
+
+def find_mlp(tensors: Tensors) -> Tensors | None:
+    """The weights and biases of linear layers that follow each other: all tensors, or those of the largest such part.
+
+    >>> list(find_mlp({"net.0.weight": torch.ones(3, 2), "loss.weight": torch.ones(3)}))
+    ['net.0.weight']
+    """
+    parts: dict[str, Tensors] = {"": tensors}
+    for name, value in tensors.items():
+        words = name.split(".")
+        for end in range(1, len(words)):
+            parts.setdefault(".".join(words[:end]), {})[name] = value
+    return next((part for part in sorted(parts.values(), key=len, reverse=True) if _is_mlp(part)), None)
+
+
+def build_mlp(tensors: Tensors) -> Perceptron:
+    """The network of these weights, layer after layer in the order of the numbers in their names, or of the file.
+
+    Raises:
+        InvalidCheckpoint: There are no linear layers, or they do not follow each other.
+    """
+    found = find_mlp(tensors)
+    if found is None:
+        raise InvalidCheckpoint(
+            "Expected the weights (and biases) of linear layers, each of which takes as many numbers as the one before "
+            "gives, got other tensors: name another architecture."
+        )
+    try:
+        return Perceptron(found)
+    except KeyError as error:  # a name that no module can have
+        raise InvalidCheckpoint(
+            f"Expected names of layers in the file, got one that no module can have ({shown(str(error))}): rename it."
+        ) from error
+
+
+def _is_mlp(tensors: Tensors) -> bool:
     layers = _layers(tensors)
     known = {name for layer in layers for name in (f"{layer}weight", f"{layer}bias")}
     weights = [tensors[f"{layer}weight"] for layer in layers]
@@ -29,27 +101,22 @@ def is_mlp(tensors: Tensors) -> bool:
     )
 
 
-def build_mlp(tensors: Tensors) -> nn.Sequential:
-    """The network of these weights, layer after layer in the order of the numbers in their names.
-
-    Raises:
-        InvalidCheckpoint: They are no linear layers, or do not follow each other.
-    """
-    if not is_mlp(tensors):
-        raise InvalidCheckpoint(
-            "Expected the weights (and biases) of linear layers, each of which takes as many numbers as the one before "
-            "gives, got other tensors: name another architecture."
-        )
-    module = nn.Sequential(nn.Flatten())
-    for layer in _layers(tensors):
-        weight, bias = tensors[f"{layer}weight"], tensors.get(f"{layer}bias")
-        linear = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
-        linear.load_state_dict({"weight": weight} if bias is None else {"weight": weight, "bias": bias}, assign=True)
-        module.extend([linear, nn.ReLU()])
-    return module[:-1]
-
-
 def _layers(tensors: Tensors) -> list[str]:
-    """What stands before "weight" in the names of layers."""
-    names = [name for name in in_order(tensors) if name == "weight" or name.endswith(".weight")]
+    """What stands before "weight" in the names of layers: in their order in the file, or by number if it has none."""
+    names = [name for name in tensors if name == "weight" or name.endswith(".weight")]
+    if _are_numbered(names) or names == sorted(names):  # as safetensors sorts them
+        names = in_order(names)
     return [name.removesuffix("weight") for name in names]
+
+
+def _are_numbered(names: Iterable[str]) -> bool:
+    return len({re.sub(r"[0-9]+", "", name) for name in names}) == 1
+
+
+def _put(module: nn.Module, place: str, layer: nn.Module) -> None:
+    *above, name = place.split(".")
+    for word in above:
+        if word not in module._modules:
+            module.add_module(word, nn.Module())
+        module = module.get_submodule(word)
+    module.add_module(name, layer)

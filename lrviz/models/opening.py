@@ -23,14 +23,11 @@ from lrviz.models.description import Description, Preset, likely_preset
 from lrviz.models.formats.onnx_file import OpenShape
 from lrviz.models.formats.onnx_graph import read_onnx
 from lrviz.models.formats.onnx_network import OnnxNetwork
-from lrviz.models.formats.pickles import Kind, find_kind, pickled_layers
-from lrviz.models.formats.tensors import read_safetensors, read_torch
-from lrviz.models.formats.trusted import build_from_file, read_exported, read_script
+from lrviz.models.formats.pickles import Kind, find_kind
+from lrviz.models.formats.trusted import read_exported, read_script
 from lrviz.models.front import normalises
-from lrviz.models.guess import guess_architecture
 from lrviz.models.images import image_shape
-from lrviz.models.multilayer import MLP
-from lrviz.models.weights import fit_tensors, unused
+from lrviz.models.rebuilding import Network, read_weights
 from lrviz.network.allocation import bounded
 from lrviz.network.scripted import without_script
 
@@ -45,9 +42,6 @@ def is_file(name: str) -> bool:
     """Whether a text can name a file of a network, there or not."""
     return name.lower().endswith(SUFFIXES)
 
-
-_MEANS, _STDS = ("mean", "mu", "means"), ("std", "sigma", "stds", "sds")
-"""What layers call the numbers that normalise images."""
 
 _SIDES = (32, 28, 64, 96, 128, 224, 299)
 """Sides of images that are tried, in this order."""
@@ -68,29 +62,6 @@ class Opened:
     module: nn.Module
     card: Card
     assumed: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Network:
-    """A module, and what its file tells of it.
-
-    Attributes:
-        module: The module.
-        architecture: As cards call it.
-        blueprint: Its architecture, if the file does not hold it.
-        input_shape: Of its inputs, if the file tells.
-        mean: What is subtracted from its inputs, if the file tells, and `std` what they are divided by.
-        std: See `mean`.
-        assumed: What of it nobody said, such as its architecture.
-    """
-
-    module: nn.Module
-    architecture: str
-    blueprint: Blueprint | None = None
-    input_shape: tuple[int, ...] | None = None
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    assumed: tuple[str, ...] = ()
 
 
 def open_network(file: BinaryIO, name: str, said: Description, known: Card | None, access: Access) -> Opened:
@@ -120,7 +91,7 @@ def open_network(file: BinaryIO, name: str, said: Description, known: Card | Non
     return Opened(module=network.module, card=card, assumed=(*assumed, *more))
 
 
-def _read(file: BinaryIO, what: Description, known: Card | None, access: Access) -> _Network:
+def _read(file: BinaryIO, what: Description, known: Card | None, access: Access) -> Network:
     suffix = Path(file.name).suffix.lower()
     if suffix == ONNX:
         return _read_graph(file.read(), what)
@@ -128,10 +99,10 @@ def _read(file: BinaryIO, what: Description, known: Card | None, access: Access)
     if suffix == EXPORTED or kind == Kind.EXPORTED:
         _require_trust(Kind.EXPORTED, access)
         exported, shape = read_exported(file)
-        return _Network(module=exported, architecture="pt2", input_shape=shape)
+        return Network(module=exported, architecture="pt2", input_shape=shape)
     if kind == Kind.SCRIPT:
         _require_trust(kind, access)
-        return _Network(module=read_script(file), architecture="torchscript")
+        return Network(module=read_script(file), architecture="torchscript")
     if what.architecture is not None and known is not None and known.architecture == what.architecture in FAMILIES:
         blueprint: Blueprint | None = family_blueprint(known)
     else:
@@ -140,43 +111,10 @@ def _read(file: BinaryIO, what: Description, known: Card | None, access: Access)
         _require_code(access)
         path, _, function = blueprint.name.rpartition(":")
         blueprint = dataclasses.replace(blueprint, name=f"{Path(path).resolve()}:{function}")
-    layers = frozenset[str]() if suffix == SAFETENSORS else pickled_layers(file)
-    tensors = read_safetensors(file) if suffix == SAFETENSORS else read_torch(file)
-    if blueprint is not None and blueprint.is_code:
-        module = build_from_file(blueprint.name, blueprint.options)
-        state = module.state_dict()
-        state.update(fit_tensors(tensors, {key: tuple(value.shape) for key, value in state.items()}, blueprint))
-        module.load_state_dict(state)
-        return _Network(module=module.cpu(), architecture=str(blueprint), blueprint=blueprint)
-    assumed: tuple[str, ...] = ()
-    if blueprint is not None:
-        blueprint = _complete(blueprint, tensors)
-    else:
-        blueprint = guess_architecture(tensors, layers)
-        assumed = (f"the architecture {blueprint}",)
-    network = _Network(
-        module=blueprint.load(tensors), architecture=str(blueprint), blueprint=blueprint, assumed=assumed
-    )
-    return network if blueprint.name == MLP else _look_beside(network, tensors, unused(tensors, blueprint.shapes()))
+    return read_weights(file, blueprint, access, safe=suffix == SAFETENSORS)
 
 
-def _look_beside(network: _Network, tensors: dict[str, Tensor], names: list[str]) -> _Network:
-    """What tensors beside those of the architecture say: a normalisation in front of it, or nothing."""
-
-    def find(words: tuple[str, ...]) -> tuple[float, ...]:
-        found = (tensors[name] for name in names if name.rpartition(".")[2] in words)
-        return next((tuple(value.flatten().tolist()) for value in found if value.numel() in (1, 3)), ())
-
-    mean, std = find(_MEANS), find(_STDS)
-    said = f"that {', '.join(map(shown, names[:_NAMED]))} beside the weights " if names else ""
-    if mean and std and min(std) > 0:
-        return dataclasses.replace(
-            network, mean=mean, std=std, assumed=(*network.assumed, f"{said}normalise its inputs")
-        )
-    return dataclasses.replace(network, assumed=(*network.assumed, *([f"{said}take no part"] if names else [])))
-
-
-def _read_graph(data: bytes, what: Description) -> _Network:
+def _read_graph(data: bytes, what: Description) -> Network:
     """A network of an ONNX graph; sizes of images that it leaves open are tried."""
     try:
         return _onnx(read_onnx(data, what.input_shape, what.output), what)
@@ -192,15 +130,15 @@ def _read_graph(data: bytes, what: Description) -> _Network:
         raise
 
 
-def _onnx(module: OnnxNetwork, what: Description) -> _Network:
+def _onnx(module: OnnxNetwork, what: Description) -> Network:
     several = len(module.outputs) > 1 and what.output is None
-    return _Network(
+    return Network(
         module=module.eval(), architecture="onnx", input_shape=module.input_shape,
         assumed=(f"the first of the outputs {', '.join(module.outputs[:_NAMED])}",) if several else (),
     )  # fmt: skip
 
 
-def _adapt(network: _Network, what: Description) -> _Network:
+def _adapt(network: Network, what: Description) -> Network:
     """The same network with images as they are here, and one output."""
     module, shape, assumed = network.module, network.input_shape, network.assumed
     if what.output is not None and not isinstance(module, OnnxNetwork):
@@ -213,15 +151,6 @@ def _adapt(network: _Network, what: Description) -> _Network:
                 assumed = (*assumed, f"the channels last in its inputs of {_listed(shape)}")
             shape = wanted
     return dataclasses.replace(network, module=module, input_shape=shape, assumed=assumed)
-
-
-def _complete(blueprint: Blueprint, tensors: dict[str, Tensor]) -> Blueprint:
-    """Take options that are not said, such as the width and the number of classes, from the shapes."""
-    try:
-        guess = guess_architecture(tensors)
-    except InvalidCheckpoint:
-        return blueprint
-    return blueprint.given(**guess.options) if guess.name == blueprint.name else blueprint
 
 
 def family_blueprint(card: Card) -> Blueprint:
@@ -262,7 +191,7 @@ def _require_code(access: Access) -> None:
         )
 
 
-def _find_shape(network: _Network, what: Description) -> tuple[tuple[int, ...], int]:
+def _find_shape(network: Network, what: Description) -> tuple[tuple[int, ...], int]:
     """The shape of an input, and the number of outputs for one."""
     said = what.input_shape or network.input_shape
     candidates = [said] if said else list(_likely_shapes(network))
@@ -297,7 +226,7 @@ def _zeros(module: nn.Module, shape: tuple[int, ...]) -> Tensor:
     return torch.zeros(1, *shape, dtype=kind, device="cpu")
 
 
-def _likely_shapes(network: _Network) -> Iterator[tuple[int, ...]]:
+def _likely_shapes(network: Network) -> Iterator[tuple[int, ...]]:
     name = network.blueprint.name if network.blueprint else ""
     options = network.blueprint.options if network.blueprint else {}
     first = _first_layer(network.module)
@@ -333,7 +262,7 @@ def _first_layer(module: nn.Module) -> tuple[int, int] | None:
 
 
 def _describe(
-    network: _Network, name: str, what: Description, known: Card | None, shape: tuple[int, ...], number: int
+    network: Network, name: str, what: Description, known: Card | None, shape: tuple[int, ...], number: int
 ) -> tuple[Card, list[str]]:
     """The card of a network, and what of it is assumed."""
     preset, assumed = what.preset, list[str]()
@@ -369,7 +298,7 @@ def _describe(
 
 
 def _usual(
-    network: _Network, shape: tuple[int, ...], likely: Preset | None, *, is_said: bool
+    network: Network, shape: tuple[int, ...], likely: Preset | None, *, is_said: bool
 ) -> tuple[tuple[float, ...], tuple[float, ...], str]:
     """The mean and std of inputs where they are not said, and whose they are, in brackets."""
     may_normalise = network.blueprint is None or network.blueprint.is_code
