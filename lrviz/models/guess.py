@@ -1,6 +1,5 @@
 """Which architecture tensors belong to, told by their names and shapes."""
 
-import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cache
@@ -13,7 +12,7 @@ from lrviz.models.access import USER, Access
 from lrviz.models.architectures import FAMILIES, IMAGE_SIZE, build
 from lrviz.models.blueprint import TORCHVISION, Blueprint, torchvision_names
 from lrviz.models.formats.tensors import Tensors, in_order
-from lrviz.models.multilayer import MLP, find_mlp
+from lrviz.models.multilayer import MLP, find_mlp, stands_beside
 from lrviz.models.weights import fit_tensors
 
 _NAMED = 4
@@ -23,11 +22,6 @@ _VGG8_CHANNELS, _VGG8_FEATURES = 6, 64
 
 LAST_LAYERS = frozenset(["Softmax", "LogSoftmax"])
 """Activations that are left off; the weights of other layers look the same."""
-
-_BESIDE = re.compile(
-    r"(^|[._])(loss|criterion|metrics?|accuracy|acc|mean|mu|means|std|sigma|stds|sds)\d*([._]|$)", re.I
-)
-"""What parts are called, beside a network, that take no part in it."""
 
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -45,7 +39,7 @@ def guess_architecture(tensors: Tensors, layers: Collection[str] = (), access: A
     """
     activations = {name for name in layers if hasattr(nn.modules.activation, name)} - LAST_LAYERS
     part = find_mlp(tensors) if activations <= {"ReLU"} else None
-    if part is not None and all(name in part or _BESIDE.search(name) for name in tensors):
+    if part is not None and all(name in part or stands_beside(name) for name in tensors):
         return Blueprint(name=MLP)
     for part in (tensors, _largest_part(tensors)):
         for blueprint in (*_families(part), *_torchvision(part)):

@@ -15,6 +15,12 @@ MLP = "mlp"
 """What this architecture is called."""
 
 
+_BESIDE = re.compile(
+    r"(^|[._])(loss|criterion|metrics?|accuracy)\d*([._]|$)|(^|[._])(means?|mu|stds?|sds|sigma)$", re.IGNORECASE
+)
+"""What tensors are called that are no weights of a network beside which they stand."""
+
+
 class Perceptron(nn.Module):
     """Linear layers under the names that their file has for them; all but the last one end in a ReLU.
 
@@ -56,12 +62,18 @@ def find_mlp(tensors: Tensors) -> Tensors | None:
     >>> list(find_mlp({"net.0.weight": torch.ones(3, 2), "loss.weight": torch.ones(3)}))
     ['net.0.weight']
     """
-    parts: dict[str, Tensors] = {"": tensors}
+    others = {name: value for name, value in tensors.items() if not stands_beside(name)}
+    parts: dict[str, Tensors] = {"": tensors, ".": others}
     for name, value in tensors.items():
         words = name.split(".")
         for end in range(1, len(words)):
             parts.setdefault(".".join(words[:end]), {})[name] = value
     return next((part for part in sorted(parts.values(), key=len, reverse=True) if _is_mlp(part)), None)
+
+
+def stands_beside(name: str) -> bool:
+    """Whether a tensor is, by its name, of a loss or a measure, or what is subtracted from inputs or divides them."""
+    return bool(_BESIDE.search(name))
 
 
 def build_mlp(tensors: Tensors) -> Perceptron:

@@ -71,10 +71,10 @@ def read_weights(file: BinaryIO, blueprint: Blueprint | None, access: Access, *,
         state = module.state_dict()
         state.update(fit_tensors(tensors, {key: tuple(value.shape) for key, value in state.items()}, blueprint))
         module.load_state_dict(state)
-        network = _Network(module=module.cpu(), architecture=str(blueprint), blueprint=blueprint)
+        network = Network(module=module.cpu(), architecture=str(blueprint), blueprint=blueprint)
         return _tell_others(network, saved)
     network = _build(blueprint, saved, layers, access)
-    return _tell_others(network if network.blueprint is None else _look_beside(network, tensors), saved)
+    return _tell_others(network if network.blueprint is None else _look_beside(network, network.blueprint, tensors), saved)
 
 
 def _build(said: Blueprint | None, saved: Saved, layers: frozenset[str], access: Access) -> Network:
@@ -109,10 +109,10 @@ def _tell_others(network: Network, saved: Saved) -> Network:
     return dataclasses.replace(network, assumed=(*network.assumed, taken))
 
 
-def _look_beside(network: Network, tensors: dict[str, Tensor]) -> Network:
+def _look_beside(network: Network, blueprint: Blueprint, tensors: dict[str, Tensor]) -> Network:
     """What tensors beside those of the architecture say: a normalisation in front of it, or nothing."""
     used = network.module.state_dict() if network.architecture == MLP else None
-    names = [name for name in tensors if name not in used] if used else unused(tensors, network.blueprint.shapes())
+    names = [name for name in tensors if name not in used] if used else unused(tensors, blueprint.shapes())
 
     def find(words: tuple[str, ...]) -> tuple[float, ...]:
         found = (tensors[name] for name in names if name.rpartition(".")[2] in words)

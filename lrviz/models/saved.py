@@ -16,14 +16,15 @@ from lrviz.models.formats.tensors import Tensors, clean, find_tensors
 _DEEPEST = 4
 _MOST_LAYERS = 20_000
 _DEEPEST_LAYERS = 50
-_CONTAINER = "torch.nn.modules.container.Sequential"
+_LAYERS = "torch.nn.modules."
+_CONTAINER = f"{_LAYERS}container.Sequential"
 _IDLE = ("Dropout", "Identity", "Flatten")
 """What kinds of layers that do nothing to a perceptron begin with."""
 
 _CONTRADICTION = re.compile(r"X|LL|S[LR]|^\??R+L|LR[RS?]*$")
 """No perceptron: another layer, linear ones without a ReLU between, a softmax inside, a ReLU at the start or end."""
 
-_LOSSES = "torch.nn.modules.loss."
+_LOSSES = f"{_LAYERS}loss."
 _PLAIN = (bool, int, float, str, type(None))
 _BETWEEN = "?"
 """Stands where the code of a network, which is not in its file, tells what is done between two layers."""
@@ -119,13 +120,15 @@ def _build_layer(part: Passive) -> nn.Module | None:
     """One of PyTorch's layers, with the options and numbers that the file has for it."""
     path, _, name = _kind(part).rpartition(".")
     kind = getattr(nn, name, None)
-    if not (path.startswith("torch.nn.modules.") and isinstance(kind, type) and kind.__module__ == path):
+    if not (
+        path.startswith(_LAYERS) and isinstance(kind, type) and issubclass(kind, nn.Module) and kind.__module__ == path
+    ):
         return None
     own = vars(nn.Module())
     values = {key: value for key, value in part.state.items() if isinstance(key, str) and key not in own}
     if _has_hooks(part) or _parts(part) or not all(map(_is_plain, values.values())):
         return None
-    layer = kind.__new__(kind)
+    layer: nn.Module = object.__new__(kind)
     nn.Module.__init__(layer)
     layer.__dict__.update(values)
     try:

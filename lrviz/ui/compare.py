@@ -225,7 +225,9 @@ def _table(key: str, _members: Sequence[Member]) -> Columns:
 
 
 def _show_table(columns: Columns) -> None:
-    shown = {name: columns[name] for name in ("model", *_COLUMNS)} | {"density": columns["density"].round().astype(int)}
+    shown = {name: columns[name] for name in ("model", *_COLUMNS) if name in columns} | {
+        "density": columns["density"].round().astype(int)
+    }
     st.dataframe(shown, hide_index=True, column_config=_COLUMNS, key="measures")
 
 

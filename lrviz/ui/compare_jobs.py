@@ -102,7 +102,7 @@ def _describe(view: View, card: Card, outcome: Outcome, classes: tuple[str, ...]
         member=Member(
             model=card.name,
             width=card.width,
-            seed=card.seed,
+            seed=card.seed if card.is_own else None,
             train_error=card.train_error,
             test_error=card.test_error,
             summary=summary(outcome.result, boundary),

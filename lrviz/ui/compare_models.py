@@ -135,7 +135,7 @@ def cards_of(models: tuple[str, ...]) -> dict[str, Card]:
 
 def is_family(cards: Sequence[Card]) -> bool:
     """Whether models differ in width and seed only, so that measures can be drawn against width."""
-    return all(card.width > 0 and family_of(card) == family_of(cards[0]) for card in cards)
+    return all(card.is_own and card.width > 0 and family_of(card) == family_of(cards[0]) for card in cards)
 
 
 def label(card: Card, cards: Sequence[Card]) -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 from lrviz.measures.tables import Columns, measure_classes, measure_segments
 from lrviz.ui import look
 from lrviz.ui.path_jobs import Track
+from lrviz.views.comparison import known_numbers
 
 
 def show_numbers(track: Track) -> None:
@@ -60,7 +61,7 @@ def _measure_models(tracks: Sequence[Track]) -> Columns:
         segments = measure_segments(track.measures)  # type: ignore[arg-type]
         rows.append(
             {
-                "model": track.label, "width": card.width, "seed": card.seed, "train_error": card.train_error,
+                "train_error": card.train_error,
                 "test_error": card.test_error, "num_pieces": segments["num_pieces"].sum(),
                 "density": segments["num_pieces"].sum() / segments["length"].sum(),
                 **{name: segments[name].mean() for name in ("deviation", "variation", "deviation_as_published")},
@@ -68,7 +69,13 @@ def _measure_models(tracks: Sequence[Track]) -> Columns:
                 "seconds": track.measures.seconds,  # type: ignore[union-attr]
             }
         )  # fmt: skip
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    cards = [track.model.card for track in tracks]  # type: ignore[union-attr]
+    return {
+        "model": np.array([track.label for track in tracks]),
+        **known_numbers("width", [card.width or None for card in cards]),
+        **known_numbers("seed", [card.seed if card.is_own else None for card in cards]),
+        **{name: np.array([row[name] for row in rows]) for name in rows[0]},
+    }
 
 
 def _show(columns: Columns, key: str) -> None:

@@ -20,7 +20,7 @@ class Member:
     Attributes:
         model: Its name.
         width: Its base width k; 0 if it is not compared with others of its family.
-        seed: The seed that it was trained with.
+        seed: The seed that it was trained with; None if that is unknown.
         train_error: Fraction of training images that it classifies otherwise than it was taught.
         test_error: Fraction of test images that it classifies wrongly.
         summary: The measures of its regions.
@@ -29,7 +29,7 @@ class Member:
 
     model: str
     width: int
-    seed: int
+    seed: int | None
     train_error: float
     test_error: float
     summary: Summary
@@ -53,17 +53,30 @@ ERRORS = ("train_error", "test_error")
 def compare(members: Sequence[Member]) -> Columns:
     """The table of a comparison: a row for every model, units as in `lrviz.measures.summary.Summary`.
 
-    Its `agreement` is that with the first model.
+    Its `agreement` is that with the first model. What no model has, such as a width, has no column.
     """
     return {
         "model": np.array([member.model for member in members]),
-        "width": np.array([member.width for member in members]),
-        "seed": np.array([member.seed for member in members]),
+        **known_numbers("width", [member.width or None for member in members]),
+        **known_numbers("seed", [member.seed for member in members]),
         **{name: np.array([value_of(member, name) for member in members]) for name in (*MEASURES, *ERRORS)},
         "agreement": np.array([agreement(members[0].boundary, member.boundary) for member in members]),
         "num_regions": np.array([member.summary.num_regions for member in members]),
         "status": np.array([member.summary.status for member in members]),
     }
+
+
+def known_numbers(name: str, values: Sequence[int | None]) -> Columns:
+    """A column of whole numbers, NaN where one is unknown; none if all are.
+
+    >>> known_numbers("width", [None, None])
+    {}
+    """
+    if all(value is None for value in values):
+        return {}
+    if None in values:
+        return {name: np.array([np.nan if value is None else value for value in values])}
+    return {name: np.array(values)}
 
 
 def value_of(member: Member, name: str) -> float:

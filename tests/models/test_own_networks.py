@@ -69,7 +69,7 @@ def test_the_page_reports_on_a_network_and_lists_it(folders):
     assert "**mine**" in texts(page)
     assert "the architecture mlp; the input shape 2" in texts(page)
     layers = next(table.value for table in page.dataframe if "kind" in table.value)
-    assert layers.to_dict("records") == [{"layer": "2", "shape": "8", "units": 8, "kind": "ReLU"}]
+    assert layers.to_dict("records") == [{"layer": "0", "shape": "8", "units": 8, "kind": "ReLU"}]
     assert (folders / "library" / f"{reference.removeprefix('upload:')}.json").exists()
     page.button(key=f"own-delete-{reference}").click().run()
     assert "**mine**" not in texts(page)
@@ -202,6 +202,7 @@ def test_own_networks_with_the_same_inputs_are_compared():
     assert not page.error
     table = next(table.value for table in page.dataframe if "num_regions" in table.value)
     assert table["model"].tolist() == ["narrow", "wide"]
+    assert not {"width", "seed"} & {*table}
 
 
 def test_networks_with_other_inputs_are_not_compared():

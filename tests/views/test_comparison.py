@@ -24,7 +24,7 @@ VIEW = View(
 def member(width, seed=0, **values):
     found = replace(summary(regions()), **values)
     return Member(
-        model=f"w{width}-s{seed}", width=width, seed=seed, train_error=0.1 * seed, test_error=0.5, summary=found,
+        model=f"w{width}-s{seed}", width=width, seed=seed, train_error=0.1 * (seed or 0), test_error=0.5, summary=found,
         boundary=find_boundary(regions()),
     )  # fmt: skip
 
@@ -54,6 +54,12 @@ def test_wrong_models_are_refused(models, words):
 def test_a_damaged_link_is_refused(change):
     with pytest.raises(InvalidView):
         View.from_query({**VIEW.to_query(), **change}, "compare")
+
+
+def test_what_a_network_has_not_is_not_shown():
+    assert not {"width", "seed"} & {*compare([member(0, None)])}
+    assert compare([member(0, None), member(8, 1)])["width"].tolist()[1] == 8
+    assert np.isnan(compare([member(0, None), member(8, 1)])["seed"][0])
 
 
 def test_the_table_has_a_row_for_every_model():
