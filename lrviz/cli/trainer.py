@@ -12,12 +12,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from lrviz.cli.describer import tell_assumed
-from lrviz.errors import LrvizError
+from lrviz.errors import InvalidRequest, LrvizError
+from lrviz.files import shown
 from lrviz.models.access import USER, Access
 from lrviz.models.card import Card
 from lrviz.models.catalogue import SUFFIX, Model, list_models, load_model
 from lrviz.models.datasets import SPLITS, Dataset, load_dataset
 from lrviz.models.prune import FINE_TUNING, prune_config
+from lrviz.models.rebuilding import SEQUENTIAL
 from lrviz.models.recipes import TrainConfig, default_config
 from lrviz.models.train import EpochReport, partial_path, train
 
@@ -130,6 +132,11 @@ def prune_all(
     """Prune a model to every sparsity that is not finished, and train what is left for a few epochs."""
     source = load_model(model, access=access)
     tell_assumed(source)
+    if source.card.architecture == SEQUENTIAL:
+        raise InvalidRequest(
+            f"Expected a network whose architecture has a name, got the layers of {shown(source.name)}, which was saved "
+            "whole: save its state dict, and give a function that builds it by --architecture mynet.py:build --trust."
+        )
     sets = place.load()
     jobs = []
     for sparsity in sparsities:

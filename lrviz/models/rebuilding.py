@@ -74,7 +74,9 @@ def read_weights(file: BinaryIO, blueprint: Blueprint | None, access: Access, *,
         network = Network(module=module.cpu(), architecture=str(blueprint), blueprint=blueprint)
         return _tell_others(network, saved)
     network = _build(blueprint, saved, layers, access)
-    return _tell_others(network if network.blueprint is None else _look_beside(network, network.blueprint, tensors), saved)
+    if network.blueprint is not None:
+        network = _look_beside(network, network.blueprint, tensors)
+    return _tell_others(network, saved)
 
 
 def _build(said: Blueprint | None, saved: Saved, layers: frozenset[str], access: Access) -> Network:

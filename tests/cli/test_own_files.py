@@ -88,6 +88,14 @@ def test_graphs_are_not_pruned(lrviz):
     assert "got one without, as ONNX graphs" in " ".join(err.split())
 
 
+def test_networks_without_an_architecture_are_not_pruned(lrviz):
+    torch.save(nn.Sequential(nn.Flatten(), nn.Linear(3072, 6), nn.LeakyReLU(), nn.Linear(6, 10)), "net.pt")
+    said = "--classes " + ",".join(CIFAR10_CLASSES)
+    code, _, err = lrviz(f"prune net.pt --sparsity 0.5 {said} --data tiny.npz --out trained --epochs 1")
+    assert code == 2
+    assert "whose architecture has a name" in " ".join(err.split())
+
+
 @pytest.mark.parametrize(
     ("shape", "paths"),
     [
