@@ -134,8 +134,8 @@ def prune_all(
     tell_assumed(source)
     if source.card.architecture == SEQUENTIAL:
         raise InvalidRequest(
-            f"Expected a network whose architecture has a name, got the layers of {shown(source.name)}, which was saved "
-            "whole: save its state dict, and give a function that builds it by --architecture mynet.py:build --trust."
+            f"Expected a network whose architecture has a name, got the layers of {shown(source.name)}, which was "
+            "saved whole: save its state dict, and give what builds it by --architecture mynet.py:build --trust."
         )
     sets = place.load()
     jobs = []

@@ -57,7 +57,7 @@ class _Rectified(nn.Linear):
 
 
 def find_mlp(tensors: Tensors) -> Tensors | None:
-    """The weights and biases of linear layers that follow each other: all tensors, or those of the largest such part.
+    """The weights and biases of linear layers that follow each other: all tensors, or those of a part with all weights.
 
     >>> list(find_mlp({"net.0.weight": torch.ones(3, 2), "loss.weight": torch.ones(3)}))
     ['net.0.weight']
@@ -68,7 +68,9 @@ def find_mlp(tensors: Tensors) -> Tensors | None:
         words = name.split(".")
         for end in range(1, len(words)):
             parts.setdefault(".".join(words[:end]), {})[name] = value
-    return next((part for part in sorted(parts.values(), key=len, reverse=True) if _is_mlp(part)), None)
+    matrices = {name for name, value in tensors.items() if value.numel() > max(value.shape, default=1)}
+    fitting = (part for part in parts.values() if matrices <= part.keys() and _is_mlp(part))
+    return max(fitting, key=len, default=None)
 
 
 def stands_beside(name: str) -> bool:
