@@ -1,6 +1,5 @@
 """What to say of operations that are not supported."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
