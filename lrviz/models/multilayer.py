@@ -15,6 +15,9 @@ MLP = "mlp"
 """What this architecture is called."""
 
 
+_DEEPEST = 32
+"""Parts within parts that are looked at."""
+
 _BESIDE = re.compile(
     r"(^|[._])(loss|criterion|metrics?|accuracy)\d*([._]|$)|(^|[._])(means?|mu|stds?|sds|sigma)$", re.IGNORECASE
 )
@@ -66,7 +69,7 @@ def find_mlp(tensors: Tensors) -> Tensors | None:
     parts: dict[str, Tensors] = {"": tensors, ".": others}
     for name, value in tensors.items():
         words = name.split(".")
-        for end in range(1, len(words)):
+        for end in range(1, min(len(words), _DEEPEST)):
             parts.setdefault(".".join(words[:end]), {})[name] = value
     matrices = {name for name, value in tensors.items() if value.numel() > max(value.shape, default=1)}
     fitting = (part for part in parts.values() if matrices <= part.keys() and _is_mlp(part))

@@ -2,6 +2,7 @@
 
 import copy
 import re
+import sysconfig
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from lrviz.errors import InvalidNetwork
 _SMALLER = frozenset([torch.float16, torch.bfloat16, torch.float32])
 _FRAME = re.compile(r'File "(?P<file>[^"<]+)", line (?P<line>\d+)')
 _PACKAGE = str(Path(__file__).resolve().parents[1])
+_OF_PYTHON = sysconfig.get_path("stdlib")
 _FOREIGN = re.compile(r"[\\/](torch|torchvision|sympy|jaxtyping)[\\/]")
 _CASTS = frozenset([torch.Tensor.float, torch.Tensor.half, torch.Tensor.bfloat16])
 
@@ -168,10 +170,11 @@ def raised_at(error: BaseException) -> str:
 
 
 def code_line(stack: str) -> str:
-    """The innermost line of a stack that is neither PyTorch's nor lrviz's own, such as `net.py:12`, or nothing."""
-    frames = [
-        frame
-        for frame in _FRAME.finditer(stack)
-        if not (_FOREIGN.search(frame["file"]) or frame["file"].startswith(_PACKAGE))
-    ]
+    """The innermost line of a stack that is not Python's, PyTorch's or lrviz's own, such as `net.py:12`, or nothing."""
+    frames = [frame for frame in _FRAME.finditer(stack) if not _is_foreign(frame["file"])]
     return f"{frames[-1]['file']}:{frames[-1]['line']}" if frames else ""
+
+
+def _is_foreign(file: str) -> bool:
+    of_python = file.startswith(_OF_PYTHON) and "site-packages" not in file
+    return of_python or file.startswith(_PACKAGE) or bool(_FOREIGN.search(file))

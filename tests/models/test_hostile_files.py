@@ -5,6 +5,7 @@ import os
 import pickle
 import resource
 import struct
+import tracemalloc
 import warnings
 import zipfile
 
@@ -19,6 +20,7 @@ from lrviz.models.access import FOLDERS_VARIABLE, TRUST_VARIABLE, visitor
 from lrviz.models.catalogue import load_model
 from lrviz.models.images import load_image
 from lrviz.models.library import FOLDER_VARIABLE, Library
+from lrviz.models.multilayer import find_mlp
 from lrviz.network.allocation import bounded
 
 
@@ -213,3 +215,13 @@ def test_an_upload_is_opened_by_its_reference_and_remembered_in_the_library(tmp_
     for other in ("upload:" + "0" * 32 + ".pth", "upload:../net.pth", "/etc/passwd.pth"):
         with pytest.raises(LrvizError, match="a model that this server has"):
             load_model(other, access=visitor())
+
+
+def test_names_of_many_parts_take_no_memory():
+    tensors = {"a." * 5_000 + "weight": torch.ones(2, 2, device="cpu")}
+    tracemalloc.start()
+    try:
+        find_mlp(tensors)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()

@@ -514,7 +514,7 @@ def test_images_with_channels_last_are_taken_with_channels_first(tmp_path, heigh
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     expected = [session.run(None, {"x": row.permute(1, 2, 0)[None].float().numpy()})[0] for row in x]
     assert np.allclose(loaded.program().forward(x), np.concatenate(expected), atol=1e-5)
-    remember(tmp_path / "net.onnx", loaded.card)
+    remember(tmp_path / "net.onnx", loaded)
     assert load_model(tmp_path / "net.onnx").input_shape == (1, 8, 8)
 
 
@@ -591,6 +591,16 @@ def doubling_functions(depth):
     return [*calls, last]
 
 
+def overloaded(functions):
+    """The same functions under one name, told apart by what they overload."""
+    for function in functions:
+        function.overload, function.name = function.name, "f"
+        for call in function.node:
+            if call.domain == "f":
+                call.overload, call.op_type = call.op_type, "f"
+    return functions
+
+
 HUGE = [("s", ints(10**6, 10**6))]
 HOSTILE = {
     "weights in another file": (
@@ -648,6 +658,22 @@ HOSTILE = {
         lambda: graph([helper.make_node("f0", ["x"], ["y"], domain="f")], (1, 3), functions=doubling_functions(30)),
         InvalidCheckpoint,
         f"at most {MAX_NODES:,} nodes",
+    ),
+    "overloaded functions that double": (
+        lambda: graph(
+            [helper.make_node("f", ["x"], ["y"], domain="f", overload="f0")],
+            (1, 3),
+            functions=overloaded(doubling_functions(30)),
+        ),
+        InvalidCheckpoint,
+        f"at most {MAX_NODES:,} nodes",
+    ),
+    "a cubic resizing by another factor than that of the sizes": (
+        lambda: graph(
+            [node("Resize", "x", "", "c", mode="cubic")], (1, 1, 5, 5), [("c", np.float32([1, 1, 2.3, 2.3]))]
+        ),
+        UnsupportedOperation,
+        "a cubic resizing by a factor",
     ),
     "a shape that depends on the input": (
         lambda: graph([node("Cast", "x", to=INT, outputs=["s"]), node("Reshape", "x", "s")], (1, 2)),

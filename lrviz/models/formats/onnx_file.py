@@ -1,7 +1,7 @@
 """What an ONNX file holds, before anything of it is computed."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ DOMAINS = ("", "ai.onnx")
 
 _EXTERNAL = 1
 """What a tensor says whose numbers are in another file."""
+
+_Function: TypeAlias = tuple[str, str, str]
+"""Domain, name and overload."""
 
 
 class OpenShape(InvalidCheckpoint):
@@ -97,16 +100,16 @@ def _tensors(nodes: Iterable[Any]) -> Iterable[Any]:
 
 def _count_nodes(model: Any) -> None:
     """Functions that call functions can stand for more nodes than any memory holds."""
-    bodies = {(function.domain, function.name): function.node for function in model.functions}
-    known: dict[tuple[str, str], int] = {}
+    bodies = {(function.domain, function.name, function.overload): function.node for function in model.functions}
+    known: dict[_Function, int] = {}
 
-    def size(nodes: Any, inside: tuple[tuple[str, str], ...]) -> int:
+    def size(nodes: Any, inside: tuple[_Function, ...]) -> int:
         branches = (branch for node in nodes for branch in subgraphs(node))
-        return sum(called((node.domain, node.op_type), inside) for node in nodes) + sum(
+        return sum(called((node.domain, node.op_type, node.overload), inside) for node in nodes) + sum(
             size(branch.node, inside) for branch in branches
         )
 
-    def called(name: tuple[str, str], inside: tuple[tuple[str, str], ...]) -> int:
+    def called(name: _Function, inside: tuple[_Function, ...]) -> int:
         if name not in bodies:
             return 1
         if name in inside or len(inside) > 100:
@@ -137,6 +140,7 @@ def as_tensor(tensor: Any) -> Tensor:
     """
     from onnx import numpy_helper  # noqa: PLC0415
 
+    _refuse_if_external(tensor)
     try:
         array = np.array(numpy_helper.to_array(tensor))
     except Exception as error:

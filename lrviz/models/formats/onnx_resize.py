@@ -46,6 +46,8 @@ def resize(use: Use, x: Tensor, region: Literal = None, scales: Literal = None, 
                 weights = _linear_weights(_coordinates(places, before, after, factor), before).to(x.dtype)
                 x = (x.movedim(axis, -1) @ weights.T).movedim(-1, axis)
         return x
+    if places != "align_corners" and any(f * n != m for f, n, m in zip(factors, old, new, strict=True)):
+        raise NotConverted("a cubic resizing by a factor that the sizes do not have")
     changed = [axis for axis, before, after in zip(axes, old, new, strict=True) if before != after]
     cubic = use.get("cubic_coeff_a", -0.75) == -0.75 and not use.get("exclude_outside", 0)
     if mode == "cubic" and cubic and places in _OF_PYTORCH and x.dim() == 4 and set(changed) <= {2, 3}:
