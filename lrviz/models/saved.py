@@ -1,7 +1,7 @@
 """What a file of `torch.save` holds: the tensors of one network, which others it has, and the layers of a whole one."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -11,10 +11,16 @@ from torch import Tensor, nn
 
 from lrviz.errors import InvalidCheckpoint
 from lrviz.models.formats.pickles import Passive, check_sizes, read_pickled
-from lrviz.models.formats.tensors import Tensors, clean, find_tensors
+from lrviz.models.formats.tensors import (
+    DEEPEST,
+    MOST_LAYERS,
+    Tensors,
+    clean,
+    entries,
+    find_tensors,
+    inner_layers,
+)
 
-_DEEPEST = 4
-_MOST_LAYERS = 20_000
 _DEEPEST_LAYERS = 50
 _LAYERS = "torch.nn.modules."
 _CONTAINER = f"{_LAYERS}container.Sequential"
@@ -23,6 +29,10 @@ _IDLE = ("Dropout", "Identity", "Flatten")
 
 _CONTRADICTION = re.compile(r"X|LL|S[LR]|^\??R+L|LR[RS?]*$")
 """No perceptron: another layer, linear ones without a ReLU between, a softmax inside, a ReLU at the start or end."""
+
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks")
+_PRUNING = "torch.nn.utils.prune."
+"""Whose hooks only multiply weights by their masks, which is done to the tensors of the file."""
 
 _LOSSES = f"{_LAYERS}loss."
 _PLAIN = (bool, int, float, str, type(None))
@@ -57,36 +67,27 @@ def read_saved(file: BinaryIO) -> Saved:
     tensors = find_tensors(content)
     check_sizes(tensors.values(), file.seek(0, 2))
     whole, name, others = None, "", []
-    for place, network in _networks(content, "", 0):
-        if _is_of(network, tensors):
-            whole, name = network if isinstance(network, Passive) else None, place
-        else:
+    for place, network, weights in _networks(content, "", 0, set()):
+        if _places(weights) != _places(tensors):
             others.append(place)
-    if whole is not None:
-        tensors = {name: tensors[name] for name in _in_order(whole) if name in tensors}
+            continue
+        name = name or place
+        whole = network if isinstance(network, Passive) else whole
     return Saved(tensors=clean(tensors), whole=whole, name=name if others else "", others=tuple(others))
 
 
-def _in_order(network: Passive) -> Iterator[str]:
-    """The names of its tensors, as its state dict has them one after the other."""
-    waiting = [("", network)]
-    while waiting:
-        prefix, part = waiting.pop()
-        for kind in ("_parameters", "_buffers"):
-            yield from (f"{prefix}{name}" for name in part.state.get(kind) or ())
-        waiting += reversed([(f"{prefix}{name}.", inner) for name, inner in _parts(part)])
-
-
-def _networks(content: Any, place: str, depth: int) -> Iterator[tuple[str, Any]]:
-    """Networks in nested containers, and where they are."""
+def _networks(content: Any, place: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Any, Mapping[str, Tensor]]]:
+    """Networks in nested containers, where they are, and their tensors."""
+    if id(content) in seen:  # containers may hold each other
+        return
+    seen.add(id(content))
     if isinstance(content, Passive) or (isinstance(content, Mapping) and _has_weights(content)):
-        yield place, content
-    elif depth < _DEEPEST and isinstance(content, Mapping):
-        for name, value in content.items():
-            yield from _networks(value, f"{place}.{name}".lstrip("."), depth + 1)
-    elif depth < _DEEPEST and isinstance(content, list | tuple):
-        for index, value in enumerate(content[:10]):
-            yield from _networks(value, f"{place}.{index}".lstrip("."), depth + 1)
+        with suppress(InvalidCheckpoint):
+            yield place, content, find_tensors(content)
+    elif depth < DEEPEST and isinstance(content, Mapping | list | tuple):
+        named = content.items() if isinstance(content, Mapping) else enumerate(content[:10])
+        for name, value in named:
+            yield from _networks(value, f"{place}.{name}".lstrip("."), depth + 1, seen)
 
 
 def _has_weights(content: Mapping[Any, Any]) -> bool:
@@ -94,18 +95,18 @@ def _has_weights(content: Mapping[Any, Any]) -> bool:
     return any(isinstance(value, Tensor) and str(name).endswith("weight") for name, value in content.items())
 
 
-def _is_of(network: Any, tensors: Mapping[str, Tensor]) -> bool:
-    with suppress(InvalidCheckpoint):
-        return next(iter(find_tensors(network).values())) is next(iter(tensors.values()))
-    return False
+def _places(tensors: Mapping[str, Tensor]) -> list[tuple[int, tuple[int, ...]]]:
+    """Where in memory tensors are: a network and its state dict have the same."""
+    dense = (value for value in tensors.values() if value.layout is torch.strided)
+    return sorted((value.data_ptr(), tuple(value.shape)) for value in dense)
 
 
 def build_whole(network: Passive, depth: int = 0) -> nn.Sequential | None:
     """Build a network again that is nothing but PyTorch's own layers, one after the other; None for all others."""
-    if _kind(network) != _CONTAINER or depth > _DEEPEST_LAYERS or _has_hooks(network):
+    if _kind(network) != _CONTAINER or depth > _DEEPEST_LAYERS or _has_hooks(network) or _runs_code(network):
         return None
     layers = []
-    for name, part in _parts(network):
+    for name, part in inner_layers(network):
         layer = build_whole(part, depth + 1) if _kind(part) == _CONTAINER else _build_layer(part)
         if layer is None or "." in name:
             return None
@@ -126,15 +127,15 @@ def _build_layer(part: Passive) -> nn.Module | None:
         return None
     own = vars(nn.Module())
     values = {key: value for key, value in part.state.items() if isinstance(key, str) and key not in own}
-    if _has_hooks(part) or _parts(part) or not all(map(_is_plain, values.values())):
+    if _has_hooks(part) or _runs_code(part) or inner_layers(part) or not all(map(_is_plain, values.values())):
         return None
     layer: nn.Module = object.__new__(kind)
     nn.Module.__init__(layer)
     layer.__dict__.update(values)
     try:
-        for key, value in part.state.get("_parameters", {}).items():
+        for key, value in entries(part, "_parameters"):
             layer.register_parameter(key, None if value is None else nn.Parameter(_exact(value)))
-        for key, value in part.state.get("_buffers", {}).items():
+        for key, value in entries(part, "_buffers"):
             layer.register_buffer(key, None if value is None else _exact(value))
     except (KeyError, TypeError, AttributeError, RuntimeError):  # a file may say anything
         return None
@@ -142,12 +143,21 @@ def _build_layer(part: Passive) -> nn.Module | None:
 
 
 def _has_hooks(part: Passive) -> bool:
-    """Whether code of the user's runs before or after a layer, as for weights that are normalised."""
-    return any(value for key, value in part.state.items() if "hooks" in str(key))
+    """Whether code runs before or after a layer, as for weights that are normalised."""
+    return any(isinstance(value, Mapping) and value for key, value in part.state.items() if "hooks" in str(key))
+
+
+def _runs_code(part: Passive) -> bool:
+    """Whether a layer computes something else than its class does: code of the user's, which is not in the file."""
+    hooks = (hook for kind in _HOOKS for _, hook in entries(part, kind))
+    return "forward" in part.state or not all(
+        isinstance(hook, Passive) and _kind(hook).startswith(_PRUNING) for hook in hooks
+    )
 
 
 def _is_plain(value: Any) -> bool:
-    return all(map(_is_plain, value)) if isinstance(value, tuple | list) else isinstance(value, _PLAIN)
+    values = value if isinstance(value, tuple | list) else [value]
+    return all(isinstance(inner, _PLAIN) for inner in values)
 
 
 def _exact(value: Tensor) -> Tensor:
@@ -161,7 +171,7 @@ def contradicts_perceptron(network: Passive) -> str:
 
     Where the order is that of the code of its class, which is not in the file, nothing contradicts.
     """
-    kinds = [kind for kind in _sequence(network) if not kind.startswith(_IDLE)]
+    kinds = list(_sequence(network))
     letters = {"Linear": "L", "ReLU": "R", "Softmax": "S", "LogSoftmax": "S", _BETWEEN: _BETWEEN}
     if not _CONTRADICTION.search("".join(letters.get(kind, "X") for kind in kinds)):
         return ""
@@ -171,17 +181,23 @@ def contradicts_perceptron(network: Passive) -> str:
 def _sequence(network: Passive) -> Iterator[str]:
     """The kinds of its layers in their order, with a mark where only its code tells how they follow each other."""
     waiting: list[Passive | str] = [network]
-    for _ in range(_MOST_LAYERS):
+    for _ in range(MOST_LAYERS):
         if not waiting:
             return
         part = waiting.pop()
         if isinstance(part, str):
             yield part
             continue
-        inner = [inner for _, inner in _parts(part)]
-        if not inner:
-            if not _kind(part).startswith(_LOSSES):
-                yield _kind(part).rpartition(".")[2]
+        inner = [inner for _, inner in inner_layers(part)]
+        if _kind(part).startswith(_LOSSES):
+            continue
+        path, _, name = _kind(part).rpartition(".")
+        if _runs_code(part):
+            yield f"{name} with code of its own"
+        elif not inner and not path.startswith(_LAYERS):
+            yield f"{path}.{name}"
+        elif not inner:
+            yield from [name] if not name.startswith(_IDLE) else []
         elif _kind(part) == _CONTAINER:
             waiting += reversed(inner)
         else:
@@ -191,9 +207,3 @@ def _sequence(network: Passive) -> Iterator[str]:
 
 def _kind(part: Passive) -> str:
     return f"{type(part).__module__}.{type(part).__name__}"
-
-
-def _parts(part: Passive) -> Sequence[tuple[str, Passive]]:
-    found = part.state.get("_modules")
-    parts = found.items() if isinstance(found, Mapping) else ()
-    return [(str(name), value) for name, value in parts if isinstance(value, Passive)]

@@ -1,11 +1,16 @@
 """Files of torch.save: a network that was saved whole is the same function, and of several one is named."""
 
+from argparse import Namespace
+from contextlib import suppress
+
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.utils import prune
 
-from lrviz.errors import InvalidCheckpoint, InvalidNetwork, UnsupportedOperation
+from lrviz.errors import InvalidCheckpoint, InvalidNetwork, LrvizError, UnsupportedOperation
 from lrviz.models.catalogue import load_model
 from lrviz.models.multilayer import build_mlp
 
@@ -57,7 +62,43 @@ def test_layers_of_pytorch_in_a_sequence_are_the_same_function(tmp_path, make, w
     assert torch.equal(model.module(x), module(x))
 
 
+class ReLU(nn.Module):
+    """Another function than PyTorch's layer of this name."""
+
+    def forward(self, x):
+        return torch.tanh(x)
+
+
+class IdentityOf(ReLU):
+    """Another function than PyTorch's layer of nearly this name."""
+
+
+def double(module, inputs, output):
+    return 2 * output
+
+
+def hooked(module, *, before=False):
+    if before:
+        module.register_forward_pre_hook(double)
+    else:
+        module.register_forward_hook(double)
+    return module
+
+
+def with_forward(module):
+    module.forward = double
+    return module
+
+
 OTHER = {
+    "hook of the network": lambda: hooked(layers(nn.ReLU())),
+    "hook of a layer": lambda: layers(hooked(nn.ReLU())),
+    "hook before a layer that does nothing": lambda: layers(nn.ReLU(), hooked(nn.Dropout(), before=True)),
+    "hook of a network of the user's": lambda: hooked(Own(net=layers(nn.ReLU()))),
+    "forward of its own": lambda: with_forward(layers(nn.ReLU())),
+    "forward of a layer": lambda: layers(with_forward(nn.ReLU())),
+    "called like PyTorch's": lambda: layers(ReLU()),
+    "called nearly like PyTorch's": lambda: layers(nn.ReLU(), IdentityOf()),
     "no ReLU": lambda: Own(net=layers()),
     "ReLU at the end": lambda: Own(net=layers(nn.ReLU(), last=[nn.ReLU()])),
     "ReLU at the start": lambda: Own(net=nn.Sequential(nn.ReLU(), *layers(nn.ReLU()))),
@@ -86,6 +127,38 @@ def test_the_order_of_the_user_s_code_is_assumed(tmp_path, network):
     model = load_model(saved(tmp_path, network))
     assert "the architecture mlp" in model.assumed[0]
     assert model.program().num_units == 8
+
+
+def test_pruned_layers_are_multiplied_by_their_masks(tmp_path):
+    module = layers(nn.ReLU())
+    prune.l1_unstructured(module[0], "weight", 0.5)
+    x = torch.randn(5, 2, device="cpu")
+    assert torch.equal(load_model(saved(tmp_path, module)).module(x), module(x))
+
+
+def self_containing():
+    values = []
+    values.append(values)
+    return values
+
+
+ODD = [
+    {"_parameters": 5},
+    {"_buffers": torch.ones(3)},
+    {"_modules": torch.ones(3)},
+    {"odd": self_containing()},
+    {"my_hooks": torch.ones(3)},
+    {"_forward_hooks": torch.ones(3)},
+]
+
+
+@pytest.mark.parametrize("attributes", ODD, ids=lambda odd: next(iter(odd)))
+@pytest.mark.parametrize("place", ["ReLU", "network"])
+def test_odd_attributes_end_in_no_other_error(tmp_path, attributes, place):
+    module = layers(nn.ReLU(), last=[nn.LeakyReLU()])
+    (module[1] if place == "ReLU" else module).__dict__.update(attributes)
+    with suppress(LrvizError):
+        load_model(saved(tmp_path, module))
 
 
 def test_other_activations_than_an_architecture_has_are_not_taken_for_its_own(tmp_path):
@@ -123,6 +196,22 @@ def test_of_several_networks_it_is_said_which_is_taken(tmp_path, whole):
         content |= {"generator": one.state_dict(), "discriminator": other.state_dict()}
     model = load_model(saved(tmp_path, content))
     assert "that it is the network 'generator' of its file, and not 'discriminator'" in model.assumed
+
+
+@pytest.mark.parametrize("key", ["model", "best_model"])
+def test_what_stands_beside_a_network_is_not_called_another_one(tmp_path, key):
+    module = layers(nn.ReLU())
+    content = {"state_dict": module.state_dict(), "args": Namespace(lr=0.1), "best": np.float64(0.5), key: module}
+    assert not any("its file" in words for words in load_model(saved(tmp_path, content)).assumed)
+
+
+def test_a_network_that_shares_weights_with_another_is_another_one(tmp_path):
+    body = nn.Sequential(linear(2, 8), nn.ReLU(), linear(8, 8))
+    content = {"state_dict": nn.Sequential(*body, nn.ReLU(), linear(8, 3)).state_dict(), "model": body}
+    assert (
+        "that it is the network 'state_dict' of its file, and not 'model'"
+        in load_model(saved(tmp_path, content)).assumed
+    )
 
 
 def test_layers_follow_each_other_as_in_the_file_and_the_order_is_said(tmp_path):

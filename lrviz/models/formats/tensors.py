@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from lrviz.errors import InvalidCheckpoint
-from lrviz.models.formats.pickles import Passive, check_sizes, read_pickled
+from lrviz.models.formats.pickles import Passive
 
 Tensors = dict[str, Tensor]
 
@@ -22,8 +22,11 @@ _PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "_forward_mo
 _COUNTERS = ("total_ops", "total_params")
 """Tensors that tools leave in networks and that compute nothing."""
 
-_DEEPEST = 4
-_MOST_LAYERS = 20_000
+DEEPEST = 4
+"""How many containers of a file are looked into, one in the other."""
+
+MOST_LAYERS = 20_000
+"""Most layers that a network in a file may have."""
 
 
 def read_safetensors(file: BinaryIO) -> Tensors:
@@ -41,13 +44,6 @@ def read_safetensors(file: BinaryIO) -> Tensors:
             "Expected a safetensors file, got one that is damaged, or whose header does not fit what follows: fetch or "
             "save it again."
         ) from error
-
-
-def read_torch(file: BinaryIO) -> Tensors:
-    """The tensors of a network in a file of `torch.save`; errors as for `read_pickled` and `check_sizes`."""
-    found = find_tensors(read_pickled(file))
-    check_sizes(found.values(), file.seek(0, 2))
-    return clean(found)
 
 
 def find_tensors(content: Any) -> Mapping[str, Tensor]:
@@ -70,7 +66,7 @@ def _state_dicts(
     content: Any, depth: int, seen: set[tuple[int, int]], rank: int = 0
 ) -> Iterator[tuple[int, Mapping[str, Tensor]]]:
     """State dicts in nested containers, each with how likely its name makes it."""
-    if depth > _DEEPEST or (id(content), rank) in seen:  # containers may hold each other
+    if depth > DEEPEST or (id(content), rank) in seen:  # containers may hold each other
         return
     seen.add((id(content), rank))
     if isinstance(content, Passive):
@@ -89,21 +85,26 @@ def _state_dicts(
 
 def _weights(network: Passive) -> Iterator[tuple[str, Tensor]]:
     """The weights of a network that was saved whole, under the names that its state dict has for them."""
-    layers = [("", network)]
-    for prefix, layer in layers:
-        if len(layers) > _MOST_LAYERS:  # layers may hold each other
-            raise InvalidCheckpoint(f"Expected a network of at most {_MOST_LAYERS:,} layers, got more: simplify it.")
+    waiting, done = [("", network)], 0
+    while waiting:
+        if done + len(waiting) > MOST_LAYERS:  # layers may hold each other
+            raise InvalidCheckpoint(f"Expected a network of at most {MOST_LAYERS:,} layers, got more: simplify it.")
+        prefix, layer = waiting.pop()
+        done += 1
         for kind in ("_parameters", "_buffers"):
-            yield from (
-                (f"{prefix}{name}", value) for name, value in _entries(layer, kind) if isinstance(value, Tensor)
-            )
-        parts = _entries(layer, "_modules")
-        layers += [(f"{prefix}{name}.", part) for name, part in parts if isinstance(part, Passive)]
+            yield from ((f"{prefix}{name}", value) for name, value in entries(layer, kind) if isinstance(value, Tensor))
+        waiting += reversed([(f"{prefix}{name}.", part) for name, part in inner_layers(layer)])
 
 
-def _entries(layer: Passive, kind: str) -> Iterable[tuple[Any, Any]]:
+def entries(layer: Passive, kind: str) -> Iterable[tuple[Any, Any]]:
+    """What a layer that was saved whole holds of a kind, such as "_parameters", by name; none if it has no such."""
     found = layer.state.get(kind)
     return found.items() if isinstance(found, Mapping) else ()
+
+
+def inner_layers(layer: Passive) -> list[tuple[str, Passive]]:
+    """The layers in one that was saved whole, by name."""
+    return [(str(name), part) for name, part in entries(layer, "_modules") if isinstance(part, Passive)]
 
 
 def _is_state_dict(content: Mapping[Any, Any]) -> bool:
