@@ -5,8 +5,11 @@ import math
 import os
 import reprlib
 import stat
+import uuid
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -78,6 +81,22 @@ def read_regular(path: str | os.PathLike[str], limit: int) -> bytes:
     if len(data or b"") > limit:  # some of the system's own files say that they are empty
         raise UnreadableFile(f"it has more than {format_size(limit)}")
     return data or b""
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    except OSError:
+        with suppress(OSError):
+            part.unlink()
+        raise
 
 
 def read_json(text: str, *, finite: bool = True) -> Any:

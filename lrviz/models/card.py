@@ -170,14 +170,14 @@ class Card:
 def is_card(text: str) -> bool:
     """Whether a text is a card, damaged or not, and no JSON of somebody else's.
 
-    >>> is_card('{"lr": 0.1}')
-    False
+    >>> is_card('{"lr": 0.1}'), is_card('{"name": "net", "architecture": "cnn5", "me')
+    (False, True)
     """
     text = text.lstrip()
     try:
         values, _ = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
-        return text.startswith("{")  # one that was cut short
+        return text.startswith("{") and ('"architecture"' in text or '"lrviz_version"' in text)  # cut short
     needed = {field.name for field in fields(Card) if field.default is MISSING}
     return isinstance(values, dict) and ("lrviz_version" in values or needed <= values.keys())
 

@@ -35,6 +35,9 @@ SUFFIX = ".safetensors"
 _FOREIGN = (".h5", ".keras", ".pb", ".tflite", ".msgpack", ".hdf5", ".pkl", ".joblib", ".npz", ".mat", ".mlmodel")
 """Files of networks of other libraries."""
 
+_MOST_CONFIRMED = 50
+"""Most assumptions that are kept as known to the user; the latest are."""
+
 MAX_CHECKPOINT_BYTES = 4 * 2**30
 """Largest checkpoint that is read."""
 
@@ -215,14 +218,14 @@ def remember(name_or_path: str | Path, model: Model, *, confirm: bool = True, ac
         Where it is kept.
 
     Raises:
-        InvalidRequest: it cannot be written there.
+        InvalidRequest: it cannot be written there, is too long, or files of somebody else's have its names.
     """
     path = _find_checkpoint(name_or_path, access)
     confirmed = find_kept(path, access).note.confirmed
     note = Note(
         said=model.said,
         name=model.name if model.name != path.stem else "",
-        confirmed=(*confirmed, *model.assumed) if confirm else confirmed,
+        confirmed=tuple(dict.fromkeys((*confirmed, *model.assumed)))[-_MOST_CONFIRMED:] if confirm else confirmed,
         found=replace(model.card, name=model.name),
         assumed=() if confirm else model.assumed,
     )

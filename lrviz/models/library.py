@@ -3,14 +3,13 @@
 import hashlib
 import os
 import re
-import uuid
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from lrviz.errors import InvalidRequest, UnreadableFile
+from lrviz.files import write_whole
 
 FOLDER_VARIABLE = "LRVIZ_LIBRARY_DIR"
 """Environment variable that names the folder of the library."""
@@ -104,15 +103,10 @@ class Library:
         Raises:
             InvalidRequest: It cannot be written.
         """
-        path = self.folder / name
-        part = self.folder / f".{path.name}.{uuid.uuid4().hex}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(data)
-            os.replace(part, path)
+            write_whole(self.folder / name, data)
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
             raise InvalidRequest(
                 f"Expected to keep this in the library, but it cannot be written ({error.strerror}): ask who runs "
                 f"this server to free some space, or to set {FOLDER_VARIABLE} to another folder."

@@ -3,21 +3,22 @@
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
 from lrviz.errors import InvalidCheckpoint, InvalidRequest, LrvizError, UnreadableFile
-from lrviz.files import read_json, shown
+from lrviz.files import format_size, read_json, shown, write_whole
 from lrviz.models.access import USER, Access
 from lrviz.models.assets import assets_folder
 from lrviz.models.card import MAX_CARD_BYTES, Card, is_card, read_value
 from lrviz.models.description import NOTHING, Description
 from lrviz.models.library import Library, shorten_hash
 
+_ANY_SIZE = 2**62
 _TEXTS = ("content", "name")
 _LISTS = ("confirmed", "assumed")
 _ABOUT = "what was said to lrviz of the network beside it; delete this file to say it anew"
@@ -73,15 +74,16 @@ class Note:
             texts = {name: read_value(values.get(name, ""), str) for name in _TEXTS}
             lists = {name: read_value(values.get(name, []), tuple[str, ...]) for name in _LISTS}
             note = cls(said=Description(**said), **texts, **lists)
-            found = values.get("found", {})
-            if found.get("of") != note._key:
-                return note
-            return replace(note, found=Card.from_json(json.dumps(found["card"]), source))
         except (KeyError, ValueError, AttributeError, TypeError, LrvizError) as error:
             raise InvalidCheckpoint(
                 f"Expected what was said of a network in {source}, got something else ({shown(str(error))}): correct "
                 "or delete that file."
             ) from error
+        found = values.get("found")
+        if isinstance(found, dict) and found.get("of") == note._key:
+            with suppress(LrvizError):  # the network is opened instead
+                return replace(note, found=Card.from_json(json.dumps(found.get("card")), source))
+        return note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,25 +134,40 @@ def keep_note(path: Path, note: Note, access: Access) -> Path:
         Where it is.
 
     Raises:
-        InvalidRequest: It cannot be written there.
+        InvalidRequest: It cannot be written there, is too long, or files of somebody else's have its names.
     """
-    note = replace(note, content=content_of(path))
-    place = _places(path, access)[0]
-    if place.parent == Library.of_user().folder:
-        if read_kept(place, USER) != note:
-            Library.of_user().write(place.name, note.to_json().encode())
-        return place
-    place = next(free for free in _places(path, access) if not os.path.lexists(free) or read_kept(free, access))
-    part = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
+    note, text = _shorten(replace(note, content=content_of(path)))
+    places = _places(path, access)
+    if places[0].parent == Library.of_user().folder:
+        if read_kept(places[0], USER) != note:
+            Library.of_user().write(places[0].name, text)
+        return places[0]
+    place = next((free for free in places if not os.path.lexists(free) or read_kept(free, access)), None)
+    if place is None:
+        raise InvalidRequest(
+            f"Expected to keep what was said of the network in {' or '.join(place.name for place in places)} beside "
+            "it, but these are files of something else, so that it is not remembered: move one of them away."
+        )
     try:
-        part.write_text(note.to_json(), encoding="utf-8")
-        os.replace(part, place)
+        write_whole(place, text)
     except OSError as error:
         raise InvalidRequest(
             f"Expected to keep what was said of the network in {place}, but it cannot be written ({error.strerror}): "
             "copy the file to a folder of your own."
         ) from error
     return place
+
+
+def _shorten(note: Note) -> tuple[Note, bytes]:
+    """A note that is short enough to be read again, and the text of its file."""
+    for shorter in (note, replace(note, found=None)):
+        text = shorter.to_json().encode()
+        if len(text) <= MAX_CARD_BYTES:
+            return shorter, text
+    raise InvalidRequest(
+        f"Expected at most {format_size(MAX_CARD_BYTES)} that are said of a network, got {format_size(len(text))}: "
+        "give shorter names of classes."
+    )
 
 
 def last_change(path: Path, access: Access) -> int:
@@ -168,20 +185,28 @@ def read_kept(place: Path, access: Access) -> Note | Card | None:
     if not os.path.lexists(place):
         return None
     try:
-        with access.open(place, MAX_CARD_BYTES) as file:
-            text = file.read(MAX_CARD_BYTES).decode("utf-8")
-    except (UnreadableFile, OSError, UnicodeDecodeError) as error:
-        remedy = "choose another model" if access.is_visitor else "fetch it again, or remove it"
-        raise InvalidCheckpoint(
-            f"Expected a readable card {place.name} beside the checkpoint, got another: {remedy}."
-        ) from error
+        with access.open(place, _ANY_SIZE) as file:
+            data = file.read(MAX_CARD_BYTES + 1)
+        text = data.decode("utf-8", errors="replace")
+        is_whole = len(data) <= MAX_CARD_BYTES and text.encode() == data
+    except (UnreadableFile, OSError) as error:
+        raise _unreadable(place, access) from error
     try:
-        values = read_json(text)
+        values = read_json(text) if is_whole else None
     except ValueError:
         values = None
     if isinstance(values, dict) and "lrviz" in values and "said" in values:
         return Note.from_values(values, place.name)
-    return Card.from_json(text, place.name) if is_card(text) else None
+    if not is_card(text) and (values is not None or not all(f'"{name}"' in text for name in ("lrviz", "said"))):
+        return None
+    if not is_whole:
+        raise _unreadable(place, access)
+    return Card.from_json(text, place.name)
+
+
+def _unreadable(place: Path, access: Access) -> InvalidCheckpoint:
+    remedy = "choose another model" if access.is_visitor else "fetch it again, or remove it"
+    return InvalidCheckpoint(f"Expected a readable card {place.name} beside the checkpoint, got another: {remedy}.")
 
 
 def _read_first(places: list[Path], access: Access, ignored: list[str]) -> tuple[Path | None, Note | Card | None]:

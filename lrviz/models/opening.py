@@ -134,7 +134,7 @@ def _onnx(module: OnnxNetwork, what: Description) -> Network:
     several = len(module.outputs) > 1 and what.output is None
     return Network(
         module=module.eval(), architecture="onnx", input_shape=module.input_shape,
-        assumed=(f"the first of the outputs {', '.join(module.outputs[:_NAMED])}",) if several else (),
+        assumed=(f"the first of the outputs {', '.join(map(shown, module.outputs[:_NAMED]))}",) if several else (),
     )  # fmt: skip
 
 

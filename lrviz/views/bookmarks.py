@@ -1,10 +1,7 @@
 """Views that a user gave names to, in a file of the user's library."""
 
 import json
-import os
-import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,14 +70,10 @@ class Bookmarks:
 
     def _write(self, stored: Mapping[str, Mapping[str, str]]) -> None:
         """Write the file whole or not at all."""
-        part = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(stored, indent=1))
-            os.replace(part, self.path)
+            write_whole(self.path, json.dumps(stored, indent=1).encode())
         except OSError as error:
-            with suppress(OSError):
-                part.unlink()
             raise InvalidRequest(f"The bookmark cannot be written ({error.strerror}): free some space.") from error
 
 

@@ -1,15 +1,16 @@
 """What was said of a network is kept without guesses, for the content it was said of, and never in others' files."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from lrviz.errors import InvalidCheckpoint, InvalidNetwork, UnknownModel
+from lrviz.errors import InvalidCheckpoint, InvalidNetwork, InvalidRequest, UnknownModel
 from lrviz.models.card import Card
-from lrviz.models.catalogue import find_card, list_checkpoints, load_model, remember
+from lrviz.models.catalogue import find_card, list_checkpoints, load_model, remember, remembered
 from lrviz.models.inspection import inspect_model
 from lrviz.models.notes import Note
 
@@ -65,7 +66,20 @@ def test_a_note_that_was_edited_holds(tmp_path):
     assert find_card(path).classes == load_model(path).classes == ("new", "y", "z")
 
 
-@pytest.mark.parametrize("text", ['{"lr": 0.1}', "[1, 2]", '{"loss": NaN}', "lr: 0.1\n", '{"a": 1}\n{"a": 2}\n', ""])
+OTHERS = {
+    "object": b'{"lr": 0.1}',
+    "list": b"[1, 2]",
+    "not finite": b'{"loss": NaN}',
+    "no JSON": b"lr: 0.1\n",
+    "lines": b'{"a": 1}\n{"a": 2}\n',
+    "empty": b"",
+    "comments": b'{\n  // the rate\n  "lr": 0.1\n}',
+    "not UTF-8": '{"name": "M\u00fcller"}'.encode("latin-1"),
+    "long": b'{"a": [' + b"0, " * 2_000_000 + b"0]}",
+}
+
+
+@pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
 def test_json_files_of_others_are_left_alone(tmp_path, text, suffix):
     path = tmp_path / f"net{suffix}"
@@ -73,15 +87,57 @@ def test_json_files_of_others_are_left_alone(tmp_path, text, suffix):
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
     others = [tmp_path / f"net{suffix}.json", tmp_path / "net.json"][: 2 if suffix == ".safetensors" else 1]
     for other in others:
-        other.write_text(text)
+        other.write_bytes(text)
     model = load_model(path)
     for other in others:
         assert f"that {other.name}, which is no card of lrviz's, tells nothing of it" in model.assumed
     place = remember(path, load_model(path, classes=["x", "y", "z"]))
     assert place.name == f"net{suffix}.lrviz.json"
     assert load_model(path).classes == ("x", "y", "z")
-    assert [other.read_text() for other in others] == [text] * len(others)
+    assert [other.read_bytes() for other in others] == [text] * len(others)
     assert list_checkpoints(tmp_path) == {}
+
+
+def test_what_cannot_be_kept_beside_files_of_others_is_said(tmp_path):
+    path = save(tmp_path / "net.pt")
+    for name in ("net.pt.json", "net.pt.lrviz.json"):
+        (tmp_path / name).write_text('{"lr": 0.1}')
+    with pytest.raises(InvalidRequest, match=r"net\.pt\.json or net\.pt\.lrviz\.json .* not remembered: move one"):
+        remember(path, load_model(path, mean=[0.5]))
+
+
+def test_notes_stay_short_enough_to_be_read(tmp_path):
+    path = save(tmp_path / "net.pt", outputs=240_000, hidden=2)
+    model = load_model(path, mean=[0.5])
+    place = remember(path, model)
+    assert place.stat().st_size < 10_000
+    assert load_model(path).mean == (0.5, 0.5)
+    for number in range(100):
+        remember(path, replace(model, assumed=(f"assumption {number}", "another")))
+    assert len(remembered(path).confirmed) <= 50
+    assert {"assumption 99", "another"} <= {*remembered(path).confirmed}
+    with pytest.raises(InvalidRequest, match=r"at most 4 MB that are said .*, got .* MB: give shorter names"):
+        remember(path, load_model(path, classes=[f"a long name of a class {number}" for number in range(240_000)]))
+    assert load_model(path).mean == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("card", [5, None, {"name": "net"}])
+def test_a_card_in_a_note_that_cannot_be_read_is_found_anew(tmp_path, card):
+    path = save(tmp_path / "net.pt")
+    place = remember(path, load_model(path, mean=[0.5]))
+    values = json.loads(place.read_text())
+    values["found"]["card"] = card
+    place.write_text(json.dumps(values))
+    assert find_card(path).mean == load_model(path).mean == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: data.replace(b"net", b"n\xfct")])
+def test_notes_that_are_damaged_are_not_taken_for_files_of_others(tmp_path, damage):
+    path = save(tmp_path / "net.pt")
+    place = remember(path, load_model(path, mean=[0.5]))
+    place.write_bytes(damage(place.read_bytes()))
+    with pytest.raises(InvalidCheckpoint, match=r"net\.pt\.json.*: fetch it again, or remove it"):
+        load_model(path)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +195,6 @@ class Late(nn.Module):
 
 
 def test_code_that_ends_the_program_later_is_a_sentence(tmp_path):
-    from dataclasses import replace  # noqa: PLC0415
-
     model = replace(load_model(save(tmp_path / "net.pt")), module=Late())
     for work in (model.program, lambda: inspect_model(model)):
         with pytest.raises(InvalidNetwork, match="ends the program"):

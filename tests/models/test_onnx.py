@@ -532,7 +532,7 @@ def test_one_of_several_outputs_is_named(tmp_path):
     (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
     first = load_model(tmp_path / "net.onnx")
     assert len(first.classes) == 4
-    assert "the first of the outputs y, z" in first.assumed
+    assert "the first of the outputs 'y', 'z'" in first.assumed
     assert all(len(load_model(tmp_path / "net.onnx", output=name).classes) == 2 for name in ("z", "1"))
     with pytest.raises(InvalidCheckpoint, match=r"outputs, 'y', 'z', got 'logits'"):
         load_model(tmp_path / "net.onnx", output="logits")
