@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lrviz.errors import InvalidRequest, LrvizError
-from lrviz.files import read_json, read_regular, shown
+from lrviz.files import read_json, read_regular, shown, write_whole
 from lrviz.models.library import Library
 from lrviz.views.link import read_link
 from lrviz.views.view import ADDRESSES, IMAGES, View
