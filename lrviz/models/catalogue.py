@@ -118,17 +118,26 @@ def list_models(folder: Path | None = None) -> tuple[Card, ...]:
 
 
 def list_checkpoints(folder: Path | None = None) -> dict[Path, Card]:
-    """Return the files of the models in a folder that have cards, with their cards, in the order of `list_models`."""
+    """Return the files of the models in a folder of which cards are kept, and these, in the order of `list_models`."""
     found: dict[Path, Card] = {}
-    for path in sorted((folder or models_folder()).glob("*.json"), key=lambda path: path.stem.endswith(SUFFIXES)):
-        file = path.with_suffix("")
-        file = file if file.suffix in SUFFIXES else path.with_suffix(SUFFIX)
+    files = [(_described_by(path), path) for path in (folder or models_folder()).glob("*.json")]
+    for file, path in sorted(files, key=lambda item: item[1].name.startswith(item[0].name)):  # notes come last
         kept = read_kept(path, USER)
         if isinstance(kept, Card):
             found[file] = kept
-        elif isinstance(kept, Note):  # the network has to be opened to find out what it is
-            found.pop(file, None)
+        elif isinstance(kept, Note) and file.is_file():
+            card = find_kept(file, USER).note.found
+            if card is not None:
+                found[file] = card
+            elif file in found:  # what its note says is newer
+                found[file] = find_card(file)
     return dict(sorted(found.items(), key=lambda item: _sort_key(item[1])))
+
+
+def _described_by(path: Path) -> Path:
+    """The file of the network that a card or a note is of, by its name."""
+    file = path.with_name(path.name.removesuffix(".json").removesuffix(".lrviz"))
+    return file if file.suffix.lower() in SUFFIXES else path.with_suffix(SUFFIX)
 
 
 def find_card(name_or_path: str | Path, *, access: Access = USER) -> Card:

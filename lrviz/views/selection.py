@@ -245,4 +245,4 @@ def _select_models(name: str, snapshots: bool, access: Access) -> Iterator[tuple
 
 
 def _wanted(card: Card, snapshots: bool) -> bool:
-    return snapshots or not card.is_snapshot
+    return snapshots or not (card.is_own and card.is_snapshot)

@@ -95,7 +95,7 @@ def test_json_files_of_others_are_left_alone(tmp_path, text, suffix):
     assert place.name == f"net{suffix}.lrviz.json"
     assert load_model(path).classes == ("x", "y", "z")
     assert [other.read_bytes() for other in others] == [text] * len(others)
-    assert list_checkpoints(tmp_path) == {}
+    assert list(list_checkpoints(tmp_path)) == [path]
 
 
 def test_what_cannot_be_kept_beside_files_of_others_is_said(tmp_path):

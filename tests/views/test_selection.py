@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from lrviz.errors import InvalidData, InvalidImage, InvalidRequest, UnknownModel
-from lrviz.models.catalogue import list_models, load_model, models_folder
+from lrviz.models.catalogue import list_models, load_model, models_folder, remember
 from lrviz.models.datasets import load_dataset
 from lrviz.models.images import DATA_VARIABLE, load_image
 from lrviz.models.paths import closed_path
@@ -216,6 +217,27 @@ def test_files_and_folders_select_their_networks(tmp_path):
     assert list(find_models([str(tmp_path)])) == files[:1]
     assert list(find_models([str(tmp_path)], snapshots=True)) == files
     assert list(find_models([files[1]])) == files[1:]
+
+
+@pytest.mark.parametrize("is_edited", [False, True])
+def test_trained_networks_stay_in_their_folder_when_something_is_said_of_them(tmp_path, is_edited):
+    names = ("cnn5-w1-noise20", "cnn5-w16-noise20-epoch1")
+    files = [tmp_path / f"{name}.safetensors" for name in names]
+    for name, file in zip(names, files, strict=True):
+        for suffix in (".json", ".safetensors"):
+            shutil.copy(models_folder() / f"{name}{suffix}", tmp_path)
+        place = remember(file, load_model(file, mean=[0.5]))
+        if is_edited:
+            place.write_text(place.read_text().replace("0.5", "0.25", 1))
+    described = list_models(tmp_path)
+    assert [card.name for card in described] == list(names)
+    assert {card.mean for card in described} == {(0.25 if is_edited else 0.5,) * 3}
+    assert list(find_models([str(tmp_path)])) == [str(files[0])]
+    other = tmp_path / "mine-epoch0.pt"  # lrviz did not train it, so that it is no snapshot
+    torch.save(torch.nn.Linear(2, 3).state_dict(), other)
+    for _ in range(2):
+        assert list(find_models([str(tmp_path)])) == [str(files[0]), str(other)]
+        remember(other, load_model(other, mean=[0.5]))
 
 
 @pytest.mark.parametrize("name", ["cnn5-w999", "cnn5-q*", "gone.safetensors", "."])
