@@ -34,6 +34,7 @@ from lrviz.ui import (
 from lrviz.ui.compare_jobs import Found, Slot
 from lrviz.ui.jobs import Job
 from lrviz.ui.look import Container
+from lrviz.ui.markdown import plain
 from lrviz.ui.visit import resolve
 from lrviz.views.comparison import Member, compare
 from lrviz.views.presets import HERE
@@ -83,7 +84,7 @@ def _show(view: View, header: Container, bar: Container) -> bool:
     try:
         named = compare_models.cards_of(view.models)
     except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         missing.offer_others(view, compare_models.first_view)
         return False
     cards = tuple(named.values())
@@ -195,7 +196,7 @@ def _show_failures(cards: Sequence[Card], slots: Sequence[Slot]) -> None:
     ]
     partial = [slot.member for slot in slots if isinstance(slot, Found) and not slot.member.is_complete]
     if failed:
-        st.error("  \n".join(failed), icon=":material/error:")
+        st.error("  \n".join(map(plain, failed)), icon=":material/error:")
     if partial:
         st.warning(
             f"Only a part of the window is covered by {', '.join(member.model for member in partial)}; the measures "

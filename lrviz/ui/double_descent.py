@@ -19,6 +19,7 @@ from lrviz.models.card import Card
 from lrviz.ui import dialogs, exports, look, resources, state, sweep_choice, sweep_jobs
 from lrviz.ui.compare_models import DEFAULT_CENTER, DEFAULT_HALF_WIDTH
 from lrviz.ui.look import Container
+from lrviz.ui.markdown import plain
 from lrviz.views.commands import measure_commands
 from lrviz.views.view import IMAGES, View
 
@@ -79,7 +80,7 @@ def _read_upload() -> pd.DataFrame | None:
     try:
         return read_results(io.BytesIO(uploaded.getvalue()), name=uploaded.name)
     except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return None
 
 

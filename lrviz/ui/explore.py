@@ -32,6 +32,7 @@ from lrviz.ui.following import Task
 from lrviz.ui.guard import guard
 from lrviz.ui.jobs import Job
 from lrviz.ui.look import Container
+from lrviz.ui.markdown import plain
 from lrviz.ui.visit import readable_image, resolve
 from lrviz.views.presets import PLACES, Aim
 from lrviz.views.scene import Scene
@@ -119,7 +120,7 @@ def open_scene(view: View, header: Container, first: Callable[[], View]) -> Scen
             error = str(refusal)
     with header:
         triplet.show_triplet(load_images(view))
-    st.error(error, icon=":material/error:")
+    st.error(plain(error), icon=":material/error:")
     missing.offer_others(view, first)
     resources.forget(job.key)
     state.forget_wanted_window()

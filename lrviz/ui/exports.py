@@ -20,6 +20,7 @@ from lrviz.models.images import as_picture, image_shape
 from lrviz.results.regions import Regions
 from lrviz.results.samples import Samples
 from lrviz.ui import map_memory, resources
+from lrviz.ui.markdown import plain
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
@@ -131,7 +132,7 @@ def offer_file(
             file_name=f"{name}-{time.strftime('%Y%m%d')}{suffix}", on_click="ignore",
         )  # fmt: skip
     except LrvizError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
 
 
 def _choose_paper(fitting_height: Callable[[float], float]) -> Paper:

@@ -13,6 +13,7 @@ import streamlit as st
 
 from lrviz.ui import look, resources, state
 from lrviz.ui.jobs import Job
+from lrviz.ui.markdown import plain
 
 PATIENCE = 1.5
 """Seconds that a page waits for what will mostly be there at once."""
@@ -68,7 +69,7 @@ def soon(label: str, job: Job, patience: float = PATIENCE) -> Any | None:
         follow([Task(label, job, can_cancel=False)])
         return None
     if job.error:
-        st.error(job.error, icon=":material/error:")
+        st.error(plain(job.error), icon=":material/error:")
         offer_again([job.key])
         return None
     return job.result

@@ -11,6 +11,7 @@ from lrviz.models.images import DATA_VARIABLE, SHAPE, ImageRecord, as_picture, d
 from lrviz.models.library import Library
 from lrviz.models.numbers import ARRAY, decode_array
 from lrviz.ui import dialogs, state
+from lrviz.ui.markdown import plain
 from lrviz.ui.visit import find_card, load_image
 
 GALLERIES = {"CIFAR-10": "cifar10", "CIFAR-100": "cifar100"}
@@ -75,7 +76,7 @@ def _show_upload(use: Use) -> None:
         use_it = st.button("Use this image", type="primary")
         reference = Library.of_user().keep(data, suffix) if use_it else None
     except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return
     if reference is not None:
         _choose(reference, use)
@@ -84,7 +85,7 @@ def _show_upload(use: Use) -> None:
 def _show_record(record: ImageRecord) -> None:
     st.html(f'<img src="{data_uri(_enlarged(record), flip=False)}" style="image-rendering: pixelated; width: 128px">')
     if record.notice:
-        st.info(record.notice, icon=":material/info:")
+        st.info(plain(record.notice), icon=":material/info:")
 
 
 def _show_name(use: Use) -> None:
@@ -97,7 +98,7 @@ def _show_name(use: Use) -> None:
     try:
         record = load_image(reference.strip(), _shape())
     except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return
     _show_record(record)
     if st.button("Use this image", type="primary", key="use-name"):

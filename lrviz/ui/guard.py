@@ -7,6 +7,7 @@ import streamlit as st
 
 from lrviz.errors import LrvizError
 from lrviz.ui.jobs import CALM
+from lrviz.ui.markdown import plain
 
 log = logging.getLogger("lrviz")
 
@@ -16,7 +17,7 @@ def guard(show: Callable[[], None]) -> None:
     try:
         show()
     except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
     except Exception:
         log.exception("the page failed")
         st.error(CALM, icon=":material/error:")

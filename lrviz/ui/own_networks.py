@@ -20,16 +20,17 @@ from lrviz.network.refusals import alternative
 from lrviz.ui import following, look, resources
 from lrviz.ui.following import Task
 from lrviz.ui.jobs import Job
+from lrviz.ui.markdown import plain
 from lrviz.ui.state import open_with
 from lrviz.ui.visit import load_model, remember, remembered
 from lrviz.views.view import View
 from lrviz.words import counted
 
-MAX_UPLOAD_MB = 512
+MAX_UPLOAD_MB = 500
 """Largest file that is taken."""
 
 _PAGES = {"explore": "Explore", "compare": "Compare", "paths": "Paths"}
-_REFUSED = "background-color: #fbe3e0"
+_REFUSED = "background-color: rgba(209, 73, 91, 0.18)"
 
 
 def show_own_networks() -> None:
@@ -70,7 +71,7 @@ def take_file(label: str, key: str) -> tuple[str, str] | None:
     try:
         return Library.of_user().keep(file.getvalue(), Path(file.name).suffix.lower()), Path(file.name).stem
     except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return None
 
 
@@ -101,10 +102,10 @@ def _show_report(name: str) -> None:
             _show_facts(name, found, model)
             offer_pages("report", name, model.card)
         elif isinstance(found, UnsupportedOperation):
-            st.error(str(found).partition(" Supported are: ")[0], icon=":material/error:")
+            st.error(plain(str(found).partition(" Supported are: ")[0]), icon=":material/error:")
             _show_refusals(found.refusals)
         else:
-            st.error(found, icon=":material/error:")
+            st.error(plain(found), icon=":material/error:")
         _ask(found if isinstance(found, Inspection) else None)
 
 
@@ -130,7 +131,7 @@ def _keep(name: str, model: Model, *, confirm: bool = False) -> None:
     try:
         remember(name, model, confirm=confirm)
     except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
 
 
 def _show_facts(name: str, found: Inspection, model: Model) -> None:
@@ -146,7 +147,8 @@ def _show_facts(name: str, found: Inspection, model: Model) -> None:
     )
     if found.model.assumed:
         st.info(
-            f"Nobody says otherwise, so these are assumed: {'; '.join(found.model.assumed)}.", icon=":material/info:"
+            f"Nobody says otherwise, so these are assumed: {plain('; '.join(found.model.assumed))}.",
+            icon=":material/info:",
         )
         st.button(
             "They are right", key="own-confirm", icon=":material/check:", help="Say below what is not so.",
@@ -165,10 +167,11 @@ def _show_facts(name: str, found: Inspection, model: Model) -> None:
         hide_index=True, height=36 * (min(len(found.program.layers), 8) + 1), key="own-layers",
         column_config={"units": st.column_config.NumberColumn(format="localized")},
     )  # fmt: skip
+    images = plain(", ".join(default_images(card.input_shape)))
     for half, estimate in found.estimates.items():
         st.caption(
-            f"A window of half width {half:.3g} around the middle of {', '.join(default_images(card.input_shape))}: "
-            f"about {estimate.num_regions:,.0f} regions, {estimate.seconds:.2g} s."
+            f"A window of half width {half:.3g} around the middle of {images}: "
+            f"about {counted(round(estimate.num_regions), 'region')}, {estimate.seconds:.2g} s."
         )
 
 
@@ -199,7 +202,7 @@ def _ask(found: Inspection | None) -> None:
             try:
                 said = read_description({name: text for name, text in texts.items() if text.strip()})
             except InvalidRequest as error:
-                st.error(str(error))
+                st.error(plain(str(error)))
                 return
             st.session_state["own-said"] = said | ({"dataset": dataset} if dataset else {})
             st.rerun()

@@ -18,6 +18,7 @@ from lrviz.results.status import Status
 from lrviz.ui import following, missing, resources, state
 from lrviz.ui.following import Task
 from lrviz.ui.jobs import Job
+from lrviz.ui.markdown import plain
 
 _PATIENCE = 0.6
 
@@ -145,7 +146,7 @@ def show_failures(tracks: Sequence[Track]) -> None:
     """What went wrong, or was cancelled, with a button to try again."""
     for track in tracks:
         if track.failure:
-            st.error(f"{track.label}: {track.failure}", icon=":material/error:")
+            st.error(plain(f"{track.label}: {track.failure}"), icon=":material/error:")
         elif track.pieces is not None and track.pieces.status != Status.COMPLETE:
             st.warning(
                 f"{track.label}: cancelled after {len(track.pieces)} segments; figure and numbers are those of these.",

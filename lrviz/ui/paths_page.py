@@ -24,6 +24,7 @@ from lrviz.ui import (
     state,
 )
 from lrviz.ui.look import Container
+from lrviz.ui.markdown import plain
 from lrviz.ui.path_jobs import Track
 from lrviz.ui.visit import find_card, load_image
 from lrviz.views.scene import view_path
@@ -80,7 +81,7 @@ def _make_path(view: View) -> Path | None:
     try:
         return view_path(view, [load_image(reference, shape).image for reference in view.path_images])
     except LrvizError as error:
-        st.error(str(unknown or error), icon=":material/error:")
+        st.error(plain(str(unknown or error)), icon=":material/error:")
         if unknown:
             missing.offer_others(view, state.default_view)
         return None

@@ -12,6 +12,7 @@ from lrviz.models.paths import FEW_ANCHORS, NUM_ANCHORS, RADIUS
 from lrviz.ui import dialogs, following, look, resources, state
 from lrviz.ui.following import Task
 from lrviz.ui.jobs import Job
+from lrviz.ui.markdown import plain
 from lrviz.views.selection import PathsSpec
 from lrviz.views.survey import Survey, make_table
 
@@ -87,7 +88,7 @@ def follow(wanted: Plan) -> pd.DataFrame | None:
         following.follow([Task("Measuring", job)])
         return None
     if job.error:
-        st.error(job.error, icon=":material/error:")
+        st.error(plain(job.error), icon=":material/error:")
         _offer_again(job, leave=True)
         return None
     table: pd.DataFrame = job.result

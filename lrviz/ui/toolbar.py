@@ -18,6 +18,7 @@ from lrviz.measures.definitions import (
 )
 from lrviz.ui import guide, state
 from lrviz.ui.look import Container
+from lrviz.ui.markdown import plain
 from lrviz.views.bookmarks import MAX_TITLE, Bookmarks
 from lrviz.views.reproduce import recipes
 from lrviz.views.view import ADDRESSES, View
@@ -76,7 +77,7 @@ def _show_bookmarks(view: View | None) -> None:
     try:
         known = bookmarks.read()
     except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return
     if view is not None:
         with st.form("bookmark", clear_on_submit=True, border=False):
@@ -99,7 +100,7 @@ def _keep(bookmarks: Bookmarks, name: str, view: View) -> None:
     try:
         bookmarks.keep(name, view)
     except LrvizError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return
     state.rerun()
 
