@@ -113,7 +113,8 @@ def find_kept(path: Path, access: Access) -> Kept:
         shipped = read_kept(path.with_suffix(".json"), access)
         return Kept(card=shipped if isinstance(shipped, Card) else None)
     ignored: list[str] = []
-    place, found = _read_first(_places(path, access), access, ignored)
+    own = [] if access.is_visitor else [_elsewhere(path)]
+    place, found = _read_first([*own, *_places(path, access)], access, ignored)
     trained = None
     if not isinstance(found, Card) and path.suffix == ".safetensors":
         trained = _read_first([path.with_suffix(".json")], access, ignored)[1]
@@ -128,7 +129,7 @@ def find_kept(path: Path, access: Access) -> Kept:
 
 
 def keep_note(path: Path, note: Note, access: Access) -> Path:
-    """Keep what was said of a network, where its owner may write: beside its file, or in the library for a visitor.
+    """Keep what was said of a network: beside its file; for a visitor, or where that cannot be written, in the library.
 
     Returns:
         Where it is.
@@ -148,13 +149,13 @@ def keep_note(path: Path, note: Note, access: Access) -> Path:
             f"Expected to keep what was said of the network in {' or '.join(place.name for place in places)} beside "
             "it, but these are files of something else, so that it is not remembered: move one of them away."
         )
+    elsewhere = _elsewhere(path)
     try:
         write_whole(place, text)
-    except OSError as error:
-        raise InvalidRequest(
-            f"Expected to keep what was said of the network in {place}, but it cannot be written ({error.strerror}): "
-            "copy the file to a folder of your own."
-        ) from error
+    except OSError:  # a folder that others share
+        Library.of_user().write(elsewhere.name, text)
+        return elsewhere
+    elsewhere.unlink(missing_ok=True)
     return place
 
 
@@ -229,6 +230,11 @@ def _places(path: Path, access: Access) -> list[Path]:
     if access.is_visitor:
         own.insert(0, Library.of_user().folder / f"{content_of(path)}{path.suffix.lower()}.json")
     return own
+
+
+def _elsewhere(path: Path) -> Path:
+    """Where a user's own notes on a file are kept if nothing can be written beside it."""
+    return Library.of_user().folder / f"own-{content_of(path)}.json"
 
 
 def content_of(path: Path) -> str:

@@ -9,6 +9,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from lrviz.errors import InvalidCheckpoint, InvalidNetwork, InvalidRequest, UnknownModel
+from lrviz.models import notes
+from lrviz.models.access import Access
 from lrviz.models.card import Card
 from lrviz.models.catalogue import find_card, list_checkpoints, load_model, remember, remembered
 from lrviz.models.inspection import inspect_model
@@ -199,3 +201,23 @@ def test_code_that_ends_the_program_later_is_a_sentence(tmp_path):
     for work in (model.program, lambda: inspect_model(model)):
         with pytest.raises(InvalidNetwork, match="ends the program"):
             work()
+
+
+def test_what_is_said_of_a_file_in_a_folder_of_others_is_kept_in_the_library(tmp_path, monkeypatch):
+    monkeypatch.setenv("LRVIZ_LIBRARY_DIR", str(tmp_path / "library"))
+    path = save(tmp_path / "net.pt")
+    write = notes.write_whole
+
+    def refuse(place, data):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(notes, "write_whole", refuse)
+    place = remember(path, load_model(path, classes=["x", "y", "z"]))
+    assert place.parent == tmp_path / "library"
+    assert load_model(path).classes == ("x", "y", "z")
+    assert load_model(path, access=Access(folders=(tmp_path,))).classes == ("0", "1", "2")
+    monkeypatch.setattr(notes, "write_whole", write)
+    assert remember(path, load_model(path, mean=[0.5])).parent == tmp_path
+    model = load_model(path)
+    assert (model.classes, model.mean) == (("x", "y", "z"), (0.5, 0.5))
+    assert not place.exists()
