@@ -170,14 +170,16 @@ class Card:
 def is_card(text: str) -> bool:
     """Whether a text is a card, damaged or not, and no JSON of somebody else's.
 
-    >>> is_card('{"lr": 0.1}'), is_card('{"name": "net", "architecture": "cnn5", "me')
-    (False, True)
+    >>> is_card('{"lr": 0.1}'), is_card('{"name": "net", "architecture": "cnn5", "me'), is_card("{")
+    (False, True, True)
     """
     text = text.lstrip()
     try:
         values, _ = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
-        return text.startswith("{") and ('"architecture"' in text or '"lrviz_version"' in text)  # cut short
+        if not any(letter.isalnum() for letter in text):  # nobody else's either: a card that was cut short, if anything
+            return bool(text)
+        return text.startswith("{") and ('"architecture"' in text or '"lrviz_version"' in text)
     needed = {field.name for field in fields(Card) if field.default is MISSING}
     return isinstance(values, dict) and ("lrviz_version" in values or needed <= values.keys())
 

@@ -1,3 +1,5 @@
+"""Cards, checkpoints, and the list of models, damaged ones too."""
+
 import dataclasses
 import json
 import os
