@@ -7,8 +7,9 @@ import reprlib
 import stat
 import uuid
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -39,6 +40,15 @@ def shown(value: object) -> str:
     """
     text = _NAMES.repr(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
+
+
+def some_shown(values: Iterable[object], most: int = 6) -> str:
+    """The first of several values that somebody gave, for a sentence.
+
+    >>> some_shown("abc", most=2)
+    "'a', 'b'"
+    """
+    return ", ".join(map(shown, islice(values, most)))
 
 
 def open_regular(path: str | os.PathLike[str], limit: int) -> BinaryIO:

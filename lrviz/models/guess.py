@@ -7,7 +7,7 @@ from functools import cache
 from torch import nn
 
 from lrviz.errors import InvalidCheckpoint, UnknownModel
-from lrviz.files import shown
+from lrviz.files import some_shown
 from lrviz.models.access import USER, Access
 from lrviz.models.architectures import FAMILIES, IMAGE_SIZE, build
 from lrviz.models.blueprint import TORCHVISION, Blueprint, torchvision_names
@@ -15,7 +15,6 @@ from lrviz.models.formats.tensors import Tensors, in_order
 from lrviz.models.multilayer import MLP, find_mlp, stands_beside
 from lrviz.models.weights import fit_tensors
 
-_NAMED = 4
 _VGG8 = "vgg8"
 _VGG8_CHANNELS, _VGG8_FEATURES = 6, 64
 """At width 1: channels of the first layer of the VGG8, and of the last convolution, before a linear layer."""
@@ -47,7 +46,7 @@ def guess_architecture(tensors: Tensors, layers: Collection[str] = (), access: A
                 fits = len(fit_tensors(part, blueprint.shapes(), blueprint)) >= len(part)
                 if fits and activations <= blueprint.kinds():
                     return blueprint
-    names = ", ".join(shown(name) for name in list(tensors)[:_NAMED])
+    names = some_shown(tensors, most=4)
     code = "" if access.is_visitor else ", or mynet.py:build with --trust"
     raise InvalidCheckpoint(
         f"Expected weights of an architecture that lrviz or torchvision has, got others ({len(tensors)} tensors, such "

@@ -113,8 +113,7 @@ def find_kept(path: Path, access: Access) -> Kept:
         shipped = read_kept(path.with_suffix(".json"), access)
         return Kept(card=shipped if isinstance(shipped, Card) else None)
     ignored: list[str] = []
-    own = [] if access.is_visitor else [_elsewhere(path)]
-    place, found = _read_first([*own, *_places(path, access)], access, ignored)
+    place, found = _read_first(_all_places(path, access), access, ignored)
     trained = None
     if not isinstance(found, Card) and path.suffix == ".safetensors":
         trained = _read_first([path.with_suffix(".json")], access, ignored)[1]
@@ -173,7 +172,7 @@ def _shorten(note: Note) -> tuple[Note, bytes]:
 
 def last_change(path: Path, access: Access) -> int:
     """When a file, or what is kept of it, was written, in nanoseconds."""
-    kept = [place for place in (*_places(path, access), path.with_suffix(".json")) if place.is_file()]
+    kept = [place for place in (*_all_places(path, access), path.with_suffix(".json")) if place.is_file()]
     return max(file.stat().st_mtime_ns for file in (path, *kept))
 
 
@@ -230,6 +229,11 @@ def _places(path: Path, access: Access) -> list[Path]:
     if access.is_visitor:
         own.insert(0, Library.of_user().folder / f"{content_of(path)}{path.suffix.lower()}.json")
     return own
+
+
+def _all_places(path: Path, access: Access) -> list[Path]:
+    """Where it may have been kept, the place that counts first."""
+    return [*([] if access.is_visitor else [_elsewhere(path)]), *_places(path, access)]
 
 
 def _elsewhere(path: Path) -> Path:

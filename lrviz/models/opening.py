@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from lrviz.errors import InvalidCheckpoint, InvalidNetwork, LrvizError
-from lrviz.files import shown
+from lrviz.files import shown, some_shown
 from lrviz.models.access import TRUST_VARIABLE, Access
 from lrviz.models.adapt import CHANNELS, OneOutput, Rearranged, channels_first
 from lrviz.models.architectures import FAMILIES, IMAGE_SIZE
@@ -34,8 +34,6 @@ from lrviz.network.scripted import without_script
 SAFETENSORS, ONNX, EXPORTED = ".safetensors", ".onnx", ".pt2"
 SUFFIXES = (SAFETENSORS, ONNX, EXPORTED, ".pt", ".pth", ".th", ".ckpt", ".tar", ".bin")
 """What files of networks end in."""
-
-_NAMED = 6
 
 
 def is_file(name: str) -> bool:
@@ -134,7 +132,7 @@ def _onnx(module: OnnxNetwork, what: Description) -> Network:
     several = len(module.outputs) > 1 and what.output is None
     return Network(
         module=module.eval(), architecture="onnx", input_shape=module.input_shape,
-        assumed=(f"the first of the outputs {', '.join(map(shown, module.outputs[:_NAMED]))}",) if several else (),
+        assumed=(f"the first of the outputs {some_shown(module.outputs)}",) if several else (),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import BinaryIO
 from torch import Tensor, nn
 
 from lrviz.errors import InvalidCheckpoint
-from lrviz.files import shown
+from lrviz.files import shown, some_shown
 from lrviz.models.access import Access
 from lrviz.models.blueprint import Blueprint
 from lrviz.models.formats.pickles import pickled_layers
@@ -20,8 +20,6 @@ from lrviz.models.weights import fit_tensors, unused
 
 SEQUENTIAL = "sequential"
 """What cards call the architecture of a network that was saved whole, and is nothing but layers of PyTorch's."""
-
-_NAMED = 6
 
 _MEANS, _STDS = ("mean", "mu", "means"), ("std", "sigma", "stds", "sds")
 """What layers call the numbers that normalise images."""
@@ -97,7 +95,7 @@ def _build(said: Blueprint | None, saved: Saved, layers: frozenset[str], access:
         )
     module = blueprint.load(saved.tensors)
     order = module.order if isinstance(module, Perceptron) and not module.is_numbered else ()
-    told = f" of the layers {', '.join(map(shown, order[:_NAMED]))} in this order" if order else ""
+    told = f" of the layers {some_shown(order)} in this order" if order else ""
     assumed = () if said is not None else (f"the architecture {blueprint}{told}",)
     return Network(module=module, architecture=str(blueprint), blueprint=blueprint, assumed=assumed)
 
@@ -106,7 +104,7 @@ def _tell_others(network: Network, saved: Saved) -> Network:
     """The same network; if its file has others, that is said."""
     if not saved.others:
         return network
-    others = ", ".join(map(shown, saved.others[:_NAMED]))
+    others = some_shown(saved.others)
     taken = f"that it is the network {shown(saved.name)} of its file, and not {others}"
     return dataclasses.replace(network, assumed=(*network.assumed, taken))
 
@@ -121,7 +119,7 @@ def _look_beside(network: Network, blueprint: Blueprint, tensors: dict[str, Tens
         return next((tuple(value.flatten().tolist()) for value in found if value.numel() in (1, 3)), ())
 
     mean, std = find(_MEANS), find(_STDS)
-    said = f"that {', '.join(map(shown, names[:_NAMED]))} beside the weights " if names else ""
+    said = f"that {some_shown(names)} beside the weights " if names else ""
     if mean and std and min(std) > 0:
         return dataclasses.replace(
             network, mean=mean, std=std, assumed=(*network.assumed, f"{said}normalise its inputs")

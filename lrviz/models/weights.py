@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping
 import torch
 
 from lrviz.errors import InvalidCheckpoint
-from lrviz.files import shown
+from lrviz.files import shown, some_shown
 from lrviz.models.formats.tensors import Tensors, wrapper_prefix
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 _COUNTER = "num_batches_tracked"
-_NAMED = 4
 
 
 def fit_tensors(tensors: Tensors, expected: Shapes, architecture: object) -> Tensors:
@@ -60,15 +59,10 @@ def _describe(
     missing: list[str], unknown: list[str], different: list[str], found: Tensors, expected: Shapes
 ) -> Iterable[str]:
     if missing:
-        yield f"{len(missing)} missing, such as {_some(missing)}"
+        yield f"{len(missing)} missing, such as {some_shown(missing, most=4)}"
     if unknown:
-        yield f"{len(unknown)} unknown, such as {_some(unknown)}"
+        yield f"{len(unknown)} unknown, such as {some_shown(unknown, most=4)}"
     if different:
         name = different[0]
-        yield f"{len(different)} of another shape, such as {_some([name])}: {tuple(found[name].shape)} in place of " + (
-            str(expected[name])
-        )
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(shown(name) for name in names[:_NAMED])
+        shapes = f"{tuple(found[name].shape)} in place of {expected[name]}"
+        yield f"{len(different)} of another shape, such as {shown(name)}: {shapes}"

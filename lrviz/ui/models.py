@@ -7,6 +7,7 @@ from lrviz.models.card import Card
 from lrviz.models.images import DATA_VARIABLE
 from lrviz.ui import look, resources, state
 from lrviz.ui.look import Container
+from lrviz.ui.markdown import plain
 from lrviz.ui.own_networks import offer_pages, show_own_networks
 
 _PERCENT = st.column_config.NumberColumn(format="percent")
@@ -63,10 +64,11 @@ def _show_table(cards: tuple[Card, ...]) -> None:
 
 def _show_card(card: Card) -> None:
     with st.container(border=True):
-        st.markdown(f"**{card.name}**, trained on {card.date} with lrviz {card.lrviz_version}")
+        st.markdown(f"**{plain(card.name)}**, trained on {card.date} with lrviz {card.lrviz_version}")
         st.markdown(card.recipe)
         mean, std = (", ".join(f"{x:.4f}" for x in values) for values in (card.mean, card.std))
-        st.caption(f"Input: (image - mean) / std, with mean {mean} and std {std}. Classes: {', '.join(card.classes)}.")
+        classes = plain(", ".join(card.classes))
+        st.caption(f"Input: (image - mean) / std, with mean {mean} and std {std}. Classes: {classes}.")
         st.code(card.reproduce, language="bash", wrap_lines=True)
         offer_pages("card", card.name, card)
 

@@ -136,7 +136,7 @@ def _keep(name: str, model: Model, *, confirm: bool = False) -> None:
 
 def _show_facts(name: str, found: Inspection, model: Model) -> None:
     card = model.card
-    st.markdown(f"**{model.name}**")
+    st.markdown(f"**{plain(model.name)}**")
     look.numbers(
         [
             ("parameters", f"{card.num_parameters:,}"),
@@ -155,7 +155,7 @@ def _show_facts(name: str, found: Inspection, model: Model) -> None:
             on_click=lambda: _keep(name, model, confirm=True),
         )  # fmt: skip
     for note in (*found.program.notes, *([found.image.notice] if found.image.notice else [])):
-        st.caption(note)
+        st.caption(plain(note))
     st.dataframe(
         [
             {
@@ -233,12 +233,14 @@ def _show_library() -> None:
         card = note.card
         with st.container(horizontal=True, vertical_alignment="center"):
             shape = " x ".join(map(str, card.input_shape))
-            st.markdown(f"**{card.name}** {card.architecture[:60]}, inputs {shape}, {len(card.classes):,} outputs")
+            st.markdown(
+                f"**{plain(card.name)}** {plain(card.architecture[:60])}, inputs {shape}, {len(card.classes):,} outputs"
+            )
             st.button("Look", key=f"own-look-{name}", on_click=_choose, args=(name, card.name))
             offer_pages("library", name, card)
             st.button("Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=_delete, args=(name,))
         if note.assumed:
-            st.caption(f"Assumed, and not confirmed: {'; '.join(note.assumed)}.")
+            st.caption(f"Assumed, and not confirmed: {plain('; '.join(note.assumed))}.")
     _show_others(library, [name for name in library.references if name not in networks])
     st.caption(
         f"Uploaded networks and images are kept in {library.folder}: {format_size(library.size_bytes)} of "

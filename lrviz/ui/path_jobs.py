@@ -149,7 +149,8 @@ def show_failures(tracks: Sequence[Track]) -> None:
             st.error(plain(f"{track.label}: {track.failure}"), icon=":material/error:")
         elif track.pieces is not None and track.pieces.status != Status.COMPLETE:
             st.warning(
-                f"{track.label}: cancelled after {len(track.pieces)} segments; figure and numbers are those of these.",
+                f"{plain(track.label)}: cancelled after {len(track.pieces)} segments; figure and numbers are those of "
+                "these.",
                 icon=":material/stop_circle:",
             )
     unknown = {track.name for track in tracks if isinstance(track.job.failure, UnknownModel)}

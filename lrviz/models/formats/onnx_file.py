@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from lrviz.errors import InvalidCheckpoint, LrvizError
-from lrviz.files import shown
+from lrviz.files import shown, some_shown
 from lrviz.models.adapt import shape_taken
 
 MAX_NODES = 20_000
 """Most nodes of a graph, those of its functions each time that they are called."""
 
-_NAMED = 6
 _DOUBLE = 11
 """What a tensor says whose numbers are in float64."""
 
@@ -173,7 +172,7 @@ def find_input(
     """
     inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1:
-        names = ", ".join(shown(value.name) for value in inputs[:_NAMED]) or "none"
+        names = some_shown(value.name for value in inputs) or "none"
         raise InvalidCheckpoint(
             f"Expected an ONNX graph with one input, got {len(inputs)} ({names}): export one with one."
         )
@@ -204,8 +203,7 @@ def find_output(graph: Any, wanted: str | None) -> str:
     places = {str(place): name for place, name in enumerate(names)} | {name: name for name in names}
     if wanted is not None and wanted not in places:
         raise InvalidCheckpoint(
-            f"Expected one of the network's outputs, {', '.join(map(shown, names[:_NAMED]))}, got {shown(wanted)}: "
-            "choose one of them."
+            f"Expected one of the network's outputs, {some_shown(names)}, got {shown(wanted)}: choose one of them."
         )
     return names[0] if wanted is None else places[wanted]
 

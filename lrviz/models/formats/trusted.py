@@ -13,11 +13,9 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from lrviz.errors import InvalidCheckpoint, LrvizError, UnknownModel
-from lrviz.files import shown
+from lrviz.files import shown, some_shown
 from lrviz.network.single import without_batch
 from lrviz.network.tracing import quiet
-
-_NAMED = 6
 
 
 def read_exported(file: BinaryIO) -> tuple[nn.Module, tuple[int, ...]]:
@@ -112,7 +110,7 @@ _REQUIRED = inspect.Parameter.empty
 
 def _require_one_input(names: list[str], what: str) -> None:
     if len(names) != 1:
-        listed = ", ".join(map(shown, names[:_NAMED])) or "none"
+        listed = some_shown(names) or "none"
         raise InvalidCheckpoint(
             f"Expected {what} with one input, got {len(names)} ({listed}): wrap it in a module of one, and export that."
         )
