@@ -42,6 +42,10 @@ class InvalidNetwork(LrvizError):
     """What was given as a network, its weights or its example input is none that can be converted."""
 
 
+class LostDigits(LrvizError):
+    """A network whose values cancel or saturate so much that float64 cannot tell them apart."""
+
+
 class InvalidPlane(LrvizError):
     """Images that do not span a plane, or do not have the network's shape."""
 

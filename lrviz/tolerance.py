@@ -12,6 +12,7 @@ class Tolerance:
         crossing: A unit's value below this fraction of the terms that it is summed from cannot split a cell.
         rounding: A unit's value below this fraction of the terms that it is summed from in the network is zero.
         cancelled: A slope below this fraction of the terms that it is summed from is zero.
+        left: A layer whose largest value is below this fraction of the terms it is summed from keeps too few digits.
         straight: Two sides of a polygon that bend by less than this, as a fraction of the window's radius, are one: a
             line that passes a vertex within `distance` goes through it, and may do so on one side of a cut only.
         joined: As `straight`, as a fraction of the polygon's area; cells fill the region that they join to as well.
@@ -23,6 +24,7 @@ class Tolerance:
         dent: A polygon that is dented by less than this, as a fraction of the window's radius, is convex; `straight`
             lets a side bend by a tenth of it.
         cover: Areas, or lengths, that add up to a whole within this fraction fill it.
+        filled: Regions whose areas miss the window's by more than this fraction have gaps.
         orthonormal: Products of the basis vectors of a plane differ by less from 0 and 1.
         closest: Smallest part of a path that can be shown, as a fraction of its length.
         drawn: A region's area and that of its polygon, whose vertices are rounded, differ by less than this fraction.
@@ -42,6 +44,7 @@ class Tolerance:
     crossing: float = 1e-13
     rounding: float = 4e-15
     cancelled: float = 3e-14
+    left: float = 1e-10
     straight: float = 2e-11
     joined: float = 1e-7
     repeated: float = 1e-14
@@ -51,6 +54,7 @@ class Tolerance:
     resolution: float = 1e-12
     dent: float = 2e-10
     cover: float = 1e-9
+    filled: float = 1e-6
     orthonormal: float = 1e-12
     closest: float = 1e-10
     drawn: float = 1e-6

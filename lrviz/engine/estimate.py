@@ -43,6 +43,7 @@ def estimate_regions(
     Raises:
         InvalidPlane: The plane's inputs do not have the network's shape.
         InvalidRequest: An argument is of another kind.
+        LostDigits: float64 cannot tell the network's values apart there.
     """
     check_scene(program, plane, window)
     began = time.perf_counter()

@@ -105,6 +105,7 @@ def find_pieces(
 
     Raises:
         InvalidPlane: The inputs are equal, or do not have the network's shape.
+        LostDigits: float64 cannot tell the network's values apart there.
     """
     return _find(program, [Segment.between(start, end)], device, progress, cancelled)[0]
 
@@ -129,6 +130,7 @@ def find_path_pieces(
 
     Raises:
         InvalidPlane: There is no segment, two successive points are equal, or they do not have the network's shape.
+        LostDigits: float64 cannot tell the network's values apart there.
     """
     began = time.perf_counter()
     points = number_array(points, "The points of a path", InvalidPlane)

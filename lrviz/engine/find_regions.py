@@ -11,9 +11,10 @@ from lrviz.engine.arguments import check_callbacks, check_number, check_scene
 from lrviz.engine.merge import Fragments, find_edges, merge_fragments
 from lrviz.engine.solve import Found, solve_tile
 from lrviz.engine.tiles import CUT, Limits, Part, Tile, explore_tiles
+from lrviz.errors import LostDigits
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
-from lrviz.progress import Cancelled, Progress, Stopped, never, stop_when
+from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
 from lrviz.tolerance import TOLERANCE
@@ -65,6 +66,7 @@ def find_regions(
         InvalidPlane: The plane's inputs do not have the network's shape.
         InvalidWindow: The window is too small for its place.
         InvalidRequest: An argument is of another kind, or the budget is below one.
+        LostDigits: float64 cannot tell the network's values apart there.
     """
     began = time.perf_counter()
     check_scene(program, plane, window)
@@ -83,12 +85,24 @@ def find_regions(
             pace.rest()
 
     found, status = _collect(program, plane, window, max_regions, on_part, check)
-    if status != Status.COMPLETE or progress is None:
+    if status != Status.COMPLETE:
         return _assemble(program, window, found, status, max_regions, began)
+    progress = progress or ignore
     progress(_SHARE_OF_SEARCH, "joining the regions of all parts")
     regions = _assemble(program, window, found, status, max_regions, began)
+    _require_filled(regions, window)
     progress(1.0, f"{len(regions):,} regions")
     return regions
+
+
+def _require_filled(regions: Regions, window: Window) -> None:
+    """Refuse regions with gaps between them, as rounding leaves where it decides which unit is on."""
+    filled = float(regions.area.sum()) / window.area
+    if abs(filled - 1) > TOLERANCE.filled:
+        raise LostDigits(
+            f"Expected regions that fill the window, got {filled:.4%} of it: values in it differ by less than float64 "
+            "can tell apart. Choose a larger window, or scale the network's weights so that less cancels."
+        )
 
 
 class _Pace:

@@ -67,6 +67,7 @@ def sample_plane(
     Raises:
         InvalidPlane: The plane's inputs do not have the network's shape.
         InvalidRequest: An argument is of another kind, or the resolution is below one.
+        LostDigits: float64 cannot tell the network's values apart there.
     """
     began = time.perf_counter()
     check_scene(program, plane, window)

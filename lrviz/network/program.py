@@ -14,6 +14,7 @@ from torch import fx, nn
 
 from lrviz.arrays import frozen_array
 from lrviz.devices import single_threaded
+from lrviz.errors import LostDigits
 from lrviz.network.conversion import convert
 from lrviz.network.maxima import DEAD, find_winners, largest_entry
 from lrviz.network.operations import aten
@@ -291,7 +292,11 @@ class Program:
         Args:
             points: (n, *input_shape) inputs.
         """
-        n, found = len(points), list[torch.Tensor]()
+        return [terms for terms, _ in self._magnitudes(points)]
+
+    def _magnitudes(self, points: torch.Tensor) -> list[tuple[torch.Tensor, float]]:
+        """As `magnitudes`, each with the largest feature beside it."""
+        n, found = len(points), list[tuple[torch.Tensor, float]]()
         generator = np.random.default_rng(_PROBE_SEED)
 
         def probes(sizes: torch.Tensor) -> torch.Tensor:
@@ -301,7 +306,7 @@ class Program:
             return random.to(sizes.device).view(_NUM_PROBES, *sizes.shape) * sizes
 
         def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
-            found.append(z[n:].abs().amax(0))
+            found.append((z[n:].abs().amax(0), float(z[:n].abs().max())))
             entries = self.entries(layer)
             if entries is None:
                 # A unit that is off at all points may be on between them.
@@ -321,15 +326,26 @@ class Program:
 
         rows = torch.cat([points, probes(points.abs().amax(0))])
         output = self.propagate(rows, n, on_layer, watch=add_constants)
-        return [*found, output[n:].abs().amax(0)]
+        return [*found, (output[n:].abs().amax(0), float(output[:n].abs().max()))]
 
     def zeros(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
         """For every layer, and last for the outputs, the values up to which features are rounding errors near points.
 
         Features up to there are not active.
+
+        Raises:
+            LostDigits: All features of a layer are so much smaller than their terms that few digits of them are left.
         """
         precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
-        return [precision * TOLERANCE.rounding * magnitude for magnitude in self.magnitudes(points)]
+        found = self._magnitudes(points)
+        for layer, (terms, largest) in enumerate(found):
+            if 0 < largest < TOLERANCE.left * (most := float(terms.max())):
+                name = f"layer {self.layers[layer].name!r}" if layer < len(self.layers) else "the output"
+                raise LostDigits(
+                    f"Expected values of {name} that float64 can tell apart, got values up to {largest:.1g} that are "
+                    f"left of terms up to {most:.1g}: scale the weights before it so that less cancels or saturates."
+                )
+        return [precision * TOLERANCE.rounding * terms for terms, _ in found]
 
     def patterns(self, inputs: Float[torch.Tensor, "..."]) -> np.ndarray:
         """Pattern ids (n,) uint64 of inputs (n, *input_shape): the XOR of the keys of active units and of winners."""
