@@ -211,24 +211,28 @@ def split_along(
         balance = torch.minimum(high, -low) - lines.slack
         best, choice = balance.max(0) if len(balance) else (low.new_zeros(len(cells)), parent)
         crossed = best > 0
-        busy = crossed.nonzero()[:, 0]
-        if len(busy) < len(cells):
-            rest = (~crossed).nonzero()[:, 0]
-            done.append(cells[rest])
+        number, height, most = _numbers(crossed.sum(), cells.count.max(), (balance > 0).sum(0).max())
+        if number < len(cells):
+            rest = torch.nonzero_static(~crossed, size=len(cells) - number)[:, 0]
+            done.append(cells[rest].padded(height))
             parents.append(parent[rest])
-            if not len(busy):
-                break
-        choice = choice[busy]
-        lines_busy = lines[busy]
-        chosen = distance[choice, :, busy].T
-        slack = lines_busy.slack.gather(0, choice[None])
-        chosen = torch.where(chosen.abs() <= slack, 0.0, chosen)
-        one, two = split_cells(cells[busy], chosen, lines_busy.label.gather(0, choice[None])[0])
-        cells = Cells.join([one, two])
-        cells = cells.padded(int(cells.count.max()))
+        if not number:
+            break
+        busy = torch.nonzero_static(crossed, size=number)[:, 0]
+        choice, lines = choice[busy], lines[busy]
+        chosen = distance[choice, :height, busy].T
+        slack = lines.slack.gather(0, choice[None])
+        chosen = chosen.masked_fill(chosen.abs() <= slack, 0.0)
+        label_of_line = lines.label.gather(0, choice[None])[0]
+        cells = Cells.join(list(split_cells(cells[busy].padded(height), chosen, label_of_line)))
         parent = parent[busy].repeat(2)
-        lines = lines_busy.narrowed(balance[:, busy]).repeated()
+        lines = lines.narrowed(balance[:, busy], most - 1).repeated()
     return Cells.join(done), torch.cat(parents)
+
+
+def _numbers(*values: torch.Tensor) -> list[int]:
+    """What single numbers are, all at once: the host waits for the device here, and only here in a loop."""
+    return torch.stack(values).tolist()
 
 
 def split_by_maxima(
@@ -258,14 +262,17 @@ def split_by_maxima(
         distance = lines.distance(cells)
         low, high = distance.aminmax(dim=1)
         best, choice = (torch.minimum(high, -low) - lines.slack).max(0)
-        busy, rest = (best > 0).nonzero()[:, 0], (best <= 0).nonzero()[:, 0]
-        done.append(cells[rest])
+        crossed = best > 0
+        number, height = _numbers(crossed.sum(), cells.count.max())
+        busy = torch.nonzero_static(crossed, size=number)[:, 0]
+        rest = torch.nonzero_static(~crossed, size=len(cells) - number)[:, 0]
+        done.append(cells[rest].padded(height))
         parents.append(parent[rest])
         choice, lines = choice[busy], lines[busy]
-        chosen, slack = distance[choice, :, busy].T, lines.slack.gather(0, choice[None])
-        chosen = torch.where(chosen.abs() <= slack, 0.0, chosen)
-        cells = Cells.join(list(split_cells(cells[busy], chosen, lines.label.gather(0, choice[None])[0])))
-        cells = cells.padded(int(cells.count.max()) if len(cells) else 1)
+        chosen, slack = distance[choice, :height, busy].T, lines.slack.gather(0, choice[None])
+        chosen = chosen.masked_fill(chosen.abs() <= slack, 0.0)
+        cells = cells[busy].padded(height)
+        cells = Cells.join(list(split_cells(cells, chosen, lines.label.gather(0, choice[None])[0])))
         parent, rows = parent[busy].repeat(2), rows[..., busy].repeat(1, 1, 2)
     return Cells.join(done), torch.cat(parents)
 
@@ -322,9 +329,13 @@ class _Lines:
         result = self.normal[0, :, None] * x
         return result.addcmul_(self.normal[1, :, None], y).add_(self.offset[:, None])
 
-    def narrowed(self, balance: torch.Tensor) -> "_Lines":
-        """Drop candidates that cross no cell any more, once that at least halves the table."""
-        most = int((balance > 0).sum(0).max()) - 1
+    def narrowed(self, balance: torch.Tensor, most: int) -> "_Lines":
+        """Drop candidates that cross no cell any more, once that at least halves the table.
+
+        Args:
+            balance: (q, N) how far each crosses, positive if it does; the largest of them has just been used.
+            most: How many others cross a cell at most.
+        """
         if 2 * most > len(balance):
             return self
         keep = balance.topk(most + 1, dim=0).indices[1:]

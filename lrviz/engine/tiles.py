@@ -68,13 +68,19 @@ class Limits:
     @classmethod
     def of(cls, program: Program) -> "Limits":
         """Small tiles that stay in a processor's cache, or large ones that fill a GPU."""
+        if program.device.type == "cuda":
+            return cls.of_gpu(program)
         largest = _largest_layer(program)
         units = max(128, min(1024, 2**25 // largest))
-        if program.device.type == "cuda":
-            return cls(tile_units=384, program_units=4 * units, chunk=2**16, workers=1)
         small = 224 if ready_core() is None else 160
         is_large = units * largest * _ROW_BYTES > _LARGE
         return cls(tile_units=small, program_units=units, chunk=4096, workers=THREADS, is_large=is_large)
+
+    @classmethod
+    def of_gpu(cls, program: Program) -> "Limits":
+        """Large tiles, whose many cells are split by few steps: each step costs a launch, however small it is."""
+        units = max(128, min(1024, 2**25 // _largest_layer(program)))
+        return cls(tile_units=1024, program_units=4 * units, chunk=2**15, workers=1)
 
 
 def peak_bytes(program: Program) -> int:
