@@ -18,6 +18,7 @@ class Tolerance:
         joined: As `straight`, as a fraction of the polygon's area; cells fill the region that they join to as well.
         repeated: Vertices of several cells this close to each other, as a fraction of the window's radius, are one.
         touching: The ends of two sides this close to each other, likewise, are one.
+        sliver: A region thinner than this, as a fraction of the window's radius, is none: its neighbours touch.
         twin: Two units whose normalised rows differ by less draw the same line.
         collinear: Three images whose triangle is flatter than this (area / longest side squared) span no plane.
         resolution: Smallest half extent of a window, as a fraction of its distance from the origin.
@@ -49,6 +50,7 @@ class Tolerance:
     joined: float = 1e-7
     repeated: float = 1e-14
     touching: float = 1e-9
+    sliver: float = 1e-10
     twin: float = 1e-12
     collinear: float = 1e-9
     resolution: float = 1e-12

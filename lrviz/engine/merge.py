@@ -13,7 +13,17 @@ from scipy.spatial import KDTree
 
 from lrviz.engine.compiled.ready import ready_core
 from lrviz.engine.tiles import CUT
-from lrviz.geometry.polygons import cross, every_other, next_vertex, polygon_of, previous_vertex, sides, signed_areas
+from lrviz.geometry.polygons import (
+    cross,
+    every_other,
+    next_vertex,
+    polygon_of,
+    previous_vertex,
+    side_lengths,
+    sides,
+    signed_areas,
+    total,
+)
 from lrviz.tolerance import TOLERANCE
 
 _OF_VERTICES = ("start", "unit", "flip")
@@ -117,11 +127,23 @@ def merge_fragments(fragments: Fragments) -> tuple[Fragments, Int[np.ndarray, "R
     """Join the cells of equal pattern to the convex hull of their vertices.
 
     Where the parts that were found do not fill their hull, because others were not found, the largest part stands
-    alone.
+    alone. Slivers are left out: they are thinner than the sides of their neighbours can be told apart.
 
     Returns:
         One cell per pattern, sorted by pattern, and (R,) the index of the largest of its fragments.
     """
+    merged, largest = _merge(fragments)
+    small = np.flatnonzero(merged.area < 4 * TOLERANCE.sliver)
+    some = merged.take(small)
+    width = 2 * some.area / total(side_lengths(some.start, some.offsets), some.offsets)
+    slivers = small[width < TOLERANCE.sliver * min(1.0, float(merged.area.sum()))]
+    if not len(slivers):
+        return merged, largest
+    kept = np.setdiff1d(np.arange(len(largest)), slivers)
+    return merged.take(kept), largest[kept]
+
+
+def _merge(fragments: Fragments) -> tuple[Fragments, Int[np.ndarray, "R"]]:
     order = np.argsort(fragments.pattern, kind="stable")
     starts = np.flatnonzero(np.append(True, np.diff(fragments.pattern[order]) != 0)) if len(order) else order
     sizes = np.diff(np.append(starts, len(order)))
@@ -161,7 +183,8 @@ def _join_groups(
         area=hull_area,
         centroid=moments / area[:, None],
     )
-    return hulls, np.abs(hull_area - area) <= 10 * TOLERANCE.joined * area
+    snapped = TOLERANCE.straight * total(side_lengths(start, offsets), offsets)
+    return hulls, np.abs(hull_area - area) <= 10 * TOLERANCE.joined * area + snapped
 
 
 def _hull(
