@@ -135,8 +135,8 @@ def _collect(
     on_part: Callable[[list[Found], int, float], None],
     check: Callable[[], None],
 ) -> tuple[list[Found], Status]:
-    corners = torch.as_tensor((window.corners - window.center) / window.radius, device=program.device)
-    whole = Part(corners=corners, labels=-1 - torch.arange(len(corners), device=program.device))
+    corners = (window.corners - window.center) / window.radius
+    whole = Part(corners=corners, labels=-1 - np.arange(len(corners)))
     rows = plane.rows(window.center, window.radius).to(program.device)
     zeros = program.zeros(plane.references(window).to(program.device))
     found: list[Found] = []
@@ -196,7 +196,8 @@ def _assemble(
     found.clear()
     merged, largest = merge_fragments(fragments)
     if len(merged.count) > max_regions:
-        first = np.unique(fragments.pattern, return_index=True)[1]
+        patterns, first = np.unique(fragments.pattern, return_index=True)
+        first = first[np.searchsorted(patterns, merged.pattern)]
         kept = np.sort(np.argsort(first)[:max_regions])
         merged, largest = merged.take(kept), largest[kept]
     del fragments

@@ -44,12 +44,13 @@ def solve_tile(tile: Tile, window: Window, chunk: int, check: Callable[[], None]
         chunk: How many cells PyTorch splits at once.
         check: Called often; raises to stop.
     """
-    core = ready_core() if tile.corners.device.type == "cpu" else None
+    device = tile.restriction.affine.device
+    core = ready_core() if device.type == "cpu" else None
     if core is None:
-        parts = subdivide(tile.restriction, Cells.polygon(tile.corners, tile.labels), chunk, check)
+        corners, labels = (torch.as_tensor(array, device=device) for array in (tile.corners, tile.labels))
+        parts = subdivide(tile.restriction, Cells.polygon(corners, labels), chunk, check)
         return _concatenated([_to_window(part, tile, window) for part in parts])
-    center = tile.center.numpy()
-    frame = np.array([*center, tile.radius, *(window.center + window.radius * center), window.radius])
+    frame = np.array([*tile.center, tile.radius, *(window.center + window.radius * tile.center), window.radius])
     found = core.find_cells(tile.restriction, tile.corners, tile.labels, frame, check)
     return _concatenated([_of_cells(cells) for cells in found])
 
@@ -80,7 +81,7 @@ def _to_window(part: Subdivision, tile: Tile, window: Window) -> Found:
     none = torch.zeros_like(label)
     unit = torch.where(drawn, tile.restriction.unit[safe], label) if len(tile.restriction.unit) else label
     flip = torch.where(drawn, part.flip[safe], none) if len(part.flip) else none
-    center = tile.center
+    center = torch.as_tensor(tile.center, device=area.device)
     start = center + tile.radius * part.cells.vertices.permute(2, 1, 0)[used]
     bias, slope = part.outputs[:, 0], part.outputs[:, 1:].transpose(1, 2) / (tile.radius * window.radius)
     plane_center = torch.as_tensor(window.center, device=center.device) + window.radius * center

@@ -9,13 +9,13 @@ from itertools import count
 from threading import Lock
 from typing import TypeVar
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 
 from lrviz.devices import THREADS
 from lrviz.engine.compiled.ready import ready_core
 from lrviz.engine.restrict import Restriction, TooManyUnits, restrict
-from lrviz.geometry.cells import Cells, split_cells
 from lrviz.network.program import Program
 
 CUT = -1_000_000
@@ -107,8 +107,8 @@ class Part:
         refused: Why the network was not restricted to what it was cut from, if that had too many units.
     """
 
-    corners: Float[torch.Tensor, "c 2"]
-    labels: Int[torch.Tensor, "c"]
+    corners: Float[np.ndarray, "c 2"]
+    labels: Int[np.ndarray, "c"]
     parent: "Tile | None" = None
     cuts: int = 0
     idle: int = 0
@@ -116,30 +116,46 @@ class Part:
 
     def halves(self, parent: "Tile | None" = None, idle: int = 0, refused: TooManyUnits | None = None) -> "list[Part]":
         """Cut across the longest side of the bounding box; arguments as the attributes."""
-        low, high = self.corners.amin(0), self.corners.amax(0)
+        low, high = self.corners.min(0), self.corners.max(0)
         axis = int((high - low).argmax())
-        middle = (low + _BALANCE * (high - low))[axis]
-        cell = Cells.polygon(self.corners, self.labels)
-        label = torch.full((1,), CUT, device=self.corners.device)
-        parts = [half.padded(int(half.count)) for half in split_cells(cell, cell.vertices[axis] - middle, label)]
+        height = self.corners[:, axis] - (low + _BALANCE * (high - low))[axis]
         return [
-            Part(
-                corners=p.vertices[..., 0].T, labels=p.edges[:, 0], parent=parent, cuts=self.cuts + 1, idle=idle,
-                refused=refused,
-            )
-            for p in parts
-        ]  # fmt: skip
+            Part(corners=corners, labels=labels, parent=parent, cuts=self.cuts + 1, idle=idle, refused=refused)
+            for corners, labels in _cut(self.corners, self.labels, height)
+        ]
 
     @property
     def ring(self) -> int:
         """How far it is from the middle of the window."""
-        low, high = self.corners.amin(0), self.corners.amax(0)
-        return int(_NUM_RINGS * max(float(torch.maximum(low, -high).max()), 0.0))
+        low, high = self.corners.min(0), self.corners.max(0)
+        return int(_NUM_RINGS * max(float(np.maximum(low, -high).max()), 0.0))
 
     def is_vain(self, refused: TooManyUnits) -> bool:
         """Whether the cut that led here left most units of the layers that were looked at before."""
         last = self.refused
         return last is not None and refused.layer <= last.layer and refused.num_units > 0.9 * last.num_units
+
+
+def _cut(
+    corners: Float[np.ndarray, "c 2"], labels: Int[np.ndarray, "c"], height: Float[np.ndarray, "c"]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The parts of a convex polygon where its height is positive and negative; they share their new corners."""
+    parts: tuple[list[np.ndarray], list[np.ndarray]] = [], []
+    names: tuple[list[int], list[int]] = [], []
+    for place in range(len(corners)):
+        here, there, label = corners[place], corners[place - len(corners) + 1], int(labels[place])
+        one, two = height[place], height[place - len(corners) + 1]
+        for side, sign in enumerate((1, -1)):
+            if sign * one >= 0:
+                parts[side].append(here)
+                names[side].append(label if one or sign * two > 0 else CUT)
+        if one * two < 0:
+            above, below, s, t = (here, there, one, two) if one > 0 else (there, here, two, one)
+            crossing = above + s / (s - t) * (below - above)
+            for side, is_left in enumerate((one > 0, one < 0)):
+                parts[side].append(crossing)
+                names[side].append(CUT if is_left else label)
+    return [(np.array(part), np.array(name)) for part, name in zip(parts, names, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +170,9 @@ class Tile:
         restriction: The network in the tile's coordinates.
     """
 
-    corners: Float[torch.Tensor, "c 2"]
-    labels: Int[torch.Tensor, "c"]
-    center: Float[torch.Tensor, "2"]
+    corners: Float[np.ndarray, "c 2"]
+    labels: Int[np.ndarray, "c"]
+    center: Float[np.ndarray, "2"]
     radius: float
     restriction: Restriction
 
@@ -245,27 +261,30 @@ def _restrict_part(
     limits: Limits,
     check: Callable[[], None],
 ) -> Tile:
-    low, high = part.corners.amin(0), part.corners.amax(0)
+    low, high = part.corners.min(0), part.corners.max(0)
     center, radius = (low + high) / 2, float((high - low).max()) / 2
     corners = (part.corners - center) / radius
-    ones = torch.cat([corners.new_ones(len(corners), 1), corners], 1)
+    ones = np.column_stack([np.ones(len(corners)), corners])
     if part.parent is None:
-        origin = rows[:1] + torch.einsum("d,d...->...", center, rows[1:])[None]
+        place = torch.as_tensor(center, device=rows.device)
+        origin = rows[:1] + torch.einsum("d,d...->...", place, rows[1:])[None]
         times = 3 if limits.is_large else 1
         is_patient = part.cuts < times * _MAX_PATIENT_CUTS and part.idle < times * _MAX_VAIN_CUTS
         most = limits.program_units if is_patient else None
-        restriction = restrict(program, torch.cat([origin, radius * rows[1:]]), ones, zeros, most, check)
+        inputs = torch.cat([origin, radius * rows[1:]])
+        restriction = restrict(program, inputs, torch.as_tensor(ones, device=rows.device), zeros, most, check)
     else:
-        frame = torch.eye(ones.shape[1], dtype=torch.float64, device=corners.device)
+        frame = np.eye(ones.shape[1])
         frame[1:] *= radius / part.parent.radius
         frame[1:, 0] = (center - part.parent.center) / part.parent.radius
         restriction = _shrink(part.parent.restriction, frame, ones)
     return Tile(corners=corners, labels=part.labels, center=center, radius=radius, restriction=restriction)
 
 
-def _shrink(restriction: Restriction, frame: torch.Tensor, corners: torch.Tensor) -> Restriction:
+def _shrink(restriction: Restriction, frame: np.ndarray, corners: np.ndarray) -> Restriction:
     """Restrict again, by the compiled core where it is ready and there are only ReLUs."""
-    core = ready_core() if frame.device.type == "cpu" else None
+    device = restriction.affine.device
+    core = ready_core() if device.type == "cpu" else None
     if core is None or any(stage.is_maximum for stage in restriction.stages):
-        return restriction.shrink(frame, corners)
+        return restriction.shrink(torch.as_tensor(frame, device=device), torch.as_tensor(corners, device=device))
     return core.shrink(restriction, frame, corners)

@@ -192,6 +192,38 @@ def outcomes() -> Iterator[Counter[str]]:
     print(f"\n{counted.total():,} networks in windows: {', '.join(f'{n:,} {what}' for what, n in counted.items())}")
 
 
+FAULTS = {
+    "slivers thinner than the sides of their neighbours can be told apart": Recipe(
+        steps=["normalised"],
+        bends=["relu", "gate"],
+        weights=["zeros", "signs", "whole"],
+        shortcut=False,
+        seed=241,
+    ),
+    "thin regions in many tiles": Recipe(
+        steps=["normalised"],
+        bends=["hardtanh", "hardtanh"],
+        weights=["whole"],
+        shortcut=True,
+        seed=295,
+    ),
+    "slivers, and more regions than asked for": Recipe(
+        steps=["shuffled", "normalised"],
+        bends=["gate", "maximum", "gate"],
+        weights=["scales", "scales", "normal"],
+        shortcut=False,
+        seed=1300182,
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_went_wrong_once(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = FAULTS[fault]
+    scenes = dict(zip(WINDOWS, recipe.scenes(), strict=True))
+    assert look_at(scenes["huge"], recipe.seed, monkeypatch) in ("right", f"more than {MOST} regions")
+
+
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("first", (*STEPS, *IMAGE_STEPS))
 def test_any_network_in_any_window(first: str, outcomes: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:

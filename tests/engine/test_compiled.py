@@ -61,7 +61,7 @@ def test_both_find_the_same_regions(name: str) -> None:
 def test_both_restrict_alike_to_a_smaller_window(name: str) -> None:
     restriction, _ = restriction_of(name)
     frame = torch.tensor([[1, 0, 0], [0.3, 0.5, 0], [-0.2, 0, 0.5]], dtype=torch.float64, device="cpu")
-    one, two = restriction.shrink(frame, corners()), shrink(restriction, frame, corners())
+    one, two = restriction.shrink(frame, corners()), shrink(restriction, frame.numpy(), corners().numpy())
     assert two.stages == one.stages
     for item in fields(one):
         if item.name != "stages":
@@ -123,7 +123,7 @@ def test_it_stops_when_asked() -> None:
         raise Stopped
 
     with pytest.raises(Stopped):
-        list(find_cells(restriction, corners()[:, 1:], -1 - torch.arange(4, device="cpu"), np.ones(6), stop))
+        list(find_cells(restriction, corners()[:, 1:].numpy(), -1 - np.arange(4), np.ones(6), stop))
 
 
 def test_it_is_compiled_once_for_all_networks() -> None:

@@ -110,7 +110,7 @@ def _enclosing(sources):
 shrink_relus = _enclosing(SOURCES)
 
 
-def shrink(restriction: Restriction, frame: torch.Tensor, corners: torch.Tensor) -> Restriction:
+def shrink(restriction: Restriction, frame: np.ndarray, corners: np.ndarray) -> Restriction:
     """Restrict again, to a smaller window; the same as `Restriction.shrink`, for networks without maxima."""
     layers = np.array([0, *(stage.rows.stop for stage in restriction.stages)])
     affine = torch.cat([restriction.affine, restriction.output_affine]).numpy()
@@ -118,7 +118,7 @@ def shrink(restriction: Restriction, frame: torch.Tensor, corners: torch.Tensor)
     num_rows = restriction.num_units
     rows, reach = np.zeros((len(affine), 3 + num_rows)), np.empty(num_rows)
     shares, states = np.empty(num_rows), np.empty(num_rows, dtype=np.int64)
-    about = restriction.mix.numpy(), restriction.zero.numpy(), frame.numpy(), corners.numpy()
+    about = restriction.mix.numpy(), restriction.zero.numpy(), frame, corners
     number = shrink_relus(layers, affine, coupling, *about, rows, shares, states, reach)
     kept = np.flatnonzero(states == OPEN)
     ends = np.searchsorted(kept, layers)

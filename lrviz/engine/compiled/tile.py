@@ -23,8 +23,8 @@ _NUM_CELLS, _NUM_VERTICES = 2048, 16
 
 def find_cells(
     restriction: Restriction,
-    corners: Float[torch.Tensor, "c 2"],
-    labels: Int[torch.Tensor, "c"],
+    corners: Float[np.ndarray, "c 2"],
+    labels: Int[np.ndarray, "c"],
     frame: Float[np.ndarray, "6"],
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Cells]:
@@ -39,7 +39,7 @@ def find_cells(
     """
     net, terms = network_of(restriction)
     levels = _levels(net, terms, int(restriction.base))
-    stack = _stack(net, corners.numpy(), labels.numpy())
+    stack = _stack(net, corners, labels)
     state = CELLS_FULL
     while state != FINISHED:
         check()
@@ -182,8 +182,8 @@ def warm_up() -> None:
         output_coupling=none.view(1, 0),
         base=torch.zeros((), dtype=torch.int64, device="cpu"),
     )
-    frame = torch.eye(3, dtype=torch.float64, device="cpu")
-    corners, labels = frame[:, 1:].contiguous(), -1 - torch.arange(3, device="cpu")
+    frame = np.eye(3)
+    corners, labels = frame[:, 1:].copy(), -1 - np.arange(3)
     for cells in find_cells(shrink(restriction, frame, frame), corners, labels, np.ones(6)):
         pattern, flip = cells.pattern.view(np.uint64), cells.flip.view(np.uint64)
         find_partners(pattern, np.array([0, 3]), cells.start, flip, cells.unit >= 0, 0.0)
