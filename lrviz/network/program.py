@@ -36,7 +36,7 @@ _LAYERS = frozenset([aten.relu.default, largest_entry])
 
 OnLayer = Callable[[int, torch.Tensor], torch.Tensor]
 Extend = Callable[[torch.Tensor, int], torch.Tensor]
-Watch = Callable[[fx.Node, Any], None]
+Watch = Callable[[fx.Node, Any], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +262,7 @@ class Program:
             on_layer: What becomes of the rows at a layer; `activate` does it for points.
             extend: `extend(value, m)` appends the rows that a value from before a layer is missing; zeros, as for new
                 directions, if not given.
-            watch: `watch(node, value)` sees the rows after every step.
+            watch: `watch(node, value)` sees the rows after every step, and returns those to go on with.
 
         Returns:
             (m, num_outputs) the rows of the output.
@@ -277,7 +277,7 @@ class Program:
             else:
                 values[node] = self._affine(node, values, num_points, extend or _with_zeros)
             if watch is not None:
-                watch(node, values[node])
+                values[node] = watch(node, values[node])
             for used in self._release.get(node, ()):
                 values.pop(used, None)
         return _flat(values[self._output])
@@ -286,8 +286,9 @@ class Program:
         """For every layer, and last for the outputs, how large the terms are that they are summed from, at some points.
 
         A feature's rounding error is a small multiple of this, however small the feature itself is. Random
-        directions as large as the activations and the constants that steps add are pushed along: of the features, they
-        give random sums of the same terms. What reaches a layer holds the errors of all layers before it.
+        directions as large as what each step and each layer returns, and as the constants that steps add, are pushed
+        along: of the features, they give random sums of the same terms, also of terms that are copies of each other
+        and cancel. What reaches a layer holds the errors of all layers before it.
 
         Args:
             points: (n, *input_shape) inputs.
@@ -317,15 +318,22 @@ class Program:
             largest = entries.gather(1, place[:1].T)[:, 0]
             return torch.cat([value, z[n:, largest] + probes(value.abs().amax(0))])
 
-        def add_constants(node: fx.Node, value: Any) -> None:
-            offset = self._offsets.get(node.name)
-            if offset is not None:
-                for rows, constant in zip(_tensors(value), _tensors(offset), strict=True):
-                    if len(rows) > n:  # a batch normalisation returns empty tensors beside its result
-                        rows[n:] += probes(constant[0].abs())
+        def add_errors(node: fx.Node, value: Any) -> Any:
+            if node.target in _LAYERS:
+                return value
+            constants = self._offsets.get(node.name)
+            sizes = None if constants is None else [constant[0].abs() for constant in _tensors(constants)]
+
+            def with_errors(rows: torch.Tensor) -> torch.Tensor:
+                constant = 0.0 if sizes is None else sizes.pop(0)
+                if len(rows) <= n:  # a batch normalisation returns empty tensors beside its result
+                    return rows
+                return torch.cat([rows[:n], rows[n:] + probes(rows[:n].abs().amax(0) + constant)])
+
+            return _map_tensors(value, with_errors)
 
         rows = torch.cat([points, probes(points.abs().amax(0))])
-        output = self.propagate(rows, n, on_layer, watch=add_constants)
+        output = self.propagate(rows, n, on_layer, watch=add_errors)
         return [*found, (output[n:].abs().amax(0), float(output[:n].abs().max()))]
 
     def zeros(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:

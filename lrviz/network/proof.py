@@ -39,7 +39,7 @@ class Runnable(Protocol):
         num_points: int | None,
         on_layer: Callable[[int, torch.Tensor], torch.Tensor],
         extend: Callable[[torch.Tensor, int], torch.Tensor] | None = None,
-        watch: Callable[[fx.Node, Any], None] | None = None,
+        watch: Callable[[fx.Node, Any], Any] | None = None,
     ) -> torch.Tensor:
         """Push points and directions through."""
 
@@ -158,12 +158,13 @@ def _first_difference(program: Runnable, trace: Trace, x: torch.Tensor, values: 
     traced = {node.name: value for node, value in values.items()}
     found: list[str] = []
 
-    def watch(node: fx.Node, value: object) -> None:
+    def watch(node: fx.Node, value: Any) -> Any:
         expected = traced.get(node.meta.get("source", ""))
         if found or not (isinstance(expected, torch.Tensor) and isinstance(value, torch.Tensor)):
-            return
+            return value
         if not _is_close(value.reshape(1, -1), expected.reshape(1, -1).to(value.dtype)):
             found.append(f"{operation_name(node)} in module '{module_path(node)}'")
+        return value
 
     program.propagate(x, 1, program.activate, watch=watch)
     return f"The first step that differs is {found[0]}." if found else "No single step differs."

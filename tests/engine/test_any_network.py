@@ -207,6 +207,13 @@ FAULTS = {
         shortcut=True,
         seed=295,
     ),
+    "copies of a value that cancel": Recipe(
+        steps=["convolution"],
+        bends=["maxout", "minimum"],
+        weights=["signs", "signs", "scales"],
+        shortcut=False,
+        seed=592,
+    ),
     "slivers, and more regions than asked for": Recipe(
         steps=["shuffled", "normalised"],
         bends=["gate", "maximum", "gate"],
@@ -220,8 +227,9 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_went_wrong_once(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = FAULTS[fault]
-    scenes = dict(zip(WINDOWS, recipe.scenes(), strict=True))
-    assert look_at(scenes["huge"], recipe.seed, monkeypatch) in ("right", f"more than {MOST} regions")
+    for kind, scene in zip(WINDOWS, recipe.scenes(), strict=True):
+        if kind in ("huge", "ordinary"):
+            assert look_at(scene, recipe.seed, monkeypatch) in ("right", f"more than {MOST} regions")
 
 
 @pytest.mark.timeout(0)
