@@ -13,6 +13,7 @@ from lrviz.geometry.plane import Plane, Window
 from lrviz.network.maxima import DEAD, find_winners
 from lrviz.network.program import Program
 from lrviz.results.estimate import Estimate
+from lrviz.tolerance import TOLERANCE
 
 _NUM_POINTS = 6
 _LONGEST = 0.5
@@ -21,6 +22,9 @@ _MOST_CHANGES = 12
 
 _SAME = 1e-9
 """Places of a line that are nearer to each other than this share of its length are the same."""
+
+_ROUNDING = 10 * TOLERANCE.rounding
+"""Changes smaller than this share of the largest value of a layer are none."""
 
 _REGIONS_PER_SECOND = 60_000
 
@@ -43,14 +47,12 @@ def estimate_regions(
     Raises:
         InvalidPlane: The plane's inputs do not have the network's shape.
         InvalidRequest: An argument is of another kind.
-        LostDigits: float64 cannot tell the network's values apart there.
     """
     check_scene(program, plane, window)
     began = time.perf_counter()
     program = program.to(choose_device(device))
-    zeros = program.zeros(plane.embed(window.center[None]).to(program.device))
     reach = min(window.radius / 2, _LONGEST)
-    changes = _distances(program, _frames(plane, window).to(program.device), zeros, reach)
+    changes = _distances(program, _frames(plane, window).to(program.device), reach)
     nu = _per_length(changes, reach)
     number = expected_regions(nu, window)
     return Estimate(
@@ -69,9 +71,7 @@ def _frames(plane: Plane, window: Window) -> Float[torch.Tensor, "rows ..."]:
     return torch.cat([plane.embed(points), torch.as_tensor(directions, device="cpu").view(-1, *plane.input_shape)])
 
 
-def _distances(
-    program: Program, rows: Float[torch.Tensor, "rows ..."], zeros: list[torch.Tensor], reach: float
-) -> Float[np.ndarray, " changes"]:
+def _distances(program: Program, rows: Float[torch.Tensor, "rows ..."], reach: float) -> Float[np.ndarray, " changes"]:
     """How far away units change, along lines through points, up to a reach; all lines together, in ascending order.
 
     Units that change at the same place of a line, as twins do and all pixels of a flat image, count once.
@@ -86,7 +86,7 @@ def _distances(
         places.append(place[near])
 
     def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
-        entries, zero = program.entries(layer), zeros[layer]
+        entries, zero = program.entries(layer), _ROUNDING * z[:_NUM_POINTS].abs().max().expand(z.shape[1])
         points, directions = z[:_NUM_POINTS].repeat(2, 1), z[_NUM_POINTS:]
         if entries is None:
             collect(points, directions, zero)
