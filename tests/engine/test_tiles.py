@@ -5,11 +5,15 @@ import weakref
 
 import numpy as np
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from lrviz.engine import tiles
 from lrviz.engine.find_regions import find_regions
 from lrviz.geometry.plane import Plane, Window
+from lrviz.geometry.polygons import signed_areas
+from lrviz.geometry.validity import polygon_faults
 from lrviz.network.program import Program
 from tests.cases import CASE
 
@@ -93,3 +97,26 @@ def test_what_a_refused_restriction_worked_on_is_freed_at_once(monkeypatch):
 
 def num_alive(references):
     return sum(reference() is not None for reference in references)
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 10_000))
+def test_the_halves_of_a_part_are_convex_and_make_up_the_whole(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 9)))
+    corners = np.stack([np.cos(angles), rng.choice([1.0, 1e-6]) * np.sin(angles)], 1)
+    halves = tiles.Part(corners=corners, labels=-1 - np.arange(len(corners))).halves()
+    areas = []
+    for half in halves:
+        offsets = np.array([0, len(half.corners)])
+        areas.append(signed_areas(half.corners, offsets)[0])
+        assert not polygon_faults(half.corners, offsets, 1.0)
+        assert (half.labels == tiles.CUT).sum() == 1
+        assert set(half.labels) <= {tiles.CUT, *(-1 - np.arange(len(corners)))}
+    assert abs(sum(areas) - signed_areas(corners, np.array([0, len(corners)]))[0]) < 1e-14
+    ends = [
+        half.corners[[place, place - len(half.corners) + 1]]
+        for half in halves
+        for place in np.flatnonzero(half.labels == tiles.CUT)
+    ]
+    assert np.array_equal(ends[0], ends[1][::-1])
