@@ -347,7 +347,8 @@ class Program:
         precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
         found = self._magnitudes(points)
         for layer, (terms, largest) in enumerate(found):
-            if 0 < largest < TOLERANCE.left * (most := float(terms.max())):
+            most = float(terms.max())
+            if 10 * TOLERANCE.rounding * most < largest < TOLERANCE.left * most:  # below, everything cancels
                 name = f"layer {self.layers[layer].name!r}" if layer < len(self.layers) else "the output"
                 raise LostDigits(
                     f"Expected values of {name} that float64 can tell apart, got values up to {largest:.1g} that are "
