@@ -1,8 +1,9 @@
 """How fast the engine is on this machine: `python -m tests.benchmark`, and beside other tools: with `--peers`."""
 
+import argparse
 import resource
-import sys
 import time
+from pathlib import Path
 
 import torch
 
@@ -11,15 +12,33 @@ from lrviz.engine.compiled.ready import wait_until_ready
 from lrviz.models.architectures import build
 from lrviz.models.images import list_samples
 from lrviz.models.paths import closed_path
-from tests.peers import print_peers
+from tests.peers import costs, table
 
 HALF_WIDTHS = (0.07, 0.21, 0.66)
+REPEATS = 3
 
 
 def main() -> None:
-    if "--peers" in sys.argv[1:]:
-        print_peers()
-        return
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmark", description=__doc__)
+    parser.add_argument("--peers", action="store_true", help="compare with other tools, and draw what lrviz costs")
+    parser.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="where to write these figures")
+    options = parser.parse_args()
+    if options.peers:
+        compare(options.out)
+    else:
+        measure_engine()
+
+
+def compare(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for line in table.lines(REPEATS):
+        print(line, flush=True)
+    print()
+    for line in costs.write_figures(folder, REPEATS):
+        print(line, flush=True)
+
+
+def measure_engine() -> None:
     wait_until_ready()
     model = lrviz.load_model("vgg8")
     program = lrviz.Program.from_module(model.module, torch.zeros(1, *model.input_shape, device="cpu"))

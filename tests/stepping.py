@@ -10,10 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lrviz.engine.find_pieces import find_pieces
-from lrviz.models.images import load_image
-from lrviz.views.scene import load_program
-
 EPSILON = 1e-6
 """In units of the segment: crossings nearer than this are ignored, and every other is overshot by it."""
 
@@ -70,6 +66,10 @@ def pre_activations(module: nn.Module, point: Tensor, direction: Tensor) -> tupl
 
 
 def main() -> None:
+    from lrviz.engine.find_pieces import find_pieces  # noqa: PLC0415  stepping alone is to load PyTorch only
+    from lrviz.models.images import load_image  # noqa: PLC0415
+    from lrviz.views.scene import load_program  # noqa: PLC0415
+
     model, program = load_program("vgg8")
     ends = [model.normalise(load_image(f"samples:{index}").image).double() for index in (0, 1)]
     began = time.perf_counter()

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from lrviz.cli import app
 from lrviz.measures.definitions import CONSTANT, PATH_QUANTITIES, PUBLISHED
 from tests import sweep_table
+from tests.peers import table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -80,6 +81,18 @@ def test_measures_are_defined_as_in_the_help_of_the_app() -> None:
 
 def test_the_table_of_results_is_that_of_the_shipped_measures() -> None:
     assert "\n".join(sweep_table.lines()) in README
+
+
+def test_the_table_of_other_tools_has_the_rows_of_the_command() -> None:
+    _, found, after = README.partition(f"{table.HEADER}\n")
+    rows = [line.split(" | ")[:2] for line in after.partition("\n\n")[0].splitlines()]
+    assert found
+    assert rows == [[f"| {name}", tool] for name, tools in table.ROWS.items() for tool in tools]
+
+
+def test_every_picture_is_there() -> None:
+    named = re.findall(r"!\[[^]]*\]\(([^)]*)\)", README)
+    assert named and [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_every_file_that_the_checks_name_is_there() -> None:
