@@ -72,7 +72,7 @@ class Limits:
             return cls.of_gpu(program)
         largest = _largest_layer(program)
         units = max(128, min(1024, 2**25 // largest))
-        small = 224 if ready_core() is None else 160
+        small = 224 if ready_core() is None else 256
         is_large = units * largest * _ROW_BYTES > _LARGE
         return cls(tile_units=small, program_units=units, chunk=4096, workers=THREADS, is_large=is_large)
 
