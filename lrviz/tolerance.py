@@ -45,7 +45,7 @@ class Tolerance:
     crossing: float = 1e-13
     rounding: float = 4e-15
     cancelled: float = 3e-14
-    left: float = 1e-10
+    left: float = 1e-9
     straight: float = 2e-11
     joined: float = 1e-7
     repeated: float = 1e-14
