@@ -307,7 +307,7 @@ class Program:
             return random.to(sizes.device).view(_NUM_PROBES, *sizes.shape) * sizes
 
         def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
-            found.append((z[n:].abs().amax(0), float(z[:n].abs().max())))
+            found.append((z[n:].abs().amax(0), _largest(z[:n])))
             entries = self.entries(layer)
             if entries is None:
                 # A unit that is off at all points may be on between them.
@@ -334,7 +334,7 @@ class Program:
 
         rows = torch.cat([points, probes(points.abs().amax(0))])
         output = self.propagate(rows, n, on_layer, watch=add_errors)
-        return [*found, (output[n:].abs().amax(0), float(output[:n].abs().max()))]
+        return [*found, (output[n:].abs().amax(0), _largest(output[:n]))]
 
     def zeros(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
         """For every layer, and last for the outputs, the values up to which features are rounding errors near points.
@@ -347,7 +347,7 @@ class Program:
         precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
         found = self._magnitudes(points)
         for layer, (terms, largest) in enumerate(found):
-            most = float(terms.max())
+            most = _largest(terms)
             if 10 * TOLERANCE.rounding * most < largest < TOLERANCE.left * most:  # below, everything cancels
                 name = f"layer {self.layers[layer].name!r}" if layer < len(self.layers) else "the output"
                 raise LostDigits(
@@ -467,6 +467,10 @@ def _tensors(value: Any) -> Iterable[torch.Tensor]:
 
 def _map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     return function(value) if isinstance(value, torch.Tensor) else tuple(function(v) for v in value)
+
+
+def _largest(values: torch.Tensor) -> float:
+    return float(values.abs().max()) if values.numel() else 0.0
 
 
 def _flat(rows: torch.Tensor) -> torch.Tensor:
