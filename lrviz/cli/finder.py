@@ -10,10 +10,9 @@ import typer
 from lrviz.cli.describer import tell_assumed
 from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
 from lrviz.engine.requests import EstimateRequest, Outcome, PiecesRequest, RegionsRequest, Request, run
-from lrviz.errors import InvalidRequest
-from lrviz.figures.paper import Paper
-from lrviz.figures.region_map.print import save_figure
+from lrviz.figures.data_files import write_archive, write_table
 from lrviz.geometry.plane import Segment
+from lrviz.measures.tables import measure_regions
 from lrviz.models.access import USER, Access
 from lrviz.models.images import ImageRecord, load_image
 from lrviz.results.diskstore import DiskStore
@@ -23,9 +22,6 @@ from lrviz.results.status import Status
 from lrviz.results.store import MemoryStore, Store
 from lrviz.views.scene import Scene, load_program, resolve
 from lrviz.views.view import View
-
-FIGURE_SUFFIXES = (".pdf", ".svg", ".png", ".html")
-LARGEST_INCHES, LARGEST_DPI = 100.0, 2400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +79,12 @@ def write_regions(view: View, how: Run, out: Path, csv: Path | None) -> None:
     with ExitStack() as files:
         target = files.enter_context(written_whole(out, (".npz",)))
         table = csv and files.enter_context(written_whole(csv, (".csv",)))
-        scene, outcome = _find_regions(view, how)
-        for path in filter(None, (target, table)):
-            save_figure(path, outcome.result, view, class_names=scene.model.classes)
-    _report(outcome, scene, view, out)
+        scene, outcome = find_view(view, how)
+        target.write_bytes(write_archive(outcome.result, description=view.to_json()))
+        if table:
+            measured = measure_regions(outcome.result, scene.model.classes)
+            table.write_bytes(write_table(measured, description=view.to_json()))
+    report(outcome, scene, view, out)
 
 
 def write_pieces(model: str, start: str, end: str, how: Run, out: Path) -> None:
@@ -110,25 +108,6 @@ def write_pieces(model: str, start: str, end: str, how: Run, out: Path) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def draw_figure(view: View, how: Run, out: Path, size: tuple[float, float], dpi: int) -> None:
-    """Find the regions of a view, draw them to a file, and print a summary."""
-    if not (all(0 < inches <= LARGEST_INCHES for inches in size) and 1 <= dpi <= LARGEST_DPI):
-        raise InvalidRequest(
-            f"Expected a size up to {LARGEST_INCHES:g} inches and 1 to {LARGEST_DPI} dpi; "
-            f"got {size[0]:g} by {size[1]:g} inches and {dpi} dpi."
-        )
-    with written_whole(out, FIGURE_SUFFIXES) as target:
-        scene, outcome = _find_regions(view, how)
-        save_figure(
-            target,
-            outcome.result,
-            view,
-            class_names=scene.model.classes,
-            paper=Paper(width_inches=size[0], height_inches=size[1], dpi=dpi),
-        )
-    _report(outcome, scene, view, out)
-
-
 def open_scene(view: View, how: Run) -> Scene:
     """The objects that a view names; what was done to its images is told, and what is assumed of its network."""
     scene = resolve(view, access=how.access)
@@ -149,7 +128,8 @@ def _tell_notices(*images: ImageRecord) -> None:
             tell(record.notice)
 
 
-def _find_regions(view: View, how: Run) -> tuple[Scene, Outcome]:
+def find_view(view: View, how: Run) -> tuple[Scene, Outcome]:
+    """The regions of a view, at least one."""
     scene = open_scene(view, how)
     request = RegionsRequest(
         program=scene.program, plane=scene.plane, window=scene.window, max_regions=view.max_regions
@@ -165,7 +145,8 @@ def _require_some(found: Regions | Pieces) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def _report(outcome: Outcome, scene: Scene, view: View, out: Path) -> None:
+def report(outcome: Outcome, scene: Scene, view: View, out: Path) -> None:
+    """Print what was found and written."""
     found: Regions = outcome.result
     area = float(found.area.sum())
     typer.echo(

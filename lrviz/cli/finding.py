@@ -104,7 +104,7 @@ def figure(
     access: Access,
 ) -> None:
     """Draw the regions of a window."""
-    from lrviz.cli import finder  # noqa: PLC0415
+    from lrviz.cli import drawer, finder  # noqa: PLC0415
 
     view = finder.make_view(
         model,
@@ -117,4 +117,4 @@ def figure(
         layer_edges=layer_edges,
         boundary=boundary,
     )
-    finder.draw_figure(view, finder.Run(device=device, cache=cache, access=access), out, size, dpi)
+    drawer.draw_figure(view, finder.Run(device=device, cache=cache, access=access), out, size, dpi)

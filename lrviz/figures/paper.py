@@ -3,32 +3,22 @@
 import html
 import io
 import re
-import tempfile
 import textwrap
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator, NullLocator
-from numpy.lib.format import write_array
 
-from lrviz.engine.requests import pack
 from lrviz.errors import InvalidRequest
 from lrviz.figures.axis import Axis
 from lrviz.figures.style import INK
-from lrviz.measures.tables import Columns, save_csv
-from lrviz.results.archive import NOTE
-from lrviz.results.pieces import PathPieces
-from lrviz.results.regions import Regions
 
 PRINTED = (".pdf", ".svg", ".png")
 _LAYOUT_ROUNDS = 3
@@ -109,22 +99,6 @@ def write_page(figures: Sequence[go.Figure], *, title: str, description: str) ->
         f"<title>{html.escape(title)}</title>"
     )
     return f"<!doctype html><html><head>{head}</head><body>{''.join(parts)}</body></html>".encode()
-
-
-def write_table(columns: Columns, *, description: str) -> bytes:
-    """Columns as comma-separated text; the description is a comment in the first line."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "table.csv"
-        save_csv(path, columns)
-        return f"# {description}\n".encode() + path.read_bytes()
-
-
-def write_archive(result: Regions | PathPieces, *, description: str) -> bytes:
-    """A result as an npz archive; the description is an array of its own, `view`."""
-    buffer = io.BytesIO(pack(result))
-    with zipfile.ZipFile(buffer, "a") as archive, archive.open(f"{NOTE}.npy", "w") as file:
-        write_array(file, np.array(description), allow_pickle=False)
-    return buffer.getvalue()
 
 
 def typeset(title: str) -> str:

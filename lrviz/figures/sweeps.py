@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 
 from lrviz.figures.axis import Axis, fit_axis, share_axis, width_axis
 from lrviz.figures.curves import Diagram, Mark, draw_curves, print_curves
-from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, write_page, write_table
+from lrviz.figures.data_files import write_table
+from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, write_page
 from lrviz.figures.style import ACCENT, INK
 from lrviz.measures.definitions import ERROR_QUANTITIES, PATH_QUANTITIES
 from lrviz.measures.findings import AGAINST, against_of, find_peak, find_threshold

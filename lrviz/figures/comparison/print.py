@@ -12,18 +12,10 @@ from lrviz.errors import InvalidRequest
 from lrviz.figures.axis import PLANE_TITLES
 from lrviz.figures.comparison.data import Cell, Place, lay_out
 from lrviz.figures.comparison.screen import comparison_map
+from lrviz.figures.data_files import write_table
 from lrviz.figures.frame import print_frame, print_image
 from lrviz.figures.legend import print_bar, print_legend
-from lrviz.figures.paper import (
-    PRINTED,
-    Paper,
-    print_figure,
-    require_suffix,
-    typeset,
-    wrap,
-    write_page,
-    write_table,
-)
+from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, typeset, wrap, write_page
 from lrviz.figures.region_map.data import paint_labels
 from lrviz.figures.region_map.print import MAX_VECTOR_REGIONS, print_polygons
 from lrviz.figures.widths import curves_inches, has_widths, print_width_curves, width_curves

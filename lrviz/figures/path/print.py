@@ -9,16 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from lrviz.errors import InvalidRequest
-from lrviz.figures.paper import (
-    PRINTED,
-    Paper,
-    print_figure,
-    require_suffix,
-    typeset,
-    write_archive,
-    write_page,
-    write_table,
-)
+from lrviz.figures.data_files import write_archive, write_table
+from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, typeset, write_page
 from lrviz.figures.path.breakpoints import print_breakpoints
 from lrviz.figures.path.data import (
     PATH_TITLE,

@@ -13,9 +13,10 @@ from matplotlib.patches import Patch
 from lrviz.errors import InvalidRequest
 from lrviz.figures.boundary import print_boundary
 from lrviz.figures.colouring import Colouring, colour_regions
+from lrviz.figures.data_files import write_archive, write_table
 from lrviz.figures.frame import print_frame, print_image
 from lrviz.figures.legend import print_bar, print_legend
-from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, write_archive, write_page, write_table
+from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, write_page
 from lrviz.figures.region_map.data import edges_by_layer, paint, thin_lines, window_bounds
 from lrviz.figures.region_map.screen import region_map
 from lrviz.measures.boundary import find_boundary
