@@ -334,8 +334,8 @@ def call_python(*words):
     )
 
 
-def test_help_does_not_wait_for_plotting_libraries():
-    done = call_python("-c", "import sys, lrviz.cli; print({'matplotlib', 'plotly'} & set(sys.modules))")
+def test_help_and_finding_do_not_wait_for_plotting_libraries():
+    done = call_python("-c", "import sys, lrviz.cli.finder; print({'matplotlib', 'plotly'} & set(sys.modules))")
     assert (done.stderr, done.stdout) == ("", "set()\n")
 
 
