@@ -81,15 +81,16 @@ def find_regions(
         if progress is not None:
             progress(_SHARE_OF_SEARCH * done, f"{number:,} regions")
         if preview is not None and number <= _MOST_PREVIEWED and done < _LATEST_PREVIEW and pace.is_due:
-            preview(_assemble(program, window, list(found), Status.CANCELLED, max_regions, began))
+            preview(_assemble(program, window, list(found), zeros[-1], Status.CANCELLED, max_regions, began))
             pace.rest()
 
-    found, status = _collect(program, plane, window, max_regions, on_part, check)
+    zeros = program.zeros(plane.references(window).to(program.device))
+    found, status = _collect(program, plane, window, zeros, max_regions, on_part, check)
     if status != Status.COMPLETE:
-        return _assemble(program, window, found, status, max_regions, began)
+        return _assemble(program, window, found, zeros[-1], status, max_regions, began)
     progress = progress or ignore
     progress(_SHARE_OF_SEARCH, "joining the regions of all parts")
-    regions = _assemble(program, window, found, status, max_regions, began)
+    regions = _assemble(program, window, found, zeros[-1], status, max_regions, began)
     _require_filled(regions, window)
     progress(1.0, f"{len(regions):,} regions")
     return regions
@@ -131,6 +132,7 @@ def _collect(
     program: Program,
     plane: Plane,
     window: Window,
+    zeros: list[torch.Tensor],
     max_regions: int,
     on_part: Callable[[list[Found], int, float], None],
     check: Callable[[], None],
@@ -138,7 +140,6 @@ def _collect(
     corners = (window.corners - window.center) / window.radius
     whole = Part(corners=corners, labels=-1 - np.arange(len(corners)))
     rows = plane.rows(window.center, window.radius).to(program.device)
-    zeros = program.zeros(plane.references(window).to(program.device))
     found: list[Found] = []
 
     def solve(tile: Tile) -> Found:
@@ -188,7 +189,13 @@ def _chosen_maps(maps: list[tuple[np.ndarray, np.ndarray]], chosen: np.ndarray) 
 
 
 def _assemble(
-    program: Program, window: Window, found: list[Found], status: Status, max_regions: int, began: float
+    program: Program,
+    window: Window,
+    found: list[Found],
+    zero: torch.Tensor,
+    status: Status,
+    max_regions: int,
+    began: float,
 ) -> Regions:
     if not found:
         found = [Found.nothing(program.num_outputs)]
@@ -202,6 +209,7 @@ def _assemble(
         merged, largest = merged.take(kept), largest[kept]
     del fragments
     bias, slope = _chosen_maps(maps, largest)
+    _clear_vanishing(bias, slope, merged, window, zero.cpu().numpy())
     area = merged.drawn_area * window.radius**2
     if len(merged.count) > _MANY:
         return_memory()
@@ -228,6 +236,16 @@ def _assemble(
         seconds=time.perf_counter() - began,
         device=program.device.type,
     )
+
+
+def _clear_vanishing(bias: np.ndarray, slope: np.ndarray, merged: Fragments, window: Window, zero: np.ndarray) -> None:
+    """Set outputs to 0 that are nowhere above their rounding errors (K,), which do not fit together at edges."""
+    corners, owner = window.center + window.radius * merged.start, merged.owner
+    first = bias[owner[:1]] + slope[owner[:1]] @ corners[0] if len(owner) else np.full((1, len(zero)), np.inf)
+    for k in np.nonzero(np.abs(first[0]) <= zero)[0]:
+        values = bias[owner, k] + (slope[owner, k] * corners).sum(1)
+        if (np.abs(values) <= zero[k]).all():
+            bias[:, k], slope[:, k] = 0.0, 0.0
 
 
 def _sealed(array: np.ndarray) -> np.ndarray:

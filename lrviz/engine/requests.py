@@ -32,7 +32,7 @@ from lrviz.results.samples import Samples
 from lrviz.results.status import Status
 from lrviz.results.store import Store
 
-ENGINE_VERSION = 7
+ENGINE_VERSION = 8
 """Part of every key; raised when the engine finds other numbers, so that older results are not shown."""
 
 HOPELESS_FACTOR = 10

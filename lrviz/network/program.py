@@ -293,11 +293,11 @@ class Program:
         Args:
             points: (n, *input_shape) inputs.
         """
-        return [terms for terms, _ in self._magnitudes(points)]
+        return [terms for terms, _, _ in self._magnitudes(points)]
 
-    def _magnitudes(self, points: torch.Tensor) -> list[tuple[torch.Tensor, float]]:
-        """As `magnitudes`, each with the largest feature beside it."""
-        n, found = len(points), list[tuple[torch.Tensor, float]]()
+    def _magnitudes(self, points: torch.Tensor) -> list[tuple[torch.Tensor, float, float]]:
+        """As `magnitudes`, each with the largest feature beside it, and the most that a feature differs by."""
+        n, found = len(points), list[tuple[torch.Tensor, float, float]]()
         generator = np.random.default_rng(_PROBE_SEED)
 
         def probes(sizes: torch.Tensor) -> torch.Tensor:
@@ -307,7 +307,7 @@ class Program:
             return random.to(sizes.device).view(_NUM_PROBES, *sizes.shape) * sizes
 
         def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
-            found.append((z[n:].abs().amax(0), _largest(z[:n])))
+            found.append((z[n:].abs().amax(0), _largest(z[:n]), _spread(z[:n])))
             entries = self.entries(layer)
             if entries is None:
                 # A unit that is off at all points may be on between them.
@@ -334,7 +334,7 @@ class Program:
 
         rows = torch.cat([points, probes(points.abs().amax(0))])
         output = self.propagate(rows, n, on_layer, watch=add_errors)
-        return [*found, (output[n:].abs().amax(0), _largest(output[:n]))]
+        return [*found, (output[n:].abs().amax(0), _largest(output[:n]), _spread(output[:n]))]
 
     def zeros(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
         """For every layer, and last for the outputs, the values up to which features are rounding errors near points.
@@ -342,19 +342,31 @@ class Program:
         Features up to there are not active.
 
         Raises:
-            LostDigits: All features of a layer are so much smaller than their terms that few digits of them are left.
+            LostDigits: All features of a layer are so much smaller than their terms, or change by so much less from
+                point to point, that few digits of them are left.
         """
         precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
         found = self._magnitudes(points)
-        for layer, (terms, largest) in enumerate(found):
+        for layer, (terms, largest, spread) in enumerate(found):
             most = _largest(terms)
-            if 10 * TOLERANCE.rounding * most < largest < TOLERANCE.left * most:  # below, everything cancels
-                name = f"layer {self.layers[layer].name!r}" if layer < len(self.layers) else "the output"
+            nothing = 10 * TOLERANCE.rounding * most  # below, everything cancels, or nothing changes
+            if nothing < largest < TOLERANCE.left * most:
                 raise LostDigits(
-                    f"Expected values of {name} that float64 can tell apart, got values up to {largest:.1g} that are "
-                    f"left of terms up to {most:.1g}: scale the weights before it so that less cancels or saturates."
+                    f"Expected values of {self._words(layer)} that float64 can tell apart, got values up to "
+                    f"{largest:.1g} that are left of terms up to {most:.1g}: scale the weights before it so that less "
+                    "cancels or saturates."
                 )
-        return [precision * TOLERANCE.rounding * terms for terms, _ in found]
+            if nothing < spread < TOLERANCE.spread * most:
+                raise LostDigits(
+                    f"Expected values of {self._words(layer)} that float64 can tell apart, got values that change by "
+                    f"{spread:.1g}, of terms up to {most:.1g}: choose a larger window, or scale the weights before it "
+                    "so that its bias is less large."
+                )
+        return [precision * TOLERANCE.rounding * terms for terms, _, _ in found]
+
+    def _words(self, layer: int) -> str:
+        """What a layer is called, or the output, which comes after the last one."""
+        return f"layer {self.layers[layer].name!r}" if layer < len(self.layers) else "the output"
 
     def patterns(self, inputs: Float[torch.Tensor, "..."]) -> np.ndarray:
         """Pattern ids (n,) uint64 of inputs (n, *input_shape): the XOR of the keys of active units and of winners."""
@@ -471,6 +483,10 @@ def _map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -
 
 def _largest(values: torch.Tensor) -> float:
     return float(values.abs().max()) if values.numel() else 0.0
+
+
+def _spread(values: torch.Tensor) -> float:
+    return float((values.amax(0) - values.amin(0)).max()) if values.numel() else 0.0
 
 
 def _flat(rows: torch.Tensor) -> torch.Tensor:

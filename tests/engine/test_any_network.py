@@ -221,6 +221,13 @@ FAULTS = {
         shortcut=False,
         seed=1300182,
     ),
+    "outputs that are nothing but rounding errors": Recipe(
+        steps=["linear", "normalised"],
+        bends=["leaky", "relu6", "relu6"],
+        weights=["signs", "zeros", "twins"],
+        shortcut=False,
+        seed=0,
+    ),
 }
 
 
@@ -263,7 +270,10 @@ def look_at(scene: Scene, seed: int, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_values_that_float64_cannot_tell_apart_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind 1e12 times too large weights a clamp keeps few digits; 1e-12 times too small ones vanish in a bias."""
+    """Behind 1e12 times too large weights a clamp keeps few digits; 1e-12 times too small ones vanish in a bias.
+
+    So do maxima of values that hardly differ.
+    """
     saturating = Recipe(
         steps=["linear"], bends=["hardtanh", "relu"], weights=["extreme scales", "normal"], shortcut=False, seed=3
     )
@@ -274,8 +284,13 @@ def test_values_that_float64_cannot_tell_apart_are_refused(monkeypatch: pytest.M
         shortcut=False,
         seed=2029148516,
     )
+    level = Recipe(
+        steps=["convolution"] * 2, bends=["pool", "abs", "pool"], weights=["extreme scales"], shortcut=False, seed=4434
+    )
     with pytest.raises(LostDigits, match=r"got values up to 2 that are left of terms up to 3e\+12: scale"):
         tiled(next(saturating.scenes()), 16, "never", monkeypatch)
     *_, in_triangle = vanishing.scenes()
     with pytest.raises(LostDigits, match=r"got 93\.\d+% of it: values in it differ by less"):
         tiled(in_triangle, 16, "never", monkeypatch)
+    with pytest.raises(LostDigits, match=r"got values that change by 4e-13, of terms up to 0.9: choose"):
+        tiled(next(level.scenes()), 16, "never", monkeypatch)
