@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from lrviz.views.scene import Scene, load_program, resolve
 from lrviz.views.view import View
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """How to answer requests.
 
@@ -38,14 +39,15 @@ class Run:
     cache: bool
     access: Access = USER
 
-    def open_store(self) -> Store:
-        """Open where results are kept: on disk, or, anew each time, in memory."""
+    @cached_property
+    def store(self) -> Store:
+        """Where results are kept: on disk, or in memory."""
         return DiskStore() if self.cache else MemoryStore()
 
     def answer(self, request: Request) -> Outcome:
         """Answer with a progress bar; Ctrl-C ends it with what was found so far."""
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
-            return run(request, self.open_store(), device=self.device, progress=progress, cancelled=cancelled)
+            return run(request, self.store, device=self.device, progress=progress, cancelled=cancelled)
 
 
 def make_view(
@@ -90,7 +92,7 @@ def write_regions(view: View, how: Run, out: Path, csv: Path | None) -> None:
 def write_pieces(model: str, start: str, end: str, how: Run, out: Path) -> None:
     """Find the pieces between two images, write them, and print a summary."""
     with written_whole(out, (".npz",)) as target:
-        loaded, program = load_program(model, access=how.access)
+        loaded, program = load_program(model, access=how.access, store=how.store)
         tell_assumed(loaded)
         ends = [loaded.normalise(_load(name, loaded.input_shape)) for name in (start, end)]
         segment = Segment.between(*ends)
@@ -110,7 +112,7 @@ def write_pieces(model: str, start: str, end: str, how: Run, out: Path) -> None:
 
 def open_scene(view: View, how: Run) -> Scene:
     """The objects that a view names; what was done to its images is told, and what is assumed of its network."""
-    scene = resolve(view, access=how.access)
+    scene = resolve(view, access=how.access, store=how.store)
     tell_assumed(scene.model)
     _tell_notices(*scene.images)
     return scene

@@ -46,15 +46,14 @@ def write_map(view: View, how: Run, out: Path, resolution: int, drawing: Drawing
         target = files.enter_context(written_whole(out, (".npz",)))
         picture = drawing.path and files.enter_context(written_whole(drawing.path, PRINTED))
         scene = open_scene(view, how)
-        store = how.open_store()
         request = EstimateRequest(program=scene.program, plane=scene.plane, window=scene.window)
-        expected = run(request, store, device=how.device).result.num_regions
+        expected = run(request, how.store, device=how.device).result.num_regions
         grid = MapGrid.fit(scene.window, expected, resolution)
         requests = map_requests(scene.program, scene.plane, grid)
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
             progress(0.0, f"about {expected:,.0f} regions in {len(requests):,} tiles")
             answers = answer_all(
-                requests, store, workers=workers, device=how.device, cancelled=cancelled,
+                requests, how.store, workers=workers, device=how.device, cancelled=cancelled,
                 progress=lambda share, text: progress(share, f"tile {text}, about {expected:,.0f} regions"),
             )  # fmt: skip
             tiles = [tile for _, tile in sorted(answers, key=lambda answer: answer[0])]

@@ -38,14 +38,14 @@ def measure_all(
     with written_whole(out, SUFFIXES) as target:
         found = find_models(models, snapshots=snapshots, access=how.access)
         for name in filter(is_file, found):
-            tell_assumed(load_program(name, access=how.access)[0])
+            tell_assumed(load_program(name, access=how.access, store=how.store)[0])
             shape = image_shape(found[name].input_shape)
             if shape not in (None, SHAPE):
                 tell(f"{name}: images are resized to {shape[2]} x {shape[1]}{', in grey' * (shape[0] == 1)}.")
         survey = Survey.plan(found, specs, data, gradients=gradients, access=how.access)
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
             measured = survey.rows(
-                how.open_store(), workers=workers, device=how.device, progress=progress, cancelled=cancelled
+                how.store, workers=workers, device=how.device, progress=progress, cancelled=cancelled
             )
             rows = list(measured)
         if not rows:

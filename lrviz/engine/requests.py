@@ -46,8 +46,8 @@ BYTES_PER_OUTPUT = 100
 MAX_RESOLUTION = 2048
 
 Device = torch.device | str | None
-AnyResult = Regions | Pieces | PathPieces | PathMeasures | Samples | Estimate | MapTile
-Result = TypeVar("Result", Regions, Pieces, PathPieces, PathMeasures, Samples, Estimate, MapTile)
+AnyResult = Regions | Pieces | PathPieces | PathMeasures | Samples | Estimate | MapTile | Program
+Result = TypeVar("Result", Regions, Pieces, PathPieces, PathMeasures, Samples, Estimate, MapTile, Program)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

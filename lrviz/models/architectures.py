@@ -52,7 +52,13 @@ FAMILIES = (
 
 
 def build(
-    family: str, width: int, num_classes: int, batch_norm: bool = False, *, seed: int = 0, image_size: int = IMAGE_SIZE
+    family: str,
+    width: int,
+    num_classes: int,
+    batch_norm: bool = False,
+    *,
+    seed: int | None = 0,
+    image_size: int = IMAGE_SIZE,
 ) -> nn.Module:
     """Build a freshly initialised network on the CPU, in evaluation mode.
 
@@ -61,7 +67,7 @@ def build(
         width: base width k, at least 1: the channels of the first layer (VGG8: 6 k).
         num_classes: number of outputs, at least 2.
         batch_norm: put a batch normalisation after every convolution.
-        seed: seed of the initial weights.
+        seed: seed of the initial weights; None for those of PyTorch's layers, which will be replaced.
         image_size: pixels a side of the images, a multiple of `IMAGE_SIZE`; the last pooling covers what is left.
 
     Returns:
@@ -86,7 +92,8 @@ def build(
         )
     size = _Size(width=width, num_classes=num_classes, batch_norm=batch_norm, image_size=image_size)
     module = _builder(family)(size)
-    _initialise(module, torch.Generator("cpu").manual_seed(seed))
+    if seed is not None:
+        _initialise(module, torch.Generator("cpu").manual_seed(seed))
     return module.eval()
 
 

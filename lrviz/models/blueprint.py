@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
 from lrviz.errors import LrvizError, UnknownModel
@@ -18,7 +17,6 @@ from lrviz.models.architectures import FAMILIES, build
 from lrviz.models.formats.tensors import Tensors
 from lrviz.models.multilayer import MLP, build_mlp
 from lrviz.models.weights import Shapes, fit_tensors
-from lrviz.network.tracing import TRACING
 
 TORCHVISION = "torchvision:"
 
@@ -101,7 +99,7 @@ class Blueprint:
         if self.name == MLP:
             return build_mlp(tensors).eval()
         fitting = fit_tensors(tensors, self.shapes(), self)
-        module = self._family() if self.name in FAMILIES else self._hollow()
+        module = self._hollow()
         state = module.state_dict()  # with the versions of its layers
         state.update({name: value.clone() for name, value in fitting.items()})  # the file may change
         module.load_state_dict(state, assign=True)
@@ -110,21 +108,15 @@ class Blueprint:
     def _hollow(self) -> nn.Module:
         """The network without values."""
         try:
-            with TRACING:
+            with _Hollow():
                 if self.name in FAMILIES:
-                    with FakeTensorMode():
-                        return self._family()
-                with _Hollow():
-                    return _torchvision_model(self.name.removeprefix(TORCHVISION), self.options)
+                    return build(self.name, seed=None, **{"width": 1, "num_classes": 10, **self.options})
+                return _torchvision_model(self.name.removeprefix(TORCHVISION), self.options)
         except LrvizError:
             raise
         except Exception as error:
             reason = str(error).partition("\n")[0][:200]
             raise UnknownModel(f"Expected options that fit {shown(str(self))}, got an error: {reason}.") from error
-
-    def _family(self) -> nn.Module:
-        options = {"width": 1, "num_classes": 10, **self.options}
-        return build(self.name, **options)
 
 
 class _Hollow(TorchFunctionMode):

@@ -1,6 +1,7 @@
 """Networks by name or file: their cards, loading them, and writing them."""
 
 import difflib
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -27,7 +28,7 @@ from lrviz.models.formats.tensors import clean
 from lrviz.models.images import ImageRecord, fit_image, image_shape
 from lrviz.models.library import is_upload
 from lrviz.models.notes import Note, content_of, find_kept, keep_note, last_change, read_kept
-from lrviz.models.opening import SUFFIXES, family_blueprint
+from lrviz.models.opening import SUFFIXES, family_blueprint, is_code
 from lrviz.network.program import Program
 
 SUFFIX = ".safetensors"
@@ -57,6 +58,7 @@ class Model:
         card: where it comes from.
         assumed: what nobody said and is taken to be so, in words such as "the input shape 3,32,32".
         said: what was said of it, now or before.
+        digest: hash of its file and of all else that decides what the network computes; empty where code does.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Model:
     card: Card
     assumed: tuple[str, ...] = ()
     said: Description = NOTHING
+    digest: str = ""
 
     def program(self) -> Program:
         """Trace the network, every time anew.
@@ -197,21 +200,36 @@ def load_model(
     access = replace(access, trust=access.trust or trust)
     path = _find_checkpoint(name_or_path, access)
     kept = find_kept(path, access)
-    card = kept.card
+    card, content = kept.card, content_of(path)
     if card is not None and card.is_own and card.architecture in FAMILIES and said.over(kept.note.said).is_empty:
-        return _model(_load_module(path, card), card)
+        return _model(_load_module(path, card), card, path, content)
     with access.open(name_or_path if is_upload(str(name_or_path)) else path, MAX_CHECKPOINT_BYTES) as file:
         opened, whole = open_described(file, path.stem, said, kept, access)
     name = kept.note.name or opened.card.name
     assumed = tuple(words for words in (*opened.assumed, *kept.notices) if words not in kept.note.confirmed)
-    return _model(opened.module, replace(opened.card, name=name), assumed, whole)
+    return _model(opened.module, replace(opened.card, name=name), path, content, assumed, whole)
 
 
-def _model(module: nn.Module, card: Card, assumed: tuple[str, ...] = (), said: Description = NOTHING) -> Model:
+def _model(
+    module: nn.Module,
+    card: Card,
+    path: Path,
+    content: str,
+    assumed: tuple[str, ...] = (),
+    said: Description = NOTHING,
+) -> Model:
     return Model(
         name=card.name, module=module, input_shape=card.input_shape, mean=card.mean, std=card.std, classes=card.classes,
-        card=card, assumed=assumed, said=said,
+        card=card, assumed=assumed, said=said, digest=_digest(card, path, content),
     )  # fmt: skip
+
+
+def _digest(card: Card, path: Path, content: str) -> str:
+    """What tells a network from all others, given what its file held before it was read."""
+    if is_code(card.architecture) or content_of(path) != content:
+        return ""
+    architecture = str(family_blueprint(card)) if card.architecture in FAMILIES else card.architecture
+    return hashlib.sha256(repr((content, architecture, card.output, card.input_shape)).encode()).hexdigest()
 
 
 def remember(name_or_path: str | Path, model: Model, *, confirm: bool = True, access: Access = USER) -> Path:

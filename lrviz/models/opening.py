@@ -41,6 +41,14 @@ def is_file(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
+_EXPORTED, _SCRIPT = "pt2", "torchscript"
+
+
+def is_code(architecture: str) -> bool:
+    """Whether an architecture, as a card names it, is code of somebody's that is run."""
+    return architecture in (_EXPORTED, _SCRIPT) or Blueprint(name=architecture).is_code
+
+
 _SIDES = (32, 28, 64, 96, 128, 224, 299)
 """Sides of images that are tried, in this order."""
 
@@ -97,10 +105,10 @@ def _read(file: BinaryIO, what: Description, known: Card | None, access: Access)
     if suffix == EXPORTED or kind == Kind.EXPORTED:
         _require_trust(Kind.EXPORTED, access)
         exported, shape = read_exported(file)
-        return Network(module=exported, architecture="pt2", input_shape=shape)
+        return Network(module=exported, architecture=_EXPORTED, input_shape=shape)
     if kind == Kind.SCRIPT:
         _require_trust(kind, access)
-        return Network(module=read_script(file), architecture="torchscript")
+        return Network(module=read_script(file), architecture=_SCRIPT)
     if what.architecture is not None and known is not None and known.architecture == what.architecture in FAMILIES:
         blueprint: Blueprint | None = family_blueprint(known)
     else:

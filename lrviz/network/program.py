@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import isfunction
 from math import prod
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -14,13 +14,13 @@ from torch import fx, nn
 
 from lrviz.arrays import frozen_array
 from lrviz.devices import single_threaded
-from lrviz.errors import LostDigits
+from lrviz.errors import InvalidData, LostDigits
+from lrviz.network.archive import Parts, decode_graph, encode_graph, read_parts, write_parts
 from lrviz.network.conversion import convert
 from lrviz.network.maxima import DEAD, find_winners, largest_entry
 from lrviz.network.operations import aten
 from lrviz.network.origins import tell_origins
-from lrviz.network.pickling import Step, decode_graph, encode_graph
-from lrviz.network.prepare import prepare_example, prepare_module
+from lrviz.network.prepare import first_line, prepare_example, prepare_module
 from lrviz.network.proof import prove
 from lrviz.network.refusals import refusing
 from lrviz.network.rows import call_rows
@@ -206,9 +206,34 @@ class Program:
             setattr(other, name, {key: move(value) for key, value in getattr(exact, name).items()})
         return other
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def save(self, file: BinaryIO | Any) -> None:
+        """Write the program, exactly, to an npz file without pickles."""
+        write_parts(file, self._parts())
+
+    @classmethod
+    def load(cls, file: BinaryIO | Any) -> "Program":
+        """Read what `save` wrote; nothing is proven again.
+
+        Raises:
+            InvalidData: The file is damaged, or of another kind or version.
+        """
+        try:
+            return cls._restore(*read_parts(file))
+        except InvalidData:
+            raise
+        except Exception as error:  # a graph of other steps fails in many ways
+            raise InvalidData(f"The data hold no program ({first_line(error)}). Convert the network again.") from error
+
+    def _parts(self) -> Parts:
         exact = self.to("cpu")
-        return _restore, (encode_graph(exact.graph), exact.state, exact.input_shape, exact.notes)
+        return encode_graph(exact.graph), exact.state, exact.input_shape, exact.notes
+
+    @classmethod
+    def _restore(cls, graph: str, *parts: Any) -> "Program":
+        return cls(decode_graph(graph), *parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Program._restore, self._parts()
 
     def __copy__(self) -> "Program":
         return self
@@ -430,12 +455,6 @@ class Program:
             digest.update(name.encode() + repr(tuple(tensor.shape)).encode())
             digest.update(tensor.detach().contiguous().numpy().tobytes())
         return digest.hexdigest()
-
-
-def _restore(
-    steps: list[Step], state: dict[str, torch.Tensor], input_shape: tuple[int, ...], notes: tuple[str, ...]
-) -> Program:
-    return Program(decode_graph(steps), state, input_shape, notes)
 
 
 def xor_active(active: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:

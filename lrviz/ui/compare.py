@@ -104,7 +104,7 @@ def _show(view: View, header: Container, bar: Container) -> bool:
     if not fitting.settle(widest, compare_jobs.aim(view)) or state.current().center is None:
         return False
     view = replace(state.current(), models=tuple(named))
-    scene = resolve(view)
+    scene = resolve(view, resources.store())
     with st.sidebar:
         sidebar.choose_colour(scene.model.classes)
         sidebar.choose_window(scene, compare_jobs.PRESETS, _SIZE)

@@ -85,7 +85,7 @@ def _start(key: str, view: View, card: Card, device: str) -> Job:
         if cancelled():
             return _NOTHING
         report(0.0, "reading and tracing the network")
-        scene = resolve(view)
+        scene = resolve(view, store)
         request = resources.regions_request(view, scene)
         outcome = run(request, store, device=device, progress=report, cancelled=cancelled)
         return _describe(view, card, outcome, scene.model.classes)

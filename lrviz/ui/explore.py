@@ -83,7 +83,7 @@ def _show_page(header: Container) -> None:
         return
     if state.current() != view:
         view = state.current()
-        scene = resolve(view)
+        scene = resolve(view, resources.store())
     _show_views(view, scene, header)
 
 
@@ -115,7 +115,7 @@ def open_scene(view: View, header: Container, first: Callable[[], View]) -> Scen
     if error is None:
         view = _known_class(view, job.result[0].classes)
         try:
-            return resolve(view)
+            return resolve(view, resources.store())
         except LrvizError as refusal:
             error = str(refusal)
     with header:

@@ -40,7 +40,7 @@ def _start(view: View, wanted: Wanted, aim: Aim) -> Job:
 
     def work(report, cancelled) -> View | None:  # type: ignore[no-untyped-def]
         report(0.0, "reading and tracing the network")
-        scene = resolve(view)
+        scene = resolve(view, store)
         report(0.5, "estimating how many regions there are")
         return choose_window(view, scene, wanted, aim, store)
 

@@ -144,10 +144,11 @@ def checkpoints() -> dict[str, tuple[Card, ...]]:
 
 def model_job(name: str) -> Job:
     """Load and trace a model in the background."""
+    place = store()
 
     def work(report, cancelled):  # type: ignore[no-untyped-def]
         report(0.0, "reading and tracing the network")
-        return load_program(name)
+        return load_program(name, place)
 
     changed = changed_at(name)
     return submit(f"model {name} {changed}" if changed else f"model {name}", work)

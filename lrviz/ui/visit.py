@@ -15,6 +15,7 @@ from lrviz.models.images import ImageRecord
 from lrviz.models.notes import Note
 from lrviz.models.numbers import POINT
 from lrviz.network.program import Program
+from lrviz.results.store import Store
 from lrviz.views import scene
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
@@ -62,16 +63,16 @@ def changed_at(name: str) -> int:
     return catalogue.changed_at(name, access=visitor())
 
 
-def load_program(name: str) -> tuple[Model, Program]:
+def load_program(name: str, store: Store) -> tuple[Model, Program]:
     """As `lrviz.views.scene.load_program`, for a visitor."""
     with _in_words_of_the_page():
-        return scene.load_program(name, access=visitor())
+        return scene.load_program(name, access=visitor(), store=store)
 
 
-def resolve(view: View) -> Scene:
+def resolve(view: View, store: Store) -> Scene:
     """As `lrviz.views.scene.resolve`, for a visitor."""
     with _in_words_of_the_page():
-        return scene.resolve(view, access=visitor())
+        return scene.resolve(view, access=visitor(), store=store)
 
 
 _OPTION = re.compile("|".join(rf"{field.option}\b" for field in FIELDS.values()))

@@ -12,8 +12,10 @@ from lrviz.geometry.plane import Plane, Window
 from lrviz.models import paths
 from lrviz.models.access import USER, Access
 from lrviz.models.catalogue import Model, changed_at, load_model
+from lrviz.models.converted import program_of
 from lrviz.models.images import ImageRecord, load_image
 from lrviz.network.program import Program
+from lrviz.results.store import Store
 from lrviz.views.view import View
 
 FARTHEST = 100.0
@@ -38,12 +40,13 @@ class Scene(NamedTuple):
     images: tuple[ImageRecord, ImageRecord, ImageRecord]
 
 
-def resolve(view: View, *, access: Access = USER) -> Scene:
+def resolve(view: View, *, access: Access = USER, store: Store | None = None) -> Scene:
     """Load what a view names.
 
     Args:
         view: What is shown.
         access: Which files it may name.
+        store: Where converted networks are kept.
 
     Raises:
         UnknownModel: There is no such model.
@@ -54,7 +57,7 @@ def resolve(view: View, *, access: Access = USER) -> Scene:
         InvalidWindow: The window is empty or outside reason.
         InvalidView: The model has no such class.
     """
-    model, program = load_program(view.model, access=access)
+    model, program = load_program(view.model, access=access, store=store)
     if view.class_index is not None and view.class_index >= len(model.classes):
         raise InvalidView(
             f"The model {model.name} has the classes 0 to {len(model.classes) - 1}; got {view.class_index}. "
@@ -71,20 +74,21 @@ def resolve(view: View, *, access: Access = USER) -> Scene:
     return Scene(model=model, program=program, plane=plane, window=view_window(view, plane), images=images)
 
 
-def load_program(name: str, *, access: Access = USER) -> tuple[Model, Program]:
+def load_program(name: str, *, access: Access = USER, store: Store | None = None) -> tuple[Model, Program]:
     """A model and its traced network; the last ones are remembered while their files stay as they are.
 
     Args:
         name: Name of a shipped model, or its file.
         access: Which files may be named.
+        store: Where converted networks are kept.
     """
-    return _load_program(name, changed_at(name, access=access), access)
+    return _load_program(name, changed_at(name, access=access), access, store)  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=16)
-def _load_program(name: str, changed: int, access: Access) -> tuple[Model, Program]:
+def _load_program(name: str, changed: int, access: Access, store: Store | None) -> tuple[Model, Program]:
     model = load_model(name, access=access)
-    return model, model.program()
+    return model, program_of(model, store)
 
 
 def view_path(view: View, images: Sequence[ArrayLike]) -> paths.Path:

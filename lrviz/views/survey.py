@@ -117,7 +117,7 @@ class Survey:
 
     def _rows_of(self, tasks: Sequence[Task], store: Store, **how: Any) -> Iterator[dict[str, Any]]:
         """The rows of those of some paths that are finished; options as of `answer_all`."""
-        planned = [self._requests(name, path) for name, _, path in tasks]
+        planned = [self._requests(name, path, store) for name, _, path in tasks]
         everything = [request for _, requests in planned for request in requests]
         answers, number = dict(answer_all(everything, store, **how)), count()
         for (_, card, path), (points, requests) in zip(tasks, planned, strict=True):
@@ -125,9 +125,9 @@ class Survey:
             if len(parts) == len(requests):
                 yield _row(card, path, points, PathMeasures.join(parts), requests[0].program.digest)
 
-    def _requests(self, name: str, path: NamedPath) -> tuple[torch.Tensor, list[MeasureRequest]]:
+    def _requests(self, name: str, path: NamedPath, store: Store) -> tuple[torch.Tensor, list[MeasureRequest]]:
         """The points of a path in a model's inputs, and what is asked of the model along it."""
-        model, program = load_program(name, access=self.access)
+        model, program = load_program(name, access=self.access, store=store)
         whole = path.path.on(model, program) if isinstance(path.path, Attack) else path.path
         points = model.normalise(whole.points)
         return points, [

@@ -219,13 +219,13 @@ def test_a_store_that_cannot_be_written_gives_one_warning(lrviz, folder, monkeyp
 
 def test_cache_tells_and_sets_its_size(lrviz):
     lrviz(f"estimate {SCENE} {WINDOW}")
-    assert re.search(r"cache: 1 result, .* of 2 GB", lrviz("cache info")[1])
-    assert re.search(r"1 result, .* of 500 MB", lrviz("cache limit 500MB")[1])
+    assert re.search(r"cache: 2 results, .* of 2 GB", lrviz("cache info")[1])  # the estimate, and the converted network
+    assert re.search(r"2 results, .* of 500 MB", lrviz("cache limit 500MB")[1])
     assert DiskStore().limit_bytes == 500 * 2**20
     assert "0 results" in lrviz("cache limit 1B")[1]
     lrviz("cache limit 1.5GB")
     lrviz(f"estimate {SCENE} {WINDOW}")
-    assert lrviz("cache clear")[1].startswith("Dropped 1 result, ")
+    assert lrviz("cache clear")[1].startswith("Dropped 2 results, ")
     assert len(DiskStore()) == 0
 
 
@@ -296,10 +296,10 @@ def test_measures_are_written_and_the_second_call_answers_from_disk(lrviz, folde
     assert re.fullmatch(rf"6 paths of 3 models, [\d,]+ pieces, [\d.]+ s: table.{suffix}\n", out)
     assert table["model"].tolist() == [name for name in (MODEL, f"{MODEL}-seed1", f"{MODEL}-seed2") for _ in range(2)]
     assert table["num_anchors"].tolist() == [2] * 6
-    assert len(DiskStore()) == 6
+    assert len(DiskStore()) == 6 + 3  # the measures, and the converted networks
     lrviz(command.replace("table", "again"))
     pd.testing.assert_frame_equal(read_results(folder / f"again.{suffix}"), table)
-    assert len(DiskStore()) == 6
+    assert len(DiskStore()) == 6 + 3
 
 
 def test_an_interrupted_measurement_writes_what_is_complete_and_goes_on(lrviz, folder, monkeypatch):

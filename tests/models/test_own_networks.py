@@ -15,6 +15,7 @@ from lrviz.models.catalogue import load_model, remember
 from lrviz.models.description import FIELDS, read_description
 from lrviz.models.library import FOLDER_VARIABLE, Library
 from lrviz.results import diskstore
+from lrviz.results.store import MemoryStore
 from lrviz.ui import visit
 from lrviz.ui.own_networks import view_of
 from lrviz.views.view import View
@@ -162,7 +163,7 @@ def test_a_graph_of_open_sizes_opens_everywhere_once_they_are_said(opened_folder
         )  # fmt: skip
     page = look(open_file("pages/4_Models.py"), opened_folder / "open.onnx", input_shape="2")
     assert not page.error
-    assert visit.load_program(str(opened_folder / "open.onnx"))[1].num_units == 2
+    assert visit.load_program(str(opened_folder / "open.onnx"), MemoryStore())[1].num_units == 2
 
 
 def test_what_is_assumed_stays_so_until_it_is_confirmed():

@@ -1,6 +1,7 @@
 """The traced network against its module, on every case."""
 
 import copy
+import io
 import pickle
 import warnings
 from concurrent.futures import ProcessPoolExecutor
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lrviz.errors import InvalidNetwork, UnsupportedOperation
+from lrviz.errors import InvalidData, InvalidNetwork, UnsupportedOperation
 from lrviz.network.program import Program, xor_active
 from tests.cases import CASE, CASES, Case, mlp, traced
 
@@ -196,14 +197,47 @@ def test_a_network_with_weights_that_are_not_numbers_is_refused() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_pickled_program_comes_back_the_same(case: Case) -> None:
+def test_a_program_that_was_pickled_or_saved_comes_back_the_same(case: Case) -> None:
     program = case.program
-    again = pickle.loads(pickle.dumps(program))
     inputs = case.plane().embed(case.window().corners)
-    assert again.digest == program.digest
-    assert again.layers == program.layers
-    assert torch.equal(again(inputs), program(inputs))
-    assert np.array_equal(again.patterns(inputs), program.patterns(inputs))
+    for again in (pickle.loads(pickle.dumps(program)), load(saved(program))):
+        assert again.digest == program.digest
+        assert (again.layers, again.notes, again.input_shape) == (program.layers, program.notes, program.input_shape)
+        assert torch.equal(again(inputs), program(inputs))
+        assert np.array_equal(again.patterns(inputs), program.patterns(inputs))
+
+
+def saved(program: Program) -> bytes:
+    buffer = io.BytesIO()
+    program.save(buffer)
+    return buffer.getvalue()
+
+
+def load(data: bytes) -> Program:
+    return Program.load(io.BytesIO(data))
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        ("header", '"Program"', '"Regions"'),
+        ("graph", "aten.relu.default", "os.system.default"),
+        ("graph", "aten.relu.default", "aten.no_such.default"),
+        ("graph", "p_0_weight", "p_9_weight"),
+        ("graph", '[{"step"', "[[{"),
+        ("graph", '{"operation"', '{"pickle"'),
+    ],
+)
+def test_a_file_that_is_no_program_is_refused(part: str, old: str, new: str) -> None:
+    data = saved(CASE["mlp-50-50"].program)
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        arrays = dict(archive)
+    assert old in str(arrays[part])
+    arrays[part] = np.array(str(arrays[part]).replace(old, new, 1))
+    np.savez(changed := io.BytesIO(), **arrays)
+    for damaged in (changed.getvalue(), data[: len(data) // 2], b""):
+        with pytest.raises(InvalidData, match=r"Convert the network again\.$"):
+            load(damaged)
 
 
 def test_a_program_goes_to_another_process() -> None:
