@@ -97,6 +97,16 @@ def _leave() -> None:
         torch.set_num_threads(_own.before)
 
 
+@contextmanager
+def several_threads(number: int) -> Iterator[None]:
+    """Let PyTorch use several threads in a thread of our own, which has one: what it does stands alone."""
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(1)
+
+
 def return_memory() -> None:
     """Give what was freed back to the system, where the C library keeps it otherwise: on Linux."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -208,12 +209,15 @@ def _assemble(
         kept = np.sort(np.argsort(first)[:max_regions])
         merged, largest = merged.take(kept), largest[kept]
     del fragments
-    bias, slope = _chosen_maps(maps, largest)
+    with ThreadPoolExecutor(1) as beside:
+        chosen = beside.submit(_chosen_maps, maps, largest)
+        if len(merged.count) > _MANY:
+            chosen.result()  # one after the other takes less memory
+            return_memory()
+        edges = find_edges(merged)
+        bias, slope = chosen.result()
     _clear_vanishing(bias, slope, merged, window, zero.cpu().numpy())
     area = merged.drawn_area * window.radius**2
-    if len(merged.count) > _MANY:
-        return_memory()
-    edges = find_edges(merged)
     ends, unit = edges.ends, edges.unit
     arrays = {
         "coordinates": window.center + window.radius * merged.start,

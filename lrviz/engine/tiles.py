@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from lrviz.devices import THREADS
+from lrviz.devices import THREADS, several_threads
 from lrviz.engine.compiled.ready import ready_core
 from lrviz.engine.restrict import Restriction, TooManyUnits, restrict
 from lrviz.network.program import Program
@@ -203,7 +203,8 @@ def explore_tiles(
         check()
         try:
             with turn if part.parent is None and limits.is_large else nullcontext():
-                tile = _restrict_part(program, rows, part, zeros, limits, check)
+                with several_threads(limits.workers if part.cuts == 0 else 1):
+                    tile = _restrict_part(program, rows, part, zeros, limits, check)
         except TooManyUnits as error:
             refused = error.with_traceback(None)  # which holds the arrays that were at work
             return part.halves(idle=part.idle + 1 if part.is_vain(refused) else 0, refused=refused), []
