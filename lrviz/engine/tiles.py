@@ -37,6 +37,9 @@ _MAX_VAIN_CUTS = 2
 _LARGE = 2**29
 """Bytes above which only one whole network at a time is restricted."""
 
+_SHARED = 10_000
+"""Units of a network above which all threads together restrict it to the window; to its parts, each by itself does."""
+
 _ROW_BYTES = 16
 """A feature of a row that is restricted, before a layer and after it, in float64."""
 
@@ -202,9 +205,11 @@ def explore_tiles(
     def step(part: Part) -> tuple[list[Part], list[Result]]:
         check()
         try:
-            with turn if part.parent is None and limits.is_large else nullcontext():
-                with several_threads(limits.workers if part.cuts == 0 else 1):
-                    tile = _restrict_part(program, rows, part, zeros, limits, check)
+            with (
+                turn if part.parent is None and limits.is_large else nullcontext(),
+                several_threads(limits.workers if part.cuts == 0 and program.num_units > _SHARED else 1),
+            ):
+                tile = _restrict_part(program, rows, part, zeros, limits, check)
         except TooManyUnits as error:
             refused = error.with_traceback(None)  # which holds the arrays that were at work
             return part.halves(idle=part.idle + 1 if part.is_vain(refused) else 0, refused=refused), []
