@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = 120_000
@@ -43,11 +43,18 @@ def main() -> None:
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         with serve(bare, folder) as address:
-            bare_cold, bare_warm, bare_again = time_bare(browser, address)
+            bare_cold, bare_new, bare_warm, bare_again = time_bare(browser, address)
         with serve(ROOT / "app.py", folder) as address:
-            rows = [("first exact map, cold server", time_first(browser, address), bare_cold)]
-            rows.append(("first exact map, warm server", median(lambda: time_first(browser, address)), bare_warm))
-            page = open_map(browser, address, HALF_WIDTHS[1_000])
+            seconds = time_first(browser, map_address(address, 1_000), COMPLETE)
+            rows = [("first exact map, cold server, empty cache", seconds, bare_cold)]
+        with serve(ROOT / "app.py", folder) as address:
+            first = map_address(address, 1_000)
+            cold, new, again = time_openings(browser, first, COMPLETE)
+            rows.append(("first exact map, cold server", cold, bare_cold))
+            rows.append(("first exact map, warm server, new browser", new, bare_new))
+            rows.append(("first exact map, warm server, browser that was here before", again, bare_warm))
+            page = new_context(browser).new_page()
+            page.goto(first)
             rows += [(f"sent range to drawn map, {n}", seconds, bare_again) for n, seconds in time_moves(page)]
             rows.append(("click to the region's card", time_click(page), bare_again))
             rows.append(("colour to drawn map", time_colour(page), bare_again))
@@ -92,57 +99,75 @@ def timed(action: Callable[[], object], wait: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def time_bare(browser: Browser, address: str) -> tuple[float, float, float]:
-    """Seconds until the first chart, one on a warm server, and one after a button."""
+def time_bare(browser: Browser, address: str) -> tuple[float, float, float, float]:
+    """Seconds until the first chart, as `time_openings` has it, and until one after a button."""
+    trace = ".scatterlayer .trace"
+    cold, new, again = time_openings(browser, address, trace)
     page = browser.new_page()
-
-    def wait() -> object:
-        return page.wait_for_selector(".scatterlayer .trace", timeout=LONG)
-
-    cold = timed(lambda: page.goto(address), wait)
-    warm = median(lambda: timed(lambda: page.goto(address), wait))
+    page.goto(address)
+    page.wait_for_selector(trace, timeout=LONG)
     number = 0
 
-    def again() -> float:
+    def press() -> float:
         nonlocal number
         number += 1
         return timed(page.get_by_text("again").click, lambda: page.wait_for_selector(f"text=number {number}"))
 
-    return cold, warm, median(again)
+    return cold, new, again, median(press)
 
 
-def open_map(browser: Browser, address: str, half_width: float) -> Page:
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.goto(f"{address}/?{LINK}&half_width={half_width}")
-    page.wait_for_selector(COMPLETE, timeout=LONG)
-    return page
+def new_context(browser: Browser) -> BrowserContext:
+    """What a browser is that has nothing of the app's yet."""
+    return browser.new_context(viewport={"width": 1440, "height": 900})
 
 
-def time_first(browser: Browser, address: str) -> float:
-    began = time.perf_counter()
-    page = open_map(browser, address, HALF_WIDTHS[1_000])
-    seconds = time.perf_counter() - began
-    page.context.close()
+def map_address(address: str, number: int) -> str:
+    return f"{address}/?{LINK}&half_width={HALF_WIDTHS[number]}"
+
+
+def time_openings(browser: Browser, address: str, wanted: str) -> tuple[float, float, float]:
+    """From an address to what is wanted: at first, in another new browser, and in one that was here before."""
+    first, new = time_first(browser, address, wanted), median(lambda: time_first(browser, address, wanted))
+    context = new_context(browser)
+    again = median(lambda: time_opening(context, address, wanted))
+    context.close()
+    return first, new, again
+
+
+def time_first(browser: Browser, address: str, wanted: str) -> float:
+    context = new_context(browser)
+    seconds = time_opening(context, address, wanted)
+    context.close()
+    return seconds
+
+
+def time_opening(context: BrowserContext, address: str, wanted: str) -> float:
+    page = context.new_page()
+    seconds = timed(
+        lambda: page.goto(address, wait_until="commit"), lambda: page.wait_for_selector(wanted, timeout=LONG)
+    )
+    page.close()
     return seconds
 
 
 def time_moves(page: Page) -> Iterator[tuple[str, str]]:
     """For each number of regions: time from the sent range to the drawn map, and what of it finding took."""
     for half_width in HALF_WIDTHS.values():
-        page.goto(page.url.partition("?")[0] + f"?{LINK}&half_width={half_width}")
+        page.goto(f"{page.url.partition('?')[0]}?{LINK}&half_width={half_width}")
         page.wait_for_selector(COMPLETE, timeout=LONG)
         page.wait_for_selector("text=128 ×", timeout=LONG)  # nothing else is computed any more
-        answers, findings, numbers = [], [], []
+        answers, findings, paintings, numbers = [], [], [], []
         for step in range(REPEATS + 1):
             page.evaluate("performance.clearMeasures()")
             page.locator("[data-testid=exact-map]").press("ArrowRight" if step % 2 else "ArrowUp")
             page.wait_for_function("performance.getEntriesByName('exact-map drawn').length", timeout=LONG)
-            answers.append(page.evaluate("performance.getEntriesByName('exact-map drawn')[0].duration") / 1000)
+            for name, seconds in (("drawn", answers), ("painted", paintings)):
+                seconds.append(page.evaluate(f"performance.getEntriesByName('exact-map {name}')[0].duration") / 1000)
             findings.append(read_seconds(page.locator(".map-text").inner_text()))
             numbers.append(int(page.locator("[data-testid=exact-map]").get_attribute("data-regions")))
-        answer, finding = statistics.median(answers[1:]), statistics.median(findings[1:])
+        answer, finding, painting = (statistics.median(times[1:]) for times in (answers, findings, paintings))
         number = f"{statistics.median(numbers):,.0f} regions"
-        yield number, f"{answer:.2f} (finding {finding:.2f})"
+        yield number, f"{answer:.2f} (finding {finding:.2f}, painting in the browser {painting:.2f})"
 
 
 def read_seconds(words: str) -> float:

@@ -147,7 +147,7 @@ def load_images(view: View) -> tuple[ImageRecord | None, ...]:
 
 
 def _show_views(view: View, scene: Scene, header: Container) -> None:
-    """The map first, since it is what one waits for; then what stands around it."""
+    """The map and the region's card first, since they are what one waits for; then what stands around them."""
     left, right = st.columns(_WIDTHS, gap="small")
     device = sidebar.chosen_device()
     job = maps.find_job(view, scene, device)
@@ -155,16 +155,9 @@ def _show_views(view: View, scene: Scene, header: Container) -> None:
     triangle = overview.best_samples(scene, device, may_start=job.done and here.job is None)
     with right, st.container(key="exact"):
         outcome = maps.show_map(view, scene, job, here, triangle)
-    with header:
-        exports.show_export(view, scene, outcome, triangle.samples)
     with left:
         guide.show_guide()
-        with st.container(key="sampled"):
-            overview.show_overview(view, scene, triangle)
-        with st.container(key="controls"):
-            sidebar.choose_colour(scene.model.classes)
-            sidebar.choose_edges()
-            sidebar.choose_place(scene, {name: name for name in PLACES}, f"about {AIM.num_regions:,} regions")
+        sampled, controls = st.container(key="sampled"), st.container(key="controls")
         _offer_more(job, scene)
         if outcome is not None:
             panel.show_numbers(view, scene, outcome)
@@ -174,6 +167,14 @@ def _show_views(view: View, scene: Scene, header: Container) -> None:
                 panel.show_region(view, scene, outcome)
             panel.show_histogram(view, scene, outcome)
         sidebar.show_model()
+    with controls:
+        sidebar.choose_colour(scene.model.classes)
+        sidebar.choose_edges()
+        sidebar.choose_place(scene, {name: name for name in PLACES}, f"about {AIM.num_regions:,} regions")
+    with sampled:
+        overview.show_overview(view, scene, triangle)
+    with header:
+        exports.show_export(view, scene, outcome, triangle.samples)
 
 
 def _offer_more(job: Job, scene: Scene) -> None:

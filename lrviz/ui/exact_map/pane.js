@@ -65,6 +65,7 @@ class Pane {
     if (message.plane !== this.plane) this.screen.stack = [];
     this.plane = message.plane;
     const fresh = this.store(message.parts);
+    if (fresh.has("picture")) performance.mark("exact-map received");
     if (message.revision !== this.revision) this.jump(message);
     if (fresh.has("picture")) this.screen.push(new Picture({ key: this.parts.picture.key, ...this.parts.picture.content }));
     this.dress();
@@ -393,7 +394,10 @@ class Pane {
       this.root.dataset.drawn = this.screen.current?.key ?? "";
       if (this.settled !== this.asked && this.root.dataset.status !== "computing") {
         this.settled = this.asked;
-        if (this.asked) performance.measure("exact-map drawn", "exact-map asked");
+        if (this.asked) {
+          performance.measure("exact-map drawn", "exact-map asked");
+          performance.measure("exact-map painted", "exact-map received");
+        }
       }
     });
   }
