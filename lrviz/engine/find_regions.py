@@ -9,7 +9,8 @@ import torch
 
 from lrviz.devices import choose_device, return_memory, single_threaded
 from lrviz.engine.arguments import check_callbacks, check_number, check_scene
-from lrviz.engine.merge import Fragments, find_edges, merge_fragments
+from lrviz.engine.merge import Fragments, merge_fragments
+from lrviz.engine.neighbours import find_edges
 from lrviz.engine.solve import Found, solve_tile
 from lrviz.engine.tiles import CUT, Limits, Part, Tile, explore_tiles
 from lrviz.errors import LostDigits

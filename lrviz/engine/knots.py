@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float, Int
 
 from lrviz.network.maxima import DEAD, find_winners
-from lrviz.network.program import Program, xor_active, xor_winners
+from lrviz.network.patterns import xor_active, xor_winners
+from lrviz.network.program import Program
 from lrviz.tolerance import TOLERANCE
 
 _NOISE = TOLERANCE.crossing / TOLERANCE.rounding

@@ -15,7 +15,8 @@ import torch
 from jaxtyping import Float, Int
 
 from lrviz.engine.groups import BLOCK, Groups, Rows
-from lrviz.network.program import Program, xor_active
+from lrviz.network.patterns import xor_active
+from lrviz.network.program import Program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,8 @@ from lrviz.engine.arguments import check_callbacks, check_number, check_scene
 from lrviz.errors import InvalidRequest
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.maxima import find_winners
-from lrviz.network.program import Program, xor_winners
+from lrviz.network.patterns import xor_winners
+from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.results.samples import Samples
 from lrviz.results.status import Status

@@ -15,7 +15,7 @@ from lrviz.engine.groups import group_table
 from lrviz.engine.restrict import Restriction
 from lrviz.engine.twins import flips, group_twins
 from lrviz.geometry.cells import Cells, measure_cells, split_cells
-from lrviz.network.program import xor_active
+from lrviz.network.patterns import xor_active
 from lrviz.tolerance import TOLERANCE
 
 

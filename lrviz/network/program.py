@@ -2,9 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from inspect import isfunction
-from math import prod
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,67 +12,28 @@ from torch import fx, nn
 
 from lrviz.arrays import frozen_array
 from lrviz.devices import single_threaded
-from lrviz.errors import InvalidData, LostDigits
+from lrviz.errors import InvalidData
 from lrviz.network.archive import Parts, decode_graph, encode_graph, read_parts, write_parts
 from lrviz.network.conversion import convert
-from lrviz.network.maxima import DEAD, find_winners, largest_entry
+from lrviz.network.layer import Layer
+from lrviz.network.maxima import find_winners, largest_entry
 from lrviz.network.operations import aten
 from lrviz.network.origins import tell_origins
+from lrviz.network.patterns import xor_active, xor_winners
 from lrviz.network.prepare import first_line, prepare_example, prepare_module
 from lrviz.network.proof import prove
 from lrviz.network.refusals import refusing
+from lrviz.network.rounding import find_magnitudes, find_zeros
 from lrviz.network.rows import call_rows
 from lrviz.network.scripted import without_script
 from lrviz.network.tracing import Trace, module_path, trace_module
-from lrviz.tolerance import TOLERANCE
 
 _KEY_SEED = 20220211
-_PROBE_SEED = 20220212
-_NUM_PROBES = 4
-_BETWEEN = 3.0
 _LAYERS = frozenset([aten.relu.default, largest_entry])
 
 OnLayer = Callable[[int, torch.Tensor], torch.Tensor]
 Extend = Callable[[torch.Tensor, int], torch.Tensor]
 Watch = Callable[[fx.Node, Any], Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """One ReLU call of a program, or one call that takes maxima.
-
-    Attributes:
-        name: Path of the module that it came from.
-        shape: Shape of its results for one input.
-        first_unit: Index of its first unit among all units of the program.
-        num_entries: Entries of each maximum; 0 for ReLUs. Then each entry of each maximum counts as a unit: it has an
-            index and a key of its own.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    first_unit: int
-    num_entries: int = 0
-
-    @property
-    def kind(self) -> str:
-        """What its units are, in words."""
-        return f"maximum of {self.num_entries}" if self.num_entries else "ReLU"
-
-    @property
-    def num_results(self) -> int:
-        """Number of ReLUs or of maxima."""
-        return prod(self.shape)
-
-    @property
-    def num_units(self) -> int:
-        """Number of ReLUs, or of all entries of all maxima."""
-        return self.num_results * max(self.num_entries, 1)
-
-    @property
-    def units(self) -> slice:
-        """Where its units are among all units of the program."""
-        return slice(self.first_unit, self.first_unit + self.num_units)
 
 
 class Program:
@@ -310,56 +269,12 @@ class Program:
     def magnitudes(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
         """For every layer, and last for the outputs, how large the terms are that they are summed from, at some points.
 
-        A feature's rounding error is a small multiple of this, however small the feature itself is. Random
-        directions as large as what each step and each layer returns, and as the constants that steps add, are pushed
-        along: of the features, they give random sums of the same terms, also of terms that are copies of each other
-        and cancel. What reaches a layer holds the errors of all layers before it.
+        A feature's rounding error is a small multiple of this, however small the feature itself is.
 
         Args:
             points: (n, *input_shape) inputs.
         """
-        return [terms for terms, _, _ in self._magnitudes(points)]
-
-    def _magnitudes(self, points: torch.Tensor) -> list[tuple[torch.Tensor, float, float]]:
-        """As `magnitudes`, each with the largest feature beside it, and the most that a feature differs by."""
-        n, found = len(points), list[tuple[torch.Tensor, float, float]]()
-        generator = np.random.default_rng(_PROBE_SEED)
-
-        def probes(sizes: torch.Tensor) -> torch.Tensor:
-            random = torch.as_tensor(
-                generator.uniform(-1, 1, (_NUM_PROBES, sizes.numel())), dtype=sizes.dtype, device="cpu"
-            )
-            return random.to(sizes.device).view(_NUM_PROBES, *sizes.shape) * sizes
-
-        def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
-            found.append((z[n:].abs().amax(0), _largest(z[:n]), _spread(z[:n])))
-            entries = self.entries(layer)
-            if entries is None:
-                # A unit that is off at all points may be on between them.
-                high = z[:n].amax(0)
-                most = (high + _BETWEEN * (high - z[:n].amin(0))).clamp(min=0)
-                return torch.cat([z[:n].clamp(min=0), z[n:] * (most > 0) + probes(most)])
-            value, place, _ = find_winners(z[:n], entries, torch.zeros_like(z[0]))
-            largest = entries.gather(1, place[:1].T)[:, 0]
-            return torch.cat([value, z[n:, largest] + probes(value.abs().amax(0))])
-
-        def add_errors(node: fx.Node, value: Any) -> Any:
-            if node.target in _LAYERS:
-                return value
-            constants = self._offsets.get(node.name)
-            sizes = None if constants is None else [constant[0].abs() for constant in _tensors(constants)]
-
-            def with_errors(rows: torch.Tensor) -> torch.Tensor:
-                constant = 0.0 if sizes is None else sizes.pop(0)
-                if len(rows) <= n:  # a batch normalisation returns empty tensors beside its result
-                    return rows
-                return torch.cat([rows[:n], rows[n:] + probes(rows[:n].abs().amax(0) + constant)])
-
-            return _map_tensors(value, with_errors)
-
-        rows = torch.cat([points, probes(points.abs().amax(0))])
-        output = self.propagate(rows, n, on_layer, watch=add_errors)
-        return [*found, (output[n:].abs().amax(0), _largest(output[:n]), _spread(output[:n]))]
+        return [values.terms for values in find_magnitudes(self, points)]
 
     def zeros(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
         """For every layer, and last for the outputs, the values up to which features are rounding errors near points.
@@ -370,28 +285,18 @@ class Program:
             LostDigits: All features of a layer are so much smaller than their terms, or change by so much less from
                 point to point, that few digits of them are left.
         """
-        precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
-        found = self._magnitudes(points)
-        for layer, (terms, largest, spread) in enumerate(found):
-            most = _largest(terms)
-            nothing = 10 * TOLERANCE.rounding * most  # below, everything cancels, or nothing changes
-            if nothing < largest < TOLERANCE.left * most:
-                raise LostDigits(
-                    f"Expected values of {self._words(layer)} that float64 can tell apart, got values up to "
-                    f"{largest:.1g} that are left of terms up to {most:.1g}: scale the weights before it so that less "
-                    "cancels or saturates."
-                )
-            if nothing < spread < TOLERANCE.spread * most:
-                raise LostDigits(
-                    f"Expected values of {self._words(layer)} that float64 can tell apart, got values that change by "
-                    f"{spread:.1g}, of terms up to {most:.1g}: choose a larger window, or scale the weights before it "
-                    "so that its bias is less large."
-                )
-        return [precision * TOLERANCE.rounding * terms for terms, _, _ in found]
+        return find_zeros(self, points)
 
-    def _words(self, layer: int) -> str:
-        """What a layer is called, or the output, which comes after the last one."""
-        return f"layer {self.layers[layer].name!r}" if layer < len(self.layers) else "the output"
+    def layer_name(self, layer: int) -> str:
+        """The path of the module that a layer came from."""
+        return self.layers[layer].name
+
+    def constants(self, step: fx.Node) -> list[torch.Tensor] | None:
+        """What an affine step makes of zeros, (1, ...) each, empty if that is zero; None for a layer."""
+        if step.target in _LAYERS:
+            return None
+        offset = self._offsets.get(step.name)
+        return [] if offset is None else list(_tensors(offset))
 
     def patterns(self, inputs: Float[torch.Tensor, "..."]) -> np.ndarray:
         """Pattern ids (n,) uint64 of inputs (n, *input_shape): the XOR of the keys of active units and of winners."""
@@ -457,28 +362,6 @@ class Program:
         return digest.hexdigest()
 
 
-def xor_active(active: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
-    """XOR of the keys (U,) of the active units (U, N), as (N,) int64."""
-    return _xor(torch.where(active, keys[:, None], torch.zeros((), dtype=keys.dtype, device=keys.device)))
-
-
-def xor_winners(winner: Int[torch.Tensor, "N M"], keys: Int[torch.Tensor, "M n"]) -> Int[torch.Tensor, "N"]:
-    """XOR of the keys of the winners of M maxima at N points; those without a winner have no key."""
-    chosen = keys.T.gather(0, winner.clamp(min=0))
-    return _xor(chosen.masked_fill(winner == DEAD, 0).T)
-
-
-def _xor(chosen: Int[torch.Tensor, "U N"]) -> Int[torch.Tensor, "N"]:
-    number, kind, device = chosen.shape[1], chosen.dtype, chosen.device
-    while chosen.shape[0] > 1:
-        half = chosen.shape[0] // 2
-        rest = chosen[2 * half :]
-        chosen = (
-            torch.cat([chosen[:half] ^ chosen[half : 2 * half], rest]) if len(rest) else (chosen[:half] ^ chosen[half:])
-        )
-    return chosen[0] if len(chosen) else torch.zeros(number, dtype=kind, device=device)
-
-
 def _last_uses(nodes: list[fx.Node], output: Any) -> dict[fx.Node, list[fx.Node]]:
     """For every node, the values that nobody needs after it."""
     last: dict[fx.Node, fx.Node] = {}
@@ -498,14 +381,6 @@ def _tensors(value: Any) -> Iterable[torch.Tensor]:
 
 def _map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     return function(value) if isinstance(value, torch.Tensor) else tuple(function(v) for v in value)
-
-
-def _largest(values: torch.Tensor) -> float:
-    return float(values.abs().max()) if values.numel() else 0.0
-
-
-def _spread(values: torch.Tensor) -> float:
-    return float((values.amax(0) - values.amin(0)).max()) if values.numel() else 0.0
 
 
 def _flat(rows: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lrviz.engine.merge import Fragments, find_edges, merge_fragments
+from lrviz.engine.merge import Fragments, merge_fragments
+from lrviz.engine.neighbours import find_edges
 from lrviz.engine.tiles import CUT
 from lrviz.geometry.polygons import signed_areas, total
 

@@ -6,7 +6,7 @@ import torch
 
 from lrviz.engine.restrict import Restriction, TooManyUnits, restrict
 from lrviz.engine.twins import group_twins
-from lrviz.network.program import xor_active
+from lrviz.network.patterns import xor_active
 from tests.cases import CASE, CASES
 
 ALL = [case.name for case in CASES]

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from lrviz.errors import InvalidData, InvalidNetwork, UnsupportedOperation
-from lrviz.network.program import Program, xor_active
+from lrviz.network.patterns import xor_active
+from lrviz.network.program import Program
 from tests.cases import CASE, CASES, Case, mlp, traced
 
 

@@ -1,0 +1,137 @@
+"""How large the terms are that a network's values are summed from, and so up to where they are rounding errors."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import fx
+
+from lrviz.errors import LostDigits
+from lrviz.network.maxima import find_winners
+from lrviz.tolerance import TOLERANCE
+
+_SEED = 20220212
+_NUM_PROBES = 4
+_BETWEEN = 3.0
+
+
+@runtime_checkable
+class Propagating(Protocol):
+    """What is needed of a program."""
+
+    def layer_name(self, layer: int) -> str:
+        """The name of a layer."""
+
+    def entries(self, layer: int) -> torch.Tensor | None:
+        """The entries of a layer's maxima; None for ReLUs."""
+
+    def constants(self, step: fx.Node) -> list[torch.Tensor] | None:
+        """What an affine step makes of zeros; None for a layer."""
+
+    def propagate(
+        self,
+        rows: torch.Tensor,
+        num_points: int | None,
+        on_layer: Callable[[int, torch.Tensor], torch.Tensor],
+        extend: Callable[[torch.Tensor, int], torch.Tensor] | None = None,
+        watch: Callable[[fx.Node, Any], Any] | None = None,
+    ) -> torch.Tensor:
+        """Push points and directions through."""
+
+
+class Magnitude(NamedTuple):
+    """Of the values before a layer, or of the outputs.
+
+    Attributes:
+        terms: (features,) how large the terms are that each is summed from.
+        largest: The largest value.
+        spread: The most by which a value differs between points.
+    """
+
+    terms: torch.Tensor
+    largest: float
+    spread: float
+
+
+def find_magnitudes(program: Propagating, points: Float[torch.Tensor, "..."]) -> list[Magnitude]:
+    """Magnitudes of the values before every layer, and last of the outputs, at some points.
+
+    Random directions as large as what each step and each layer returns, and as the constants that steps add, are
+    pushed along: of the features, they give random sums of the same terms, also of terms that are copies of each other
+    and cancel. What reaches a layer holds the errors of all layers before it.
+
+    Args:
+        program: The network.
+        points: (n, *input_shape) inputs.
+    """
+    n, found, generator = len(points), list[Magnitude](), np.random.default_rng(_SEED)
+
+    def probes(sizes: torch.Tensor) -> torch.Tensor:
+        numbers = generator.uniform(-1, 1, (_NUM_PROBES, sizes.numel()))
+        random = torch.as_tensor(numbers, dtype=sizes.dtype, device="cpu")
+        return random.to(sizes.device).view(_NUM_PROBES, *sizes.shape) * sizes
+
+    def note(rows: torch.Tensor) -> None:
+        values = rows[:n]
+        spread = _largest(values.amax(0) - values.amin(0)) if values.numel() else 0.0
+        found.append(Magnitude(rows[n:].abs().amax(0), _largest(values), spread))
+
+    def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
+        note(z)
+        entries = program.entries(layer)
+        if entries is None:
+            # A unit that is off at all points may be on between them.
+            high = z[:n].amax(0)
+            most = (high + _BETWEEN * (high - z[:n].amin(0))).clamp(min=0)
+            return torch.cat([z[:n].clamp(min=0), z[n:] * (most > 0) + probes(most)])
+        value, place, _ = find_winners(z[:n], entries, torch.zeros_like(z[0]))
+        largest = entries.gather(1, place[:1].T)[:, 0]
+        return torch.cat([value, z[n:, largest] + probes(value.abs().amax(0))])
+
+    def add_errors(step: fx.Node, value: Any) -> Any:
+        constants = program.constants(step)
+        if constants is None:
+            return value
+
+        def with_errors(rows: torch.Tensor) -> torch.Tensor:
+            constant = constants.pop(0)[0].abs() if constants else 0.0
+            if len(rows) <= n:  # a batch normalisation returns empty tensors beside its result
+                return rows
+            return torch.cat([rows[:n], rows[n:] + probes(rows[:n].abs().amax(0) + constant)])
+
+        return with_errors(value) if isinstance(value, torch.Tensor) else tuple(map(with_errors, value))
+
+    note(program.propagate(torch.cat([points, probes(points.abs().amax(0))]), n, on_layer, watch=add_errors))
+    return found
+
+
+def find_zeros(program: Propagating, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
+    """The values up to which features are rounding errors near points: see `Program.zeros`.
+
+    Raises:
+        LostDigits: Too few digits of the values before a layer, or of their changes, are left.
+    """
+    precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
+    found = find_magnitudes(program, points)
+    for layer, (terms, largest, spread) in enumerate(found):
+        name = "the output" if layer == len(found) - 1 else f"layer {program.layer_name(layer)!r}"
+        expected = f"Expected values of {name} that float64 can tell apart, got values"
+        most = _largest(terms)
+        nothing = 10 * TOLERANCE.rounding * most  # below, everything cancels, or nothing changes
+        if nothing < largest < TOLERANCE.left * most:
+            raise LostDigits(
+                f"{expected} up to {largest:.1g} that are left of terms up to {most:.1g}: scale the weights before it "
+                "so that less cancels or saturates."
+            )
+        if nothing < spread < TOLERANCE.spread * most:
+            raise LostDigits(
+                f"{expected} that change by {spread:.1g}, of terms up to {most:.1g}: choose a larger window, or scale "
+                "the weights before it so that its bias is less large."
+            )
+    return [precision * TOLERANCE.rounding * terms for terms, _, _ in found]
+
+
+def _largest(values: torch.Tensor) -> float:
+    return float(values.abs().max()) if values.numel() else 0.0
