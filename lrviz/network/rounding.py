@@ -107,7 +107,9 @@ def find_magnitudes(program: Propagating, points: Float[torch.Tensor, "..."]) ->
     return found
 
 
-def find_zeros(program: Propagating, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
+def find_zeros(
+    program: Propagating, points: Float[torch.Tensor, "..."], *, of_window: bool
+) -> list[Float[torch.Tensor, "_"]]:
     """The values up to which features are rounding errors near points: see `Program.zeros`.
 
     Raises:
@@ -125,7 +127,7 @@ def find_zeros(program: Propagating, points: Float[torch.Tensor, "..."]) -> list
                 f"{expected} up to {largest:.1g} that are left of terms up to {most:.1g}: scale the weights before it "
                 "so that less cancels or saturates."
             )
-        if nothing < spread < TOLERANCE.spread * most:
+        if of_window and nothing < spread < TOLERANCE.spread * most:
             raise LostDigits(
                 f"{expected} that change by {spread:.1g}, of terms up to {most:.1g}: choose a larger window, or scale "
                 "the weights before it so that its bias is less large."

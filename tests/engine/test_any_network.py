@@ -239,6 +239,18 @@ def test_what_went_wrong_once(fault: str, monkeypatch: pytest.MonkeyPatch) -> No
             assert look_at(scene, recipe.seed, monkeypatch) in ("right", f"more than {MOST} regions")
 
 
+def test_windows_over_which_values_change_by_hardly_more_than_can_be_told_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Over a part of such a window they change by less; what was found in the whole stays right there."""
+    recipe = Recipe(
+        steps=["normalised"], bends=["minimum", "maxout"], weights=["whole", "extreme scales", "whole"],
+        shortcut=False, seed=310,
+    )  # fmt: skip
+    found = Counter(look_at(scene, recipe.seed, monkeypatch) for scene in recipe.scenes())
+    assert found == {"right": 4, "LostDigits": 3}
+
+
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("first", (*STEPS, *IMAGE_STEPS))
 def test_any_network_in_any_window(first: str, outcomes: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
