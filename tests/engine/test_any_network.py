@@ -239,7 +239,7 @@ def test_what_went_wrong_once(fault: str, monkeypatch: pytest.MonkeyPatch) -> No
             assert look_at(scene, recipe.seed, monkeypatch) in ("right", f"more than {MOST} regions")
 
 
-def test_windows_over_which_values_change_by_hardly_more_than_can_be_told_apart(
+def test_windows_over_which_values_hardly_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Over a part of such a window they change by less; what was found in the whole stays right there."""
