@@ -105,7 +105,7 @@ class _Conversion:
     def _hold(self, name: str, tensor: torch.Tensor) -> fx.Node:
         node = self.graph.get_attr(name)
         node.meta = {"val": tensor.to("meta"), "path": module_path(self.source)}
-        self.state[node.name] = tensor
+        self.state[node.name] = tensor.contiguous()
         return node
 
     def _convert(self, node: fx.Node) -> Any:
