@@ -1,12 +1,13 @@
 """Small figures beside the maps, on screen and in print: the slope of a region as an image, the histogram of a map."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, Int, UInt8
 from matplotlib.figure import Figure, SubFigure
+from plotly.subplots import make_subplots
 
 from lrviz.figures.axis import logarithmic_ticks, tick_label
 from lrviz.figures.colouring import LOGARITHMIC, Colouring
@@ -17,6 +18,7 @@ from lrviz.results.regions import Regions
 
 _NUM_BINS = 48
 _SLOPE_MAP, _SLOPE_UNIT = "vik", "logit per unit of normalised input"
+_COMPARED = ("region 1", "region 2", "difference")
 _PLAIN = "#5b7c99"
 """Colour of bars that stand for no colour of the map."""
 
@@ -64,6 +66,79 @@ def print_slope(place: Figure | SubFigure, slope: Float[np.ndarray, "channels he
     axes.set(xticks=[], yticks=[])
     axes.set_title(title, fontsize="medium")
     place.colorbar(image, ax=axes, label=_SLOPE_UNIT, location="bottom", pad=0.04, aspect=16).outline.set(visible=False)
+
+
+def slope_comparison(
+    one: Float[np.ndarray, "channels height width"], other: Float[np.ndarray, "channels height width"]
+) -> go.Figure:
+    """The slopes of one output in two regions on one scale, and their difference on its own.
+
+    Args:
+        one: change of logit per unit of each normalised input, in the first region.
+        other: the same in the second.
+    """
+    figure = make_subplots(1, 3, horizontal_spacing=0.04, subplot_titles=_COMPARED)
+    for number, (total, scale, is_shared) in enumerate(_compare_over_pixels(one, other), 1):
+        name = "coloraxis" if is_shared else "coloraxis2"
+        hover = "row %{y}, column %{x}<br>%{z:.3~g}<extra></extra>"
+        figure.add_trace(go.Heatmap(z=total, coloraxis=name, hovertemplate=hover), 1, number)
+        left, right = (0.02, 0.64) if is_shared else (0.7, 1.0)
+        bar = {
+            **bar_style(""), "orientation": "h", "x": (left + right) / 2, "len": right - left, "y": -0.04,
+            "yanchor": "top", "thickness": 8, "nticks": 5 if is_shared else 3, "tickangle": 0, "ypad": 0,
+        }  # fmt: skip
+        axis = {"cmin": scale.low, "cmax": scale.high, "colorscale": plotly_scale(scale.name), "colorbar": bar}
+        figure.update_layout({name: axis})
+    figure.update_layout(template=template(), height=220, margin={"l": 4, "r": 4, "t": 24, "b": 56})
+    figure.add_annotation(
+        text=_SLOPE_UNIT, xref="paper", yref="paper", x=0.5, y=0, yshift=-38, yanchor="top", showarrow=False,
+        font={"size": 12},
+    )  # fmt: skip
+    figure.update_annotations(font_size=12)
+    for number in (1, 2, 3):
+        figure.update_xaxes(showticklabels=False, ticks="", constrain="domain", col=number)
+        anchor = "x" if number == 1 else f"x{number}"
+        figure.update_yaxes(
+            showticklabels=False, ticks="", constrain="domain", autorange="reversed", scaleanchor=anchor, col=number
+        )
+    return figure
+
+
+def print_slope_comparison(
+    place: Figure | SubFigure,
+    one: Float[np.ndarray, "channels height width"],
+    other: Float[np.ndarray, "channels height width"],
+    title: str,
+) -> None:
+    """The same in print."""
+    from matplotlib.colors import ListedColormap  # noqa: PLC0415
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
+    all_axes = place.subplots(1, 3)
+    for axes, name, (total, scale, is_shared) in zip(
+        all_axes, _COMPARED, _compare_over_pixels(one, other), strict=True
+    ):
+        colours = ListedColormap(colour_table(scale.name) / 255)
+        image = axes.imshow(total, cmap=colours, vmin=scale.low, vmax=scale.high, interpolation="none")
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(name, fontsize="medium")
+        if axes is not all_axes[0]:
+            under, aspect = (list(all_axes[:2]), 32) if is_shared else (axes, 16)
+            label = f"{title} ({_SLOPE_UNIT})" if is_shared else ""
+            ticks = MaxNLocator(5 if is_shared else 2)
+            bar = place.colorbar(image, ax=under, label=label, location="bottom", pad=0.04, aspect=aspect, ticks=ticks)
+            bar.outline.set(visible=False)
+
+
+def _compare_over_pixels(
+    one: Float[np.ndarray, "channels h w"], other: Float[np.ndarray, "channels h w"]
+) -> Iterator[tuple[Float[np.ndarray, "h w"], Scale, bool]]:
+    """Each picture, its scale, and whether that is the one of both regions."""
+    first, second = one.sum(0), other.sum(0)
+    scale = fit_scale(np.stack([first, second]), _SLOPE_MAP, symmetric=True)
+    yield first, scale, True
+    yield second, scale, True
+    yield second - first, fit_scale(second - first, _SLOPE_MAP, symmetric=True), False
 
 
 def _over_pixels(slope: Float[np.ndarray, "channels h w"]) -> tuple[Float[np.ndarray, "h w"], Scale]:

@@ -31,6 +31,9 @@ LAYER_COLOURS = ("#0b3954", "#d1495b", "#edae49", "#00798c", "#8f5da8", "#66a182
 MODEL_COLOURS = ("#00798c", "#d1495b", "#b6820f", "#8f5da8", "#4f7cac", "#66a182")
 """One colour per model, that colour-blind readers tell apart."""
 
+PIN_COLOURS = ("#00798c", "#edae49")
+"""Colours of the two pinned regions, also in `pane.js`."""
+
 DARK = 0.3
 """Lightness below which lines are drawn light on a colour."""
 
@@ -62,7 +65,7 @@ def template() -> go.layout.Template:
 
 
 _ON_DARK = {
-    INK: "#e4e9ee", FAINT: "#39424c", MISSING: "#2a313a", "white": "#14181d",
+    INK: "#e4e9ee", FAINT: "#39424c", QUIET: "#9aa7b3", MISSING: "#2a313a", "white": "#14181d",
     "rgba(255,255,255,0.8)": "rgba(20,24,29,0.8)", "rgba(255,255,255,0.85)": "rgba(20,24,29,0.85)",
 }  # fmt: skip
 

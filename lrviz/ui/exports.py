@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import streamlit as st
 from matplotlib.figure import Figure, SubFigure
 
@@ -12,14 +13,15 @@ from lrviz.engine.requests import Outcome
 from lrviz.errors import InvalidData, LrvizError
 from lrviz.figures.colouring import colour_regions
 from lrviz.figures.overview import print_overview
-from lrviz.figures.panels import print_histogram, print_images, print_slope
+from lrviz.figures.panels import print_histogram, print_images, print_slope, print_slope_comparison
 from lrviz.figures.paper import PRINTED, Paper
 from lrviz.figures.region_map.print import SUFFIXES, print_map, render
 from lrviz.figures.sheet import Panel, render_sheet, sheet_height
 from lrviz.models.images import as_picture, image_shape
 from lrviz.results.regions import Regions
 from lrviz.results.samples import Samples
-from lrviz.ui import map_memory, resources
+from lrviz.ui import map_memory, pins, resources
+from lrviz.ui.jobs import Job
 from lrviz.ui.markdown import plain
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
@@ -75,7 +77,9 @@ def _panels(view: View, scene: Scene, regions: Regions, samples: Samples | None)
     images = tuple(as_picture(record.image) for record in scene.images)
     labels = tuple(record.label or "" for record in scene.images)
     window = None if view.center is None else scene.window.corners
-    panels = {"map": Panel(draw=lambda place: print_map(place, regions, view, classes))}
+    chosen = pins.pins(map_memory.plane_name(view, scene))
+    pinned = [map_memory.find_region(regions, pin.pattern) for pin in chosen]
+    panels = {"map": Panel(draw=lambda place: print_map(place, regions, view, classes, pinned=pinned))}
     if samples is not None:
         panels["overview"] = Panel(
             draw=lambda place: print_overview(place, samples, images=images, class_names=classes, window=window),
@@ -85,6 +89,8 @@ def _panels(view: View, scene: Scene, regions: Regions, samples: Samples | None)
     panels["histogram"] = Panel(draw=lambda place: print_histogram(place, regions, colouring), inches=1.8)
     if image_shape(scene.model.input_shape) is not None:
         panels["slope image"] = Panel(draw=_slope_printer(view, scene, regions), inches=1.6)
+        if len(chosen) == 2:
+            panels["pinned regions"] = Panel(draw=_pins_printer(view, scene, *chosen), inches=4.4)
     return panels
 
 
@@ -96,12 +102,28 @@ def _slope_printer(view: View, scene: Scene, regions: Regions) -> Callable[[Figu
     u, v = (float(x) for x in regions.centroid[index])
 
     def draw(place: Figure | SubFigure) -> None:
-        job = resources.input_slopes_job(scene, view.triplet, ((u, v),))
-        if not job.wait(_PATIENCE) or job.error:
-            raise InvalidData(job.error or "The slope as an image is not there yet. Try again in a moment.")
-        print_slope(place, job.result[0][shown].reshape(picture), f"slope of {scene.model.classes[shown]}")
+        (slope,) = _slopes_of(resources.input_slopes_job(scene, view.triplet, ((u, v),)))
+        print_slope(place, slope[shown].reshape(picture), f"slope of {scene.model.classes[shown]}")
 
     return draw
+
+
+def _pins_printer(view: View, scene: Scene, one: pins.Pin, other: pins.Pin) -> Callable[[Figure | SubFigure], None]:
+    """Draws the slopes of both pinned regions, and their difference."""
+    shown, picture = pins.shown_class(one, view.class_index), image_shape(scene.model.input_shape)
+
+    def draw(place: Figure | SubFigure) -> None:
+        images = [slope[shown].reshape(picture) for slope in _slopes_of(pins.slopes_job(one, other, scene))]
+        print_slope_comparison(place, *images, f"slope of {scene.model.classes[shown]}")
+
+    return draw
+
+
+def _slopes_of(job: Job) -> list[np.ndarray]:
+    if not job.wait(_PATIENCE) or job.error:
+        raise InvalidData(job.error or "The slope as an image is not there yet. Try again in a moment.")
+    slopes: list[np.ndarray] = job.result
+    return slopes
 
 
 def offer_file(

@@ -157,7 +157,7 @@ def _marks(outcome: Outcome | None) -> dict[str, Any]:
     pinned = (map_memory.find_region(outcome.result, pin.pattern) for pin in pins.pins(map_memory.recall().plane))
     return {
         "selected": map_memory.open_region(outcome.result),
-        "pinned": [index for index in pinned if index is not None],
+        "pinned": list(pinned),
     }
 
 

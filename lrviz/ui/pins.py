@@ -7,12 +7,14 @@ import streamlit as st
 
 from lrviz.figures.colouring import name_of
 from lrviz.figures.facts import Fact
-from lrviz.figures.panels import slope_image
+from lrviz.figures.panels import slope_comparison
 from lrviz.measures.definitions import QUANTITIES
 from lrviz.measures.path import cosine
 from lrviz.models.images import image_shape
 from lrviz.results.regions import Regions
 from lrviz.ui import following, look, resources, state
+from lrviz.ui.jobs import Job
+from lrviz.ui.markdown import plain
 from lrviz.views.scene import Scene
 
 _MOST_UNITS = 200
@@ -99,18 +101,25 @@ def _show_units(one: Pin, other: Pin, scene: Scene) -> None:
 
 def _show_slopes(one: Pin, other: Pin, scene: Scene, class_index: int | None) -> None:
     """Both slopes as images, and their difference."""
-    shown, picture = one.predicted if class_index is None else class_index, image_shape(scene.model.input_shape)
+    shown, picture = shown_class(one, class_index), image_shape(scene.model.input_shape)
     if picture is None:
         return
-    job = resources.input_slopes_job(scene, state.current().triplet, (one.point, other.point))
+    job = slopes_job(one, other, scene)
     slopes = following.soon("Slopes in the input space", job)
     if slopes is None:
         return
     images = [slope[shown].reshape(picture) for slope in slopes]
-    st.caption(f"Slope of {scene.model.classes[shown]} as an image: region 1, region 2, their difference")
-    for number, (column, image) in enumerate(zip(st.columns(3), (*images, images[1] - images[0]), strict=True)):
-        with column:
-            look.chart(
-                slope_image(image, height=130).update_traces(showscale=False), config={"displayModeBar": False},
-                key=f"pinned-slope-{number}-{one.pattern}-{other.pattern}-{shown}",
-            )  # fmt: skip
+    st.caption(f"Slope of {plain(scene.model.classes[shown])} as an image")
+    look.kept_chart(
+        f"{job.key} {shown}", lambda: slope_comparison(*images), config={"displayModeBar": False}, key="pinned-slopes"
+    )
+
+
+def slopes_job(one: Pin, other: Pin, scene: Scene) -> Job:
+    """The slopes of both regions in the input space."""
+    return resources.input_slopes_job(scene, state.current().triplet, (one.point, other.point))
+
+
+def shown_class(one: Pin, class_index: int | None) -> int:
+    """The class whose slopes are compared: that of the colours, or what the first region predicts."""
+    return one.predicted if class_index is None else class_index

@@ -1,6 +1,7 @@
 """A map of regions as a file."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Polygon
+from matplotlib.patheffects import withStroke
 
 from lrviz.errors import InvalidRequest
 from lrviz.figures.boundary import print_boundary
@@ -19,6 +21,7 @@ from lrviz.figures.legend import print_bar, print_legend
 from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, write_page
 from lrviz.figures.region_map.data import edges_by_layer, paint, thin_lines, window_bounds
 from lrviz.figures.region_map.screen import region_map
+from lrviz.figures.style import INK, PIN_COLOURS
 from lrviz.measures.boundary import find_boundary
 from lrviz.measures.tables import measure_regions
 from lrviz.results.regions import Regions
@@ -94,8 +97,23 @@ def _edges(view: View) -> str:
     return "layer" if view.layer_edges else "thin"
 
 
-def print_map(place: Figure | SubFigure, regions: Regions, view: View, class_names: tuple[str, ...] = ()) -> None:
-    """Draw the map of a view, with its colour bar or legend, on a sheet or a part of it."""
+def print_map(
+    place: Figure | SubFigure,
+    regions: Regions,
+    view: View,
+    class_names: tuple[str, ...] = (),
+    *,
+    pinned: Sequence[int | None] = (),
+) -> None:
+    """Draw the map of a view, with its colour bar or legend, on a sheet or a part of it.
+
+    Args:
+        place: the sheet, or the part of it.
+        regions: what to draw.
+        view: what the figure shows.
+        class_names: names of the outputs.
+        pinned: indices of the regions that are outlined and numbered from 1; None for one that is not among them.
+    """
     axes, bounds = place.add_subplot(), window_bounds(regions)
     colouring, edges = _colour(regions, view, class_names), _edges(view)
     if len(regions) <= MAX_VECTOR_REGIONS:
@@ -106,6 +124,9 @@ def print_map(place: Figure | SubFigure, regions: Regions, view: View, class_nam
         side = int(np.clip(min(place.bbox.size), 400, 3000))
         print_image(axes, paint(regions, colouring, edges, bounds, side=side), bounds)
     bold = print_boundary(axes, find_boundary(regions)) if view.boundary else []
+    for number, index in enumerate(pinned):
+        if index is not None:
+            _print_pin(axes, regions, index, number)
     print_frame(axes, bounds)
     print_bar(place, [axes], colouring)
     print_legend(place, colouring, [*bold, *_layer_handles(regions, edges)])
@@ -121,6 +142,19 @@ def print_polygons(axes: Axes, regions: Regions, colouring: Colouring, *, outlin
     else:
         polygons.set(edgecolor=fills, linewidth=0.2)
     axes.add_collection(polygons)
+
+
+def _print_pin(axes: Axes, regions: Regions, index: int, number: int) -> None:
+    """The outline of a pinned region, and its number beside it."""
+    corners = regions.coordinates[regions.offsets[index] : regions.offsets[index + 1]]
+    ground, colour = [withStroke(linewidth=3, foreground="white")], PIN_COLOURS[number % len(PIN_COLOURS)]
+    axes.add_patch(
+        Polygon(corners, fill=False, edgecolor=colour, linewidth=1.6, joinstyle="round", path_effects=ground)
+    )
+    axes.annotate(
+        str(number + 1), corners[corners.sum(1).argmax()], xytext=(2, 2), textcoords="offset points", color=INK,
+        fontweight="bold", path_effects=ground,
+    )  # fmt: skip
 
 
 def _layer_handles(regions: Regions, edges: str) -> list[Patch]:

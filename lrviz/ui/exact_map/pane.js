@@ -404,7 +404,7 @@ class Pane {
 
   mark() {
     const { selected, pinned = [] } = this.message;
-    const outlines = pinned.map((region, k) => [region, PINNED[k % 2], 3]);
+    const outlines = pinned.map((region, k) => [region, PINNED[k % 2], 3]).filter(([region]) => region !== null);
     if (selected !== null && selected !== undefined) outlines.push([selected, SELECTED, 2.6]);
     if (this.hovered >= 0 && this.screen.current?.isVector) outlines.push([this.hovered, this.theme.text, 1.4]);
     this.screen.mark(outlines);
