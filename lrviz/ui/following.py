@@ -56,7 +56,7 @@ def follow(tasks: Sequence[Task], *, is_news: Callable[[], bool] | None = None, 
                 _show_bar(task)
         waiting = [task.label for task in tasks if task.job.waiting and not task.job.done]
         if waiting and len(tasks) > 1:
-            st.caption(f"Waiting for their turn: {', '.join(waiting)}")
+            st.caption(f"Waiting for their turn: {plain(', '.join(waiting))}")
 
     if tasks:
         with st.container(border=True):
@@ -78,7 +78,7 @@ def soon(label: str, job: Job, patience: float = PATIENCE) -> Any | None:
 def _show_bar(task: Task) -> None:
     job = task.job
     bar, button = st.columns([6, 1], vertical_alignment="center")
-    bar.progress(job.report.fraction, text=f"{task.label}: {describe(job)}")
+    bar.progress(job.report.fraction, text=plain(f"{task.label}: {describe(job)}"))
     if task.can_cancel and button.button(
         "Cancel", key=f"cancel-{job.key}", icon=":material/stop_circle:", width="stretch"
     ):

@@ -8,6 +8,7 @@ import streamlit as st
 from lrviz.files import shown
 from lrviz.models.opening import is_file
 from lrviz.ui import resources, state
+from lrviz.ui.markdown import plain
 from lrviz.ui.own_networks import take_file
 from lrviz.ui.visit import changed_at
 from lrviz.views.presets import CHECK
@@ -27,7 +28,7 @@ def offer_others(view: View, first: Callable[[], View]) -> None:
     with st.container(horizontal=True):
         for name in view.models:
             for close in get_close_matches(name, known, n=_MOST) if name not in known else ():
-                st.button(f"Open {close}", key=f"instead-{close}", on_click=_replace, args=(name, close))
+                st.button(f"Open {plain(close)}", key=f"instead-{close}", on_click=_replace, args=(name, close))
         st.button("Default view", key="default-view", on_click=_start_again, args=(first,))
     for name in filter(is_file, view.models):
         if not changed_at(name):
@@ -36,7 +37,7 @@ def offer_others(view: View, first: Callable[[], View]) -> None:
 
 def _offer_upload(name: str) -> None:
     """A drop area for a network that a link names and this server lacks; the same file gets the same name again."""
-    taken = take_file(f"This server does not have {shown(name)}: drop its file here.", f"missing-{name}")
+    taken = take_file(f"This server does not have {plain(shown(name))}: drop its file here.", f"missing-{name}")
     if taken is not None:
         _replace(name, taken[0])
         state.rerun()

@@ -65,7 +65,7 @@ def _show_table(cards: tuple[Card, ...]) -> None:
 def _show_card(card: Card) -> None:
     with st.container(border=True):
         st.markdown(f"**{plain(card.name)}**, trained on {card.date} with lrviz {card.lrviz_version}")
-        st.markdown(card.recipe)
+        st.markdown(plain(card.recipe))
         mean, std = (", ".join(f"{x:.4f}" for x in values) for values in (card.mean, card.std))
         classes = plain(", ".join(card.classes))
         st.caption(f"Input: (image - mean) / std, with mean {mean} and std {std}. Classes: {classes}.")

@@ -243,7 +243,7 @@ def _show_library() -> None:
             st.caption(f"Assumed, and not confirmed: {plain('; '.join(note.assumed))}.")
     _show_others(library, [name for name in library.references if name not in networks])
     st.caption(
-        f"Uploaded networks and images are kept in {library.folder}: {format_size(library.size_bytes)} of "
+        f"Uploaded networks and images are kept in {plain(str(library.folder))}: {format_size(library.size_bytes)} of "
         f"{format_size(library.max_bytes)}. Links to them work as long as they are there."
     )
 
@@ -256,7 +256,7 @@ def _show_others(library: Library, names: list[str]) -> None:
         for name in names:
             path = library.path(name)
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"`{name}` {format_size(path.stat().st_size)}")
+                st.markdown(f"{plain(name)} {format_size(path.stat().st_size)}")
                 st.button("Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=_delete, args=(name,))
 
 

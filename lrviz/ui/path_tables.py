@@ -8,6 +8,7 @@ import streamlit as st
 
 from lrviz.measures.tables import Columns, measure_classes, measure_segments
 from lrviz.ui import look
+from lrviz.ui.markdown import plain
 from lrviz.ui.path_jobs import Track
 from lrviz.views.comparison import known_numbers
 
@@ -43,7 +44,8 @@ def show_tables(tracks: Sequence[Track]) -> None:
         "Deviation and variation are means over the classes and the segments, as in the paper; deviation is the exact "
         "integral of |f − chord|, and “as published” the sum that the paper's own code adds up instead."
     )
-    tabs = st.tabs(["Models", f"Segments of {ready[0].label}", f"Classes of {ready[0].label}"])
+    name = plain(ready[0].label)
+    tabs = st.tabs(["Models", f"Segments of {name}", f"Classes of {name}"])
     with tabs[0]:
         _show(_measure_models(ready), "models")
     measures, model = ready[0].measures, ready[0].model

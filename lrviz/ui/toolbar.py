@@ -65,7 +65,7 @@ def _show_notices() -> None:
     """What the session has to say, until the user closes it."""
     for index, note in enumerate(state.notices()):
         text, close = st.columns([20, 1], vertical_alignment="center")
-        text.warning(note, icon=":material/info:")
+        text.warning(plain(note), icon=":material/info:")
         close.button(
             "", icon=":material/close:", key=f"close-notice-{index}", type="tertiary", help="Close this message",
             on_click=state.close_notice, args=(note,),
@@ -88,10 +88,10 @@ def _show_bookmarks(view: View | None) -> None:
         st.caption("Views that you keep on the other pages are listed here.")
     for name, kept in known.items():
         left, right = st.columns([5, 1], vertical_alignment="center")
-        if left.button(name, key=f"bookmark-open-{name}", help=kept.to_link()[:200], width="stretch"):
+        if left.button(plain(name), key=f"bookmark-open-{name}", help=plain(kept.to_link()[:200]), width="stretch"):
             state.go(kept)
         right.button(
-            "", icon=":material/delete:", key=f"bookmark-delete-{name}", help=f"Delete {name}",
+            "", icon=":material/delete:", key=f"bookmark-delete-{name}", help=f"Delete {plain(name)}",
             on_click=bookmarks.delete, args=(name,),
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ import streamlit as st
 from lrviz.models.images import ImageRecord, list_samples
 from lrviz.ui import dialogs, look, state
 from lrviz.ui.gallery import choose_image
+from lrviz.ui.markdown import plain
 
 
 def show_triplet(images: tuple[ImageRecord | None, ...], predictions: tuple[str, ...] = ()) -> None:
@@ -27,7 +28,7 @@ def _show_one(index: int, letter: str, record: ImageRecord | None, predictions: 
         guess = f"predicted: {predictions[index]}" if predictions else ""
         look.image_card(letter, record.image, record.label or origin(record.reference), guess)
         if record.notice:
-            st.toast(record.notice)
+            st.toast(plain(record.notice))
     dialogs.offer(
         f"change-{letter}", "Change", lambda: choose_image(f"image {letter}", lambda name: _set_image(index, name)),
         help=f"Choose image {letter} from the gallery, or upload one",
