@@ -12,12 +12,15 @@ from matplotlib.figure import Figure
 from lrviz.figures.axis import Axis, fit_axis
 from lrviz.figures.paper import PRINTED, Paper, fit_axes, print_figure, require_suffix, write_page
 from lrviz.figures.style import FAINT, MODEL_COLOURS, template
-from lrviz.measures.definitions import PATH_QUANTITIES
+from lrviz.measures.definitions import IMAGE_KINDS, PATH_QUANTITIES
 from lrviz.measures.distributions import distribution
 from lrviz.results.status import Status
 
 DISTRIBUTION_SUFFIXES = (*PRINTED, ".html")
 _TITLE = "Distribution over paths"
+_LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+"""Above the diagram, where no curve is."""
+
 _SHARE, _TOP = "share of the paths", 1.02
 
 
@@ -54,7 +57,7 @@ def title_of(measure: str) -> str:
 def _staircases(kinds: dict[str, np.ndarray]) -> Iterator[tuple[str, str, tuple[np.ndarray, np.ndarray]]]:
     """Name, colour and corners of the staircase of every kind."""
     for (kind, values), colour in zip(kinds.items(), cycle(MODEL_COLOURS), strict=False):
-        yield f"{kind} ({np.isfinite(values).sum()})", colour, steps(values)
+        yield f"{IMAGE_KINDS.get(kind, kind)} ({np.isfinite(values).sum()})", colour, steps(values)
 
 
 def distribution_curves(paths: pd.DataFrame, measure: str, *, height: int = 360) -> go.Figure:
@@ -76,7 +79,7 @@ def distribution_curves(paths: pd.DataFrame, measure: str, *, height: int = 360)
         )  # fmt: skip
     figure.update_xaxes(title=title_of(measure), **measure_axis(kinds).on_screen())
     figure.update_yaxes(title=_SHARE, range=[0, _TOP], tickformat=".0%", showgrid=True, gridcolor=FAINT)
-    figure.update_layout(template=template(), height=height, hovermode="closest", legend={"x": 0.02, "y": 0.98})
+    figure.update_layout(template=template(), height=height, hovermode="closest", legend=_LEGEND)
     return figure
 
 

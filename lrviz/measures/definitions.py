@@ -232,3 +232,12 @@ PUBLISHED = (
     "every image is normalised once. So absolute values there and here cannot be compared."
 )
 """Why numbers differ from those of the published code."""
+
+IMAGE_KINDS = {
+    "samples": "test images (shipped)",
+    "samples-cifar100": "CIFAR-100 test images (shipped)",
+    "test": "test images",
+    "train-clean": "training images, clean labels",
+    "train-noisy": "training images, noisy labels",
+}
+"""What a user calls the kinds of images that paths start from, in this order."""

@@ -15,7 +15,7 @@ from lrviz.ui.markdown import plain
 from lrviz.ui.visit import find_card, load_image
 
 GALLERIES = {"CIFAR-10": "cifar10", "CIFAR-100": "cifar100"}
-_COLUMNS = 7
+_THUMBNAIL = 84
 
 Use = Callable[[str], None]
 
@@ -41,13 +41,13 @@ def choose_image(what: str, use: Use) -> None:
 
 def _show_gallery(name: str, use: Use) -> None:
     records = list_samples(name)
-    with st.container(key=f"gallery-{name}"):
-        for start in range(0, len(records), _COLUMNS):
-            for column, record in zip(st.columns(_COLUMNS), records[start : start + _COLUMNS], strict=False):
-                with column:
-                    st.image(_enlarged(record), width=84)
-                    if st.button(str(record.label), key=f"pick-{record.reference}", width=84, type="tertiary"):
-                        _choose(record.reference, use)
+    with st.container(key=f"gallery-{name}", horizontal=True):
+        for record in records:
+            with st.container(width=_THUMBNAIL):
+                st.image(_enlarged(record), width=_THUMBNAIL)
+                label = plain(str(record.label))
+                if st.button(label, key=f"pick-{record.reference}", width=_THUMBNAIL, type="tertiary"):
+                    _choose(record.reference, use)
 
 
 def _choose(reference: str, use: Use) -> None:

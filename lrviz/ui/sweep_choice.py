@@ -7,26 +7,22 @@ import pandas as pd
 import streamlit as st
 
 from lrviz.files import shown
+from lrviz.measures.definitions import IMAGE_KINDS
 from lrviz.measures.findings import AGAINST
 from lrviz.measures.sweeps import select_paths, series_columns
 from lrviz.ui import state
+from lrviz.ui.markdown import plain
 from lrviz.views.view import View
 from lrviz.words import counted
-
-IMAGES = {
-    "samples": "test images (shipped)",
-    "samples-cifar100": "CIFAR-100 test images (shipped)",
-    "test": "test images",
-    "train-clean": "training images, clean labels",
-    "train-noisy": "training images, noisy labels",
-}
-"""What a user calls the kinds of images that paths start from, in this order."""
 
 _FIRST = ("cnn5", "closed")
 """What stands before all others in its list, and is shown first."""
 
 _FEW = 4
-"""Up to this many options stand side by side."""
+"""Up to this many options are seen at once."""
+
+_ROW, _BESIDE = 36, 4
+"""Letters that fit side by side, and those that the space around an option takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +39,9 @@ _CHOICES = (
     _Choice(column="family", field="family", label="Family"),
     _Choice(column="data", field="data", label="Trained on"),
     _Choice(column="path", field="path_kind", label="Paths"),
-    _Choice(column="image_kind", field="image_kind", label="Paths around", show=lambda kind: IMAGES.get(kind, kind)),
+    _Choice(
+        column="image_kind", field="image_kind", label="Paths around", show=lambda kind: IMAGE_KINDS.get(kind, kind)
+    ),
 )
 
 
@@ -83,12 +81,17 @@ def _ask(field: str, label: str, options: list[str], wanted: str | None, show: C
     answer = _one_of(wanted, options)
     place = options.index(answer)
     asked = state.control(key, answer, lambda chosen: state.change(**{field: chosen}))
-    if field == "image_kind":
-        st.radio(label, options, place, format_func=show, **asked)
-    elif len(options) > _FEW or field == "series":
-        st.selectbox(label, options, place, format_func=show, **asked)
+    names = {option: show(option) for option in options}
+    is_long = sum(len(name) + _BESIDE for name in names.values()) > _ROW
+    if field == "series" or (len(options) > _FEW and field != "image_kind"):
+        st.selectbox(label, options, place, format_func=lambda option: names[option], **asked)
+    elif field == "image_kind" or is_long:
+        st.radio(label, options, place, format_func=lambda option: plain(names[option]), **asked)
     else:
-        st.segmented_control(label, options, default=answer, format_func=show, required=True, width="stretch", **asked)
+        st.segmented_control(
+            label, options, default=answer, format_func=lambda option: plain(names[option]), required=True,
+            width="stretch", **asked,
+        )  # fmt: skip
     return answer
 
 
@@ -98,7 +101,7 @@ def _one_of(wanted: str | None, options: list[str]) -> str:
 
 def _order(option: str) -> tuple[bool, int, str]:
     """What is shown first, then kinds of images in their order, then by name."""
-    place = list(IMAGES).index(option) if option in IMAGES else len(IMAGES)
+    place = list(IMAGE_KINDS).index(option) if option in IMAGE_KINDS else len(IMAGE_KINDS)
     return option not in _FIRST, place, option
 
 
