@@ -87,20 +87,25 @@ def width_axis(widths: ArrayLike, *, least_gap: float = 0.04) -> Axis:
         least_gap: A label that is nearer to the next wider one than this, as a share of the axis, is left out.
     """
     every = np.unique(np.asarray(widths, float)).tolist()
-    axis = fit_axis(every, logarithmic=True)
-    labels, edge = [], math.inf
-    for width in reversed(every):
-        is_free = math.log(edge / width) >= least_gap * math.log(axis.high / axis.low)
-        labels.append(tick_label(width) if is_free else "")
-        edge = width if is_free else edge
-    return replace(axis, ticks=tuple(every), labels=tuple(reversed(labels)))
+    return _with_ticks(fit_axis(every, logarithmic=True), every, list(map(tick_label, every)), least_gap)
 
 
-def share_axis(shares: ArrayLike) -> Axis:
-    """The axis of shares of a whole, with a tick in per cent at each of them."""
+def share_axis(shares: ArrayLike, *, least_gap: float = 0.04) -> Axis:
+    """The axis of shares of a whole, with a tick in per cent at each of them; arguments as of `width_axis`."""
     every = np.unique(np.asarray(shares, float)).tolist()
-    labels = tuple(f"{100 * share:.4g} %" for share in every)
-    return replace(fit_axis(every), ticks=tuple(every), labels=labels)
+    return _with_ticks(fit_axis(every), every, [f"{100 * share:.4g} %" for share in every], least_gap)
+
+
+def _with_ticks(axis: Axis, ticks: list[float], labels: list[str], least_gap: float) -> Axis:
+    """An axis with a tick at each of some values, which have a label where it is free."""
+    ends = np.array([axis.low, axis.high])
+    places = np.interp(*(np.log10(x) if axis.logarithmic else x for x in (np.array(ticks), ends)), (0, 1))
+    edge, shown = math.inf, []
+    for place, label in zip(places[::-1].tolist(), reversed(labels), strict=True):
+        is_free = edge - place >= least_gap
+        shown.append(label if is_free else "")
+        edge = place if is_free else edge
+    return replace(axis, ticks=tuple(ticks), labels=tuple(reversed(shown)))
 
 
 def _linear_ends(values: Float[np.ndarray, " n"], magnitude: float) -> tuple[float, float]:

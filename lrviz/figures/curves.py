@@ -15,6 +15,12 @@ from lrviz.figures.paper import fit_axes, typeset, wrap
 from lrviz.figures.style import ACCENT, FAINT, INK, template
 
 _TITLE_POINTS = 6.5
+_ABOVE, _ABOVE_LOW, _BELOW = 52, 40, 46
+"""Pixels above the diagrams, with marks and without, and below."""
+
+_GAP, _GAP_GRID = 35, 75
+"""Pixels between diagrams under each other that are as wide as the figure, and in a grid, with two lines of heading."""
+
 _NUM_TICKS, _NUM_TICKS_LOW = 5, 3
 """Most ticks of a diagram, and of one that is lower than the others."""
 
@@ -110,9 +116,10 @@ def draw_curves(
         chosen: a value to highlight.
     """
     rows = -(-len(diagrams) // columns)
-    gap = 0.05 if columns == 1 else 0.2
+    above = _ABOVE if marks else _ABOVE_LOW
+    gap = (_GAP if columns == 1 else _GAP_GRID) / (height - above - _BELOW)
     figure = make_subplots(
-        rows, columns, shared_xaxes="all", vertical_spacing=gap, horizontal_spacing=0.05,
+        rows, columns, shared_xaxes="all", vertical_spacing=gap, horizontal_spacing=0.2 / columns,
         row_heights=[diagram.height for diagram in diagrams[::columns]],
     )  # fmt: skip
     for index, diagram in enumerate(diagrams):
@@ -133,11 +140,16 @@ def draw_curves(
         showticklabels=False, showgrid=True, gridcolor=FAINT, griddash="dot", gridwidth=0.5, **x_axis.on_screen()
     )
     scale = " (log scale)" if x_axis.logarithmic else ""
-    figure.update_xaxes(row=rows, showticklabels=True, title=x_title + scale)
-    margin = {"t": 52 if marks else 40, "r": 14, "b": 46} | ({"l": 64} if columns == 1 else {})
+    figure.update_xaxes(row=rows, showticklabels=True, tickangle=0, title=x_title + scale)
+    margin = {"t": above, "r": 14, "b": _BELOW} | ({"l": 64} if columns == 1 else {})
     return figure.update_layout(
         template=template(), height=height, showlegend=False, hovermode="closest", margin=margin
     )
+
+
+def curves_height(rows: int, columns: int, pixels: int) -> int:
+    """Pixels of a figure of so many rows of diagrams that are each so high."""
+    return rows * pixels + (rows - 1) * (_GAP if columns == 1 else _GAP_GRID) + _ABOVE_LOW + _BELOW
 
 
 def print_curves(

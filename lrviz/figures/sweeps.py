@@ -27,6 +27,9 @@ COLOURS = {
 OWN_SCALE = ("test_error", "similarity", "input_similarity")
 """What has a scale as large as its changes, not one from zero."""
 
+_LABEL_PIXELS, _SIDE_PIXELS = 21, 78
+"""Pixels that the label of a width takes, and that a figure leaves beside its diagrams."""
+
 SWEEP_SUFFIXES = (*PRINTED, ".html", ".csv")
 _TITLE = "Nonlinearity and test error of trained networks"
 
@@ -46,7 +49,7 @@ class Marks:
     chosen: float | None = None
 
 
-def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.Figure:
+def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800, width: int = 640) -> go.Figure:
     """Draw one series; bars and bands show the interval of every mean, over seeds and images.
 
     The scales of test error and similarities are as large as their changes; all others begin at zero.
@@ -55,10 +58,11 @@ def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800) -> go.
         curve: the rows of one series of `lrviz.measures.sweeps.aggregate`, in order.
         marks: positions to point out.
         height: height of the figure in pixels, for five diagrams; more make it higher.
+        width: width of the figure in pixels; on a narrow one, positions close to each other have no label.
     """
-    diagrams = _diagrams(curve)
+    diagrams, axis = _diagrams(curve), _position_axis(curve, _LABEL_PIXELS / max(width - _SIDE_PIXELS, 1))
     figure = draw_curves(
-        diagrams, _position_axis(curve), AGAINST[against_of(curve)].title, height=height * max(len(diagrams), 5) // 5,
+        diagrams, axis, AGAINST[against_of(curve)].title, height=height * max(len(diagrams), 5) // 5,
         marks=_lines(marks), chosen=marks.chosen,
     )  # fmt: skip
     return figure.update_layout(clickmode="event+select", dragmode=False)
@@ -105,10 +109,12 @@ def _lines(marks: Marks) -> list[Mark]:
     return lines
 
 
-def _position_axis(curve: pd.DataFrame) -> Axis:
-    """The axis of what a series is drawn against, with a tick at each of its networks."""
+def _position_axis(curve: pd.DataFrame, least_gap: float = 0.04) -> Axis:
+    """The axis of what a series is drawn against, with a tick at each of its networks; labels of shares are longer."""
     against = against_of(curve)
-    return share_axis(curve[against]) if against == "sparsity" else width_axis(curve[against])
+    if against == "sparsity":
+        return share_axis(curve[against], least_gap=1.6 * least_gap)
+    return width_axis(curve[against], least_gap=least_gap)
 
 
 def _diagrams(curve: pd.DataFrame) -> list[Diagram]:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure, SubFigure
 
 from lrviz.figures.axis import Axis, fit_axis, width_axis
-from lrviz.figures.curves import Diagram, Dot, draw_curves, print_curves
+from lrviz.figures.curves import Diagram, Dot, curves_height, draw_curves, print_curves
 from lrviz.figures.style import ACCENT, MODEL_COLOURS
 from lrviz.measures.definitions import ERROR_QUANTITIES, SUMMARY_QUANTITIES, Quantity
 from lrviz.views.comparison import ERRORS, Member, spread_over_seeds, value_of
@@ -24,6 +24,9 @@ STRIPS = {
 _LOGARITHMIC = ("num_regions", "density")
 
 COLUMNS = 4
+_COLUMN_PIXELS, _ROW_PIXELS = 250, 150
+"""Least width of a diagram on screen with the numbers beside it, and its height."""
+
 _LEAST_GAP = 0.1
 """Between labels of widths, as a share of a diagram."""
 
@@ -36,7 +39,7 @@ def has_widths(members: Sequence[Member]) -> bool:
     return all(member.width > 0 for member in members)
 
 
-def width_curves(members: Sequence[Member], *, height: int = 460) -> go.Figure:
+def width_curves(members: Sequence[Member], *, width: int = 1100) -> go.Figure:
     """Draw every measure against width.
 
     A line joins the means over seeds, bars show one standard deviation, and every model is a dot; it is hollow where
@@ -44,10 +47,12 @@ def width_curves(members: Sequence[Member], *, height: int = 460) -> go.Figure:
 
     Args:
         members: the models.
-        height: height of the figure in pixels.
+        width: width of the figure in pixels; on a narrow one, fewer diagrams stand side by side.
     """
     diagrams = [_diagram(members, *strip) for strip in STRIPS.items()]
-    return draw_curves(diagrams, _axis(members), "width k", height=height, columns=COLUMNS)
+    columns = next((n for n in (COLUMNS, COLUMNS // 2) if width >= n * _COLUMN_PIXELS), 1)
+    height = curves_height(len(diagrams) // columns, columns, _ROW_PIXELS)
+    return draw_curves(diagrams, _axis(members), "width k", height=height, columns=columns)
 
 
 def print_width_curves(figure: Figure | SubFigure, members: Sequence[Member], *, width_inches: float) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 from lrviz.errors import LrvizError
 from lrviz.figures.comparison.data import Cell
 from lrviz.figures.comparison.print import COMPARISON_SUFFIXES, fitting_paper, render_comparison
-from lrviz.figures.comparison.screen import comparison_map
+from lrviz.figures.comparison.screen import comparison_map, map_width
 from lrviz.figures.widths import has_widths, width_curves
 from lrviz.measures.definitions import ERROR_QUANTITIES, SUMMARY_QUANTITIES, WINDOW_TERMS
 from lrviz.measures.tables import Columns
@@ -35,13 +35,14 @@ from lrviz.ui.compare_jobs import Found, Slot
 from lrviz.ui.jobs import Job
 from lrviz.ui.look import Container
 from lrviz.ui.markdown import plain
+from lrviz.ui.page_width import page_width
 from lrviz.ui.visit import resolve
 from lrviz.views.comparison import Member, compare
 from lrviz.views.presets import HERE
 from lrviz.views.view import View
 
-_SIDES = {1: 520, 2: 440, 3: 340, 4: 260, 5: 206, 6: 172}
-"""Height of a map in pixels, by the number of columns: about as high as it is wide on a screen of 1500 pixels."""
+_LEAST_SIDE, _MOST_SIDE = 195, 560
+"""Pixels of a map: as wide at least as its title, and as high at most as most of a screen."""
 
 _MOST_COLUMNS = 6
 _SIZE = f"about {compare_jobs.TARGET_REGIONS:,} regions in the widest network"
@@ -59,10 +60,11 @@ def compare_widths(bar: Container) -> None:
     with st.sidebar:
         look.brand("lrviz", "One window in networks of several widths")
         compare_models.choose_models()
+    width = page_width()
     header = st.container()
     if not compare_models.chosen():
         _show_nothing(view, header)
-    if not (compare_models.chosen() and _show(view, header, bar)):
+    if not (compare_models.chosen() and _show(view, header, bar, width)):
         with bar:
             exports.show_none()
 
@@ -79,7 +81,7 @@ def _show_nothing(view: View, header: Container) -> None:
     )
 
 
-def _show(view: View, header: Container, bar: Container) -> bool:
+def _show(view: View, header: Container, bar: Container, width: int) -> bool:
     """The maps and what belongs to them, as far as they are there; whether there is something to export."""
     try:
         named = compare_models.cards_of(view.models)
@@ -118,10 +120,10 @@ def _show(view: View, header: Container, bar: Container) -> bool:
     members = [slot.member for slot in slots if isinstance(slot, Found)]
     members = members if is_family else [replace(member, width=0) for member in members]
     bounds = np.stack([scene.window.corners.min(0), scene.window.corners.max(0)])
-    _show_maps(view, cells, bounds, num_columns(cards), lambda: compare_jobs.show_progress(slots, cards))
+    _show_maps(view, cells, bounds, cards, width, lambda: compare_jobs.show_progress(slots, cards))
     _show_failures(cards, slots)
     if members:
-        _show_measures(view, members)
+        _show_measures(view, members, width)
     with bar:
         _show_downloads(view, cells, members, num_columns(cards))
     return True
@@ -133,7 +135,12 @@ def _window_text(view: View) -> str:
 
 
 def _show_maps(
-    view: View, cells: Sequence[Cell], bounds: np.ndarray, columns: int, show_progress: Callable[[], None]
+    view: View,
+    cells: Sequence[Cell],
+    bounds: np.ndarray,
+    cards: Sequence[Card],
+    width: int,
+    show_progress: Callable[[], None],
 ) -> None:
     left, right = st.columns([2.2, 1], vertical_alignment="center")
     with left:
@@ -149,7 +156,10 @@ def _show_maps(
     show_progress()
     began = time.monotonic()
     known = [(cell.title, cell.detail, cell.notice) for cell in cells]
-    figure = _figure(repr((view.to_json(), known)), cells, bounds, columns)
+    fitting_columns = (n for n in range(_MOST_COLUMNS, 1, -1) if map_width(width, n) >= _LEAST_SIDE)
+    columns = num_columns(cards, next(fitting_columns, 1))
+    side = int(min(map_width(width, columns) / np.divide(*np.ptp(bounds, axis=0)), _MOST_SIDE))
+    figure = _figure(repr((view.to_json(), known)), cells, bounds, columns, side)
     figure.update_layout(dragmode="select" if mode == "New window" else "zoom")
     st.session_state.drawing_seconds = time.monotonic() - began
     chart = f"maps-{mode}-{state.generation()}"
@@ -157,8 +167,8 @@ def _show_maps(
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
-def _figure(key: str, _cells: Sequence[Cell], _bounds: np.ndarray, columns: int) -> go.Figure:
-    return comparison_map(_cells, _bounds, columns=columns, side=_SIDES[columns])
+def _figure(key: str, _cells: Sequence[Cell], _bounds: np.ndarray, columns: int, side: int) -> go.Figure:
+    return comparison_map(_cells, _bounds, columns=columns, side=side)
 
 
 def _box_drawn(chart: str) -> None:
@@ -167,12 +177,13 @@ def _box_drawn(chart: str) -> None:
         overview.move_to_box(boxes[0])
 
 
-def num_columns(cards: Sequence[Card]) -> int:
-    """A row for every seed if its widths fit into it; else rows as equal as possible."""
+def num_columns(cards: Sequence[Card], most: int = _MOST_COLUMNS) -> int:
+    """Rows that hold all widths of a seed, or equal parts of them, if they fit; else rows as equal as possible."""
     widths = len({card.width for card in cards})
-    if len(cards) > widths and widths <= _MOST_COLUMNS and len(cards) % widths == 0:
-        return widths
-    rows = -(-len(cards) // _MOST_COLUMNS)
+    parts = [n for n in range(2, min(most, widths) + 1) if widths % n == 0]
+    if parts and len(cards) > widths and len(cards) % widths == 0:
+        return parts[-1]
+    rows = -(-len(cards) // most)
     return -(-len(cards) // rows)
 
 
@@ -198,24 +209,25 @@ def _show_failures(cards: Sequence[Card], slots: Sequence[Slot]) -> None:
     if failed:
         st.error("  \n".join(map(plain, failed)), icon=":material/error:")
     if partial:
+        names = plain(", ".join(member.model for member in partial))
         st.warning(
-            f"Only a part of the window is covered by {', '.join(member.model for member in partial)}; the measures "
-            "are those of that part, and hollow in the curves. The deviation needs the whole window.",
+            f"Only a part of the window is covered by {names}; the measures are those of that part, and hollow in the "
+            "curves. The deviation needs the whole window.",
             icon=":material/warning:",
         )
     if failed or partial:
-        smaller, again, _ = st.columns([1.4, 1, 3])
-        smaller.button(
-            "Window that suits the widest", type="primary", width="stretch",
-            on_click=state.want_window, args=(HERE,), help="The largest one that every network can hold.",
-        )  # fmt: skip
-        again.button("Try again", on_click=compare_jobs.try_again, width="stretch")
+        with st.container(horizontal=True):
+            st.button(
+                "Window that suits the widest", type="primary", on_click=state.want_window, args=(HERE,),
+                help="The largest one that every network can hold.",
+            )  # fmt: skip
+            st.button("Try again", on_click=compare_jobs.try_again)
 
 
-def _show_measures(view: View, members: Sequence[Member]) -> None:
+def _show_measures(view: View, members: Sequence[Member], width: int) -> None:
     if has_widths(members):
         look.heading("Against width")
-        look.chart(width_curves(members), key="curves", config={"displayModeBar": False})
+        look.chart(width_curves(members, width=width), key="curves", config={"displayModeBar": False})
     look.heading("Measures")
     _show_table(_table(repr((view.to_json(), [(member.model, member.summary.status) for member in members])), members))
 

@@ -10,7 +10,7 @@ import streamlit as st
 from lrviz.errors import LrvizError
 from lrviz.figures.distributions import DISTRIBUTION_SUFFIXES, distribution_curves, render_distributions
 from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
-from lrviz.measures.definitions import ERROR_QUANTITIES, PATH_QUANTITIES
+from lrviz.measures.definitions import ERROR_QUANTITIES, IMAGE_KINDS, PATH_QUANTITIES
 from lrviz.measures.distributions import compare_images
 from lrviz.measures.findings import AGAINST, against_of, describe, find_peak, find_threshold
 from lrviz.measures.sweeps import ERRORS, MEASURES, SERIES, aggregate, correlations, read_results
@@ -20,6 +20,7 @@ from lrviz.ui import dialogs, exports, look, resources, state, sweep_choice, swe
 from lrviz.ui.compare_models import DEFAULT_CENTER, DEFAULT_HALF_WIDTH
 from lrviz.ui.look import Container
 from lrviz.ui.markdown import plain
+from lrviz.ui.page_width import page_width
 from lrviz.views.commands import measure_commands
 from lrviz.views.view import IMAGES, View
 
@@ -28,6 +29,9 @@ _TEXT = (
     "interval, by a bootstrap over seeds and images. The deviation is the integral of |f − chord| over a segment, "
     "averaged over classes, segments and paths."
 )
+_LEFT_SHARE, _NARROW = 0.58, 560
+"""Share of the page that the curves take, and its pixels below which they take all of it."""
+
 _DISTRIBUTED = ("density", "deviation")
 _SPREAD = " The networks of a seed share their training images; each seed has others."
 
@@ -49,11 +53,12 @@ def double_descent(bar: Container) -> None:
         with bar:
             exports.show_none()
         return
+    width = page_width()
     curve, found = _average(paths, state.current().against)
     st.markdown(f"**{describe(curve, found)}**")
-    left, right = st.columns([1.5, 1], gap="large")
+    left, right = st.columns([_LEFT_SHARE, 1 - _LEFT_SHARE], gap="large")
     with left:
-        chosen = _show_curves(curve)
+        chosen = _show_curves(curve, width)
     with right:
         _show_correlations(curve, found)
         _show_links(curve, paths, chosen)
@@ -114,14 +119,15 @@ def _average(paths: pd.DataFrame, against: str) -> tuple[pd.DataFrame, pd.DataFr
     return curve, correlations(curve, paths)
 
 
-def _show_curves(curve: pd.DataFrame) -> float | None:
+def _show_curves(curve: pd.DataFrame, page_pixels: int) -> float | None:
     """Draw the curves; the position that was clicked."""
+    width = page_pixels if page_pixels < _NARROW else int(_LEFT_SHARE * page_pixels)
     chart = f"sweep-{'-'.join(str(curve[name].iloc[0]) for name in ('against', 'family', 'image_kind'))}"
     points = st.session_state.get(chart, {}).get("selection", {}).get("points", [])
     chosen = points[0]["customdata"] if points else None
     marks = Marks(peak=find_peak(curve), threshold=find_threshold(curve), chosen=chosen)
     look.chart(
-        sweep_curves(curve, marks), key=chart, on_select="rerun", selection_mode="points",
+        sweep_curves(curve, marks, width=width), key=chart, on_select="rerun", selection_mode="points",
         config={"displayModeBar": False},
     )  # fmt: skip
     return chosen if chosen in curve[against_of(curve)].tolist() else None
@@ -226,7 +232,8 @@ def _show_distributions(place: str, paths: pd.DataFrame) -> None:
                 )
         compared = compare_images(paths, "deviation")
         if len(compared):
-            st.dataframe(compared[list(_COMPARED)], hide_index=True, column_config=_COMPARED, key="compared")
+            named = compared.replace({"one": IMAGE_KINDS, "other": IMAGE_KINDS})
+            st.dataframe(named[list(_COMPARED)], hide_index=True, column_config=_COMPARED, key="compared")
         st.caption("Share of the paths up to a value, and the Kolmogorov-Smirnov statistic of the deviation.")
 
 

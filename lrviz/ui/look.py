@@ -25,6 +25,7 @@ _CSS = """
 .st-key-toolbar, .st-key-header {gap: 0.4rem 0.6rem; padding: 0.2rem 0;}
 .st-key-header .lr-image img {width: 40px; height: 40px;} .st-key-header .lr-image {gap: 0.45rem;}
 .st-key-header button {padding: 0.1rem 0.5rem; min-height: 2.1rem;}
+@media (max-width: 640px) {.st-key-toolbar button {padding: 0.1rem 0.5rem;}}
 .st-key-step-Undo p, .st-key-step-Redo p {font-size: 0;}
 .st-key-sampled {gap: 0.4rem; min-height: 24rem;}
 .st-key-controls {display: grid; grid-template-columns: 1fr 1fr; gap: 0.5rem 0.8rem; align-items: end;}
@@ -36,6 +37,7 @@ _CSS = """
   [data-testid="stLayoutWrapper"]:has(> .st-key-header) {position: static;}
   .stHorizontalBlock:has(> .stColumn .st-key-exact) {flex-wrap: wrap-reverse;}
   .exact-map {height: min(75vh, 100vw + 5rem) !important;}
+  :is(.st-key-header, .st-key-toolbar) [data-testid="stPopoverButton"] p {font-size: 0;}
 }
 .stSidebar [data-testid="stSidebarUserContent"] {padding-top: 0.4rem;}
 .stSidebar [data-testid="stSidebarHeader"] {height: 2.2rem; padding-bottom: 0;}
@@ -67,11 +69,12 @@ _CSS = """
   color: white; font-size: 0.75rem; text-align: center; line-height: 1.25rem; margin-right: 0.35rem;}
 [class*=st-key-gallery-] button {position: relative;}
 [class*=st-key-gallery-] button::after {content: ""; position: absolute; inset: -6.2rem 0 0; z-index: 1;}
-[class*=st-key-gallery-] .stColumn:has(button:is(:hover, :focus-visible)) img {outline: 3px solid #00798c;}
+[class*=st-key-gallery-] .stVerticalBlock:has(button:is(:hover, :focus-visible)) img {outline: 3px solid #00798c;}
 .lr-terms {max-width: 30rem; margin: 0; font-size: 0.82rem; line-height: 1.4;}
 .lr-terms dt {font-weight: 650; margin-top: 0.5rem;} .lr-terms dd {margin: 0; color: var(--lr-faint);}
 .st-key-guide {border-left: 4px solid #00798c;}
 .st-key-address, .st-key-remember-guide {display: none;}
+.st-key-page-width-place {position: absolute; width: 100%; height: 0; overflow: hidden;}
 [data-testid="stLayoutWrapper"]:has(> :is(.st-key-toolbar, .st-key-header)) {position: sticky; top: 3.6rem; z-index: 90;
   background: var(--lr-ground);}
 .st-key-preload {position: absolute; width: 10px; height: 10px; overflow: hidden; opacity: 0;}

@@ -1,7 +1,6 @@
 """The controls of the Paths page: path, models, class, and the part that is drawn."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import streamlit as st
 
@@ -146,7 +145,7 @@ def choose_part(curve: Curve) -> None:
     """The part of the path that is drawn: a segment, numbers, and steps from there."""
     view = state.current()
     stretch = path_state.stretch_of(view, curve.length)
-    columns = st.columns([1.5, 1.25, 1.25, 0.5, 0.5, 0.9, 1.25], gap="small", vertical_alignment="bottom")
+    columns = st.columns([1.5, 1.25, 1.25, 3.3], gap="small", vertical_alignment="bottom")
     with columns[0]:
         _choose_segment(curve, (stretch.low, stretch.high))
     step = (stretch.high - stretch.low) / 4
@@ -160,20 +159,21 @@ def choose_part(curve: Curve) -> None:
     )  # fmt: skip
     size, middle = stretch.high - stretch.low, (stretch.low + stretch.high) / 2
     whole = size >= curve.length
-    moves: tuple[tuple[Any, str, str, str, Callable[[], None], bool], ...] = (
-        (columns[3], "", ":material/chevron_left:", "Move back", _move(curve, stretch.low - size / 2, size), whole),
-        (columns[4], "", ":material/chevron_right:", "Move on", _move(curve, stretch.low + size / 2, size), whole),
-        (columns[5], "Zoom out", "", "Three times as much", _move(curve, middle - 1.5 * size, 3 * size), whole),
+    moves: tuple[tuple[str, str, str, Callable[[], None], bool], ...] = (
+        ("", ":material/chevron_left:", "Move back", _move(curve, stretch.low - size / 2, size), whole),
+        ("", ":material/chevron_right:", "Move on", _move(curve, stretch.low + size / 2, size), whole),
+        ("Zoom out", "", "Three times as much", _move(curve, middle - 1.5 * size, 3 * size), whole),
         (
-            columns[6], "Single pieces", "", f"Show {path_state.FEW_PIECES} pieces around the middle of the view",
+            "Single pieces", "", f"Show {path_state.FEW_PIECES} pieces around the middle of the view",
             lambda: path_state.show_few_pieces(curve), not curve.is_exact,
         ),
     )  # fmt: skip
-    for column, label, icon, explanation, move, disabled in moves:
-        column.button(
-            label, icon=icon or None, help=explanation, on_click=move, disabled=disabled, width="stretch",
-            key=f"p-move-{explanation}",
-        )  # fmt: skip
+    with columns[3].container(horizontal=True, gap="small"):
+        for label, icon, explanation, move, disabled in moves:
+            st.button(
+                label, icon=icon or None, help=explanation, on_click=move, disabled=disabled, width="stretch",
+                key=f"p-move-{explanation}",
+            )  # fmt: skip
 
 
 def _show_part(curve: Curve, low: float | None = None, high: float | None = None) -> None:

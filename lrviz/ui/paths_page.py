@@ -25,6 +25,7 @@ from lrviz.ui import (
 )
 from lrviz.ui.look import Container
 from lrviz.ui.markdown import plain
+from lrviz.ui.page_width import page_width
 from lrviz.ui.path_jobs import Track
 from lrviz.ui.visit import find_card, load_image
 from lrviz.views.scene import view_path
@@ -50,6 +51,7 @@ def paths(bar: Container) -> None:
         path_controls.choose_models()
         outputs = st.container()
         device = path_controls.choose_device()
+    width = page_width()
     path = _make_path(view)
     if path is None:
         with bar:
@@ -62,7 +64,7 @@ def paths(bar: Container) -> None:
     drawing = None if predicted is None or not drawn else _make_drawing(state.current(), path, drawn, predicted)
     path_jobs.show_failures(tracks)
     if drawing is not None:
-        _show_path(drawing, drawn)
+        _show_path(drawing, drawn, width)
     path_jobs.show_progress(tracks)
     st.caption(_TEXT)
     path_tables.show_tables(drawn)
@@ -106,7 +108,7 @@ def _choose_output(tracks: tuple[Track, ...]) -> int | None:
     return None
 
 
-def _show_path(drawing: PathDrawing, tracks: list[Track]) -> None:
+def _show_path(drawing: PathDrawing, tracks: list[Track], width: int) -> None:
     """Numbers, controls and figure."""
     path_tables.show_numbers(tracks[0])
     _show_heading(tracks[0], drawing.stretch)
@@ -114,7 +116,7 @@ def _show_path(drawing: PathDrawing, tracks: list[Track]) -> None:
     view = state.current()
     chart = f"path-{state.generation()}-{view.to_json()}-{[track.running for track in tracks]}"
     look.chart(
-        path_figure(drawing), key=chart, config=_CONFIG, selection_mode="box",
+        path_figure(drawing, width=width), key=chart, config=_CONFIG, selection_mode="box",
         on_select=lambda: _box_drawn(chart, drawing.lines[0].curve.length),
     )  # fmt: skip
 

@@ -22,6 +22,12 @@ MAX_POLYGONS = 3000
 _TITLE, _KEY, _BOTTOM = 46, 52, 48
 """Pixels of the two lines above a map, of the colour bar or legend above all, and of the axis below."""
 
+_LEFT, _RIGHT, _BETWEEN = 56, 14, 0.025
+"""Pixels beside the maps, and the share of the width that lies between two of them."""
+
+_BAR = 280
+"""Pixels that a colour bar needs for its title."""
+
 
 def comparison_map(
     cells: Sequence[Cell], bounds: Float[np.ndarray, "2 2"], *, columns: int, side: int = 340
@@ -36,13 +42,18 @@ def comparison_map(
     """
     grid = lay_out(cells, columns, MAX_POLYGONS)
     inner_height = grid.rows * (side + _TITLE) - _TITLE
-    figure = make_subplots(grid.rows, columns, horizontal_spacing=0.025, vertical_spacing=_TITLE / inner_height)
+    figure = make_subplots(grid.rows, columns, horizontal_spacing=_BETWEEN, vertical_spacing=_TITLE / inner_height)
     for number, place in enumerate(grid.places):
         _draw_panel(figure, place)
         _annotate(figure, place.cell, number)
     _frame(figure, bounds, grid)
-    _add_key(figure, grid, inner_height)
+    _add_key(figure, grid, inner_height, width=columns * side * float(np.divide(*np.ptp(bounds, axis=0))))
     return figure
+
+
+def map_width(width: int, columns: int) -> int:
+    """Pixels that each map of a row has in a figure of some width."""
+    return int((width - _LEFT - _RIGHT) * (1 - _BETWEEN * (columns - 1)) / columns)
 
 
 def panel_picture(panel: Panel) -> UInt8[np.ndarray, "height width 4"]:
@@ -50,20 +61,21 @@ def panel_picture(panel: Panel) -> UInt8[np.ndarray, "height width 4"]:
     return shrink(paint_labels(panel.labels, panel.colouring.rgb, outlined=True), 2)
 
 
-def _add_key(figure: go.Figure, grid: Grid, inner_height: int) -> None:
+def _add_key(figure: go.Figure, grid: Grid, inner_height: int, *, width: float) -> None:
     """The colour bar or the legend above all titles, where no width can displace it."""
     key = legend(grid.key) if grid.key else []
     above = 1 + _TITLE / inner_height
     for trace in key:
         if trace.marker.showscale:
             trace.marker.colorbar.update(
-                orientation="h", x=1, xanchor="right", y=above, yanchor="bottom", lenmode="fraction", len=0.4,
-                thickness=10, title_side="top", xpad=0, ypad=0,
+                orientation="h", x=1, xanchor="right", y=above, yanchor="bottom", lenmode="fraction",
+                len=min(1, max(0.4, _BAR / width)), thickness=10, title_side="top", xpad=0,
+                ypad=0,
             )  # fmt: skip
     figure.add_traces(key)
     figure.update_layout(
         template=template(), height=inner_height + _TITLE + _KEY + _BOTTOM, hovermode="closest", hoverdistance=16,
-        margin={"l": 56, "r": 14, "t": _TITLE + _KEY, "b": _BOTTOM},
+        margin={"l": _LEFT, "r": _RIGHT, "t": _TITLE + _KEY, "b": _BOTTOM},
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": above, "yanchor": "bottom", "borderwidth": 0},
         **SELECTION,
     )  # fmt: skip

@@ -32,10 +32,12 @@ NUM_COLUMNS = 1000
 _HOVER_COLUMNS = 500
 _PLOT, _STRIP, _TOP, _BOTTOM, _GAP = 330, 62, 30, 48, 18
 _IMAGE_WIDTH = 0.055
+_NAME = 70
+"""Pixels that the name of an anchor takes, with what lies beside it."""
 
 
-def path_figure(drawing: PathDrawing) -> go.Figure:
-    """The interactive figure of a drawing."""
+def path_figure(drawing: PathDrawing, *, width: int = 1100) -> go.Figure:
+    """The interactive figure of a drawing; on one of few pixels of width, anchors have numbers only."""
     lines, stretch = drawing.lines, drawing.stretch
     figure = _frame(stretch, rug_height(len(drawing.layer_names)))
     for drawn in drawn_lines(drawing, NUM_COLUMNS):
@@ -43,7 +45,7 @@ def path_figure(drawing: PathDrawing) -> go.Figure:
     for line in lines[:1] if drawing.all_chords else lines:
         figure.add_trace(hover_trace(line, stretch), 2, 1)
     if lines:
-        _mark_anchors(figure, drawing)
+        _mark_anchors(figure, drawing, num_names=width // _NAME)
         figure.update_yaxes(row=2, range=value_range(drawing))
         add_breakpoints(figure, 3, lines[0], stretch.range)
     figure.update_yaxes(row=2, title=value_title(stretch), exponentformat="power")
@@ -129,15 +131,16 @@ def _knot_name(curve: Curve, knot: int, unit_name: UnitName) -> str:
     return f"anchor {anchor}" if curve.anchors[anchor] == knot else "a unit that changes where others do"
 
 
-def _mark_anchors(figure: go.Figure, drawing: PathDrawing) -> None:
-    """Lines at the anchors, and the images above them."""
+def _mark_anchors(figure: go.Figure, drawing: PathDrawing, num_names: int) -> None:
+    """Lines at the anchors, and the images above them, with the full names of so many."""
     for x in seen_anchors(drawing).values():
         figure.add_vline(x=x, line={"width": 1, "color": FAINT}, layer="below", row=2, col=1)  # type: ignore[arg-type]
     shown = shown_images(drawing)
+    is_short = len(shown) > num_names
     for x, (name, image) in shown.items():
         _place_image(figure, x, image, drawing.stretch)
         figure.add_annotation(
-            text=name if len(shown) < 10 else name.removeprefix("anchor "), x=x, xref="x2", y=1, yref="y2 domain",
+            text=name.removeprefix("anchor ") if is_short else name, x=x, xref="x2", y=1, yref="y2 domain",
             yanchor="bottom", showarrow=False, font={"size": 10, "color": QUIET}, yshift=-2,
         )  # fmt: skip
 
