@@ -98,8 +98,10 @@ def share_axis(shares: ArrayLike, *, least_gap: float = 0.04) -> Axis:
 
 def _with_ticks(axis: Axis, ticks: list[float], labels: list[str], least_gap: float) -> Axis:
     """An axis with a tick at each of some values, which have a label where it is free."""
-    ends = np.array([axis.low, axis.high])
-    places = np.interp(*(np.log10(x) if axis.logarithmic else x for x in (np.array(ticks), ends)), (0, 1))
+    places, ends = np.array(ticks), np.array([axis.low, axis.high])
+    if axis.logarithmic:
+        places, ends = np.log10(places), np.log10(ends)
+    places = (places - ends[0]) / (ends[1] - ends[0])
     edge, shown = math.inf, []
     for place, label in zip(places[::-1].tolist(), reversed(labels), strict=True):
         is_free = edge - place >= least_gap

@@ -41,8 +41,11 @@ from lrviz.views.comparison import Member, compare
 from lrviz.views.presets import HERE
 from lrviz.views.view import View
 
-_LEAST_SIDE, _MOST_SIDE = 195, 560
-"""Pixels of a map: as wide at least as its title, and as high at most as most of a screen."""
+_LEAST_WIDTH = 195
+"""Pixels of a map, which its title takes."""
+
+_SIDES = (60, 560)
+"""Least and most pixels of the height of a map."""
 
 _MOST_COLUMNS = 6
 _SIZE = f"about {compare_jobs.TARGET_REGIONS:,} regions in the widest network"
@@ -156,9 +159,9 @@ def _show_maps(
     show_progress()
     began = time.monotonic()
     known = [(cell.title, cell.detail, cell.notice) for cell in cells]
-    fitting_columns = (n for n in range(_MOST_COLUMNS, 1, -1) if map_width(width, n) >= _LEAST_SIDE)
+    fitting_columns = (n for n in range(_MOST_COLUMNS, 1, -1) if map_width(width, n) >= _LEAST_WIDTH)
     columns = num_columns(cards, next(fitting_columns, 1))
-    side = int(min(map_width(width, columns) / np.divide(*np.ptp(bounds, axis=0)), _MOST_SIDE))
+    side = int(np.clip(map_width(width, columns) / np.divide(*np.ptp(bounds, axis=0)), *_SIDES))
     figure = _figure(repr((view.to_json(), known)), cells, bounds, columns, side)
     figure.update_layout(dragmode="select" if mode == "New window" else "zoom")
     st.session_state.drawing_seconds = time.monotonic() - began

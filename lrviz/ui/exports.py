@@ -113,8 +113,8 @@ def _pins_printer(view: View, scene: Scene, one: pins.Pin, other: pins.Pin) -> C
     shown, picture = pins.shown_class(one, view.class_index), image_shape(scene.model.input_shape)
 
     def draw(place: Figure | SubFigure) -> None:
-        images = [slope[shown].reshape(picture) for slope in _slopes_of(pins.slopes_job(one, other, scene))]
-        print_slope_comparison(place, *images, f"slope of {scene.model.classes[shown]}")
+        first, second = (slope[shown].reshape(picture) for slope in _slopes_of(pins.slopes_job(one, other, scene)))
+        print_slope_comparison(place, first, second, f"slope of {scene.model.classes[shown]}")
 
     return draw
 

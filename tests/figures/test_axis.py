@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lrviz.figures import sweeps as sweeps_module
-from lrviz.figures.axis import fit_axis, width_axis
+from lrviz.figures.axis import fit_axis, share_axis, width_axis
 from lrviz.figures.comparison import print as comparison_module
 from lrviz.figures.comparison.data import Cell, make_panel
 from lrviz.figures.comparison.print import render_comparison
@@ -83,6 +83,13 @@ def test_ticks_follow_the_extent():
     assert fit_axis([3_000, 520_000], logarithmic=True).labels == ("10,000", "10⁵")
     assert fit_axis([1e-9, 1e9], logarithmic=True).labels == ("10⁻⁸", "10⁻⁴", "1", "10,000", "10⁸")
     assert width_axis([8, 2, 8]).labels == ("2", "8")
+
+
+def test_labels_that_are_too_close_are_left_out():
+    assert width_axis([1, 10, 12, 32]).labels == ("1", "10", "12", "32")
+    assert width_axis([1, 10, 12, 32], least_gap=0.08).labels == ("1", "", "12", "32")
+    assert share_axis([0, 0.8, 0.9, 0.95], least_gap=0.08).labels == ("0 %", "80 %", "", "95 %")
+    assert share_axis([0, 0.8, 0.9, 0.95], least_gap=0.08).ticks == (0, 0.8, 0.9, 0.95)
 
 
 # --- the figures that have such axes ----------------------------------------------------------------------------------

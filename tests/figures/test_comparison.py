@@ -17,7 +17,7 @@ from lrviz.figures.comparison import data as compare_module
 from lrviz.figures.comparison import print as comparison_module
 from lrviz.figures.comparison.data import Cell, make_panel, share_scale, vector_panels
 from lrviz.figures.comparison.print import fitting_paper, render_comparison
-from lrviz.figures.comparison.screen import comparison_map, panel_picture
+from lrviz.figures.comparison.screen import comparison_map, map_width, panel_picture
 from lrviz.figures.paper import Paper
 from lrviz.figures.region_map.data import window_bounds
 from lrviz.figures.widths import STRIPS, width_curves
@@ -145,6 +145,30 @@ def test_curves_share_the_width_axis_with_the_test_error_first():
     hollow = {trace.name: [colour == "white" for colour in trace.marker.color] for trace in dots}
     assert hollow["mean_slope"] == [False, False, True]
     assert hollow["test_error"] == [False, False, False]
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1600, 4), (1000, 4), (999, 2), (500, 2), (360, 1)])
+def test_on_a_narrow_screen_fewer_curves_stand_side_by_side(width, columns):
+    figure = width_curves([member(2), member(8)], width=width)
+    axes = [figure.layout[name] for name in figure.layout if name.startswith("xaxis")]
+    starts = sorted({axis.domain[0] for axis in axes})
+    assert len(starts) == columns
+    pixels = [(axis.domain[1] - axis.domain[0]) * (width - 70) for axis in axes]
+    assert min(pixels) > 180
+    heights = [figure.layout[name].domain for name in figure.layout if name.startswith("yaxis")]
+    inner = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
+    assert {round((high - low) * inner) for low, high in heights} == {150}
+
+
+@pytest.mark.parametrize("width", [360, 680, 1100, 1600])
+def test_maps_are_as_high_as_they_are_wide(width):
+    for columns in (n for n in (1, 2, 3, 6) if map_width(width, n) > 80):
+        side = map_width(width, columns)
+        square = np.array([[0.0, 0.0], [1.0, 1.0]])
+        layout = comparison_map([Cell(title="k = 2")] * columns, square, columns=columns, side=side).layout
+        wide = (layout.xaxis.domain[1] - layout.xaxis.domain[0]) * (width - layout.margin.l - layout.margin.r)
+        high = layout.height - layout.margin.t - layout.margin.b
+        assert high == side == pytest.approx(wide, abs=2)
 
 
 VIEW = View(

@@ -5,16 +5,24 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from PIL import Image
 
 from lrviz.errors import InvalidRequest
 from lrviz.figures import sheet as sheet_module
 from lrviz.figures.colouring import colour_regions
 from lrviz.figures.overview import print_overview
-from lrviz.figures.panels import print_histogram, print_images, print_slope
+from lrviz.figures.panels import (
+    print_histogram,
+    print_images,
+    print_slope,
+    print_slope_comparison,
+    slope_comparison,
+)
 from lrviz.figures.paper import Paper
 from lrviz.figures.region_map.print import print_map
 from lrviz.figures.sheet import Panel, render_sheet, sheet_height
+from lrviz.figures.style import PIN_COLOURS
 from lrviz.views.view import View
 from tests.pictures import NAMES, keep_sheets, regions, samples
 
@@ -56,6 +64,36 @@ def test_every_panel_is_on_the_sheet_and_lettered_in_order(monkeypatch):
     for shown in overview[0].images:
         left, right, bottom, top_side = shown.get_extent()
         assert low[0] <= left < right <= low[1] and high[0] <= bottom < top_side <= high[1]
+
+
+def test_pinned_regions_are_outlined_numbered_and_compared(monkeypatch):
+    sheets = keep_sheets(monkeypatch, sheet_module)
+    one = np.random.default_rng(0).normal(size=(3, 4, 4))
+    other = one + 0.01 * one[::-1]
+    pinned = [
+        Panel(draw=lambda place: print_map(place, regions(), VIEW, NAMES, pinned=[None, 3])),
+        Panel(draw=lambda place: print_slope_comparison(place, one, other, "slope of cat"), inches=4.4),
+    ]
+    render_sheet(".png", pinned, VIEW, Paper(width_inches=6, height_inches=7, dpi=50))
+    top, row = sheets[0].subfigs
+    (outline,) = top.axes[0].patches
+    corners = regions().coordinates[regions().offsets[3] : regions().offsets[4]]
+    np.testing.assert_allclose(outline.get_xy()[:-1], corners)
+    assert outline.get_edgecolor() == pytest.approx(to_rgba(PIN_COLOURS[1]))
+    assert [text.get_text() for text in top.axes[0].texts] == ["2"]
+    first, second, difference = (axes.images[0] for axes in row.axes[:3])
+    assert [axes.get_title() for axes in row.axes[:3]] == ["region 1", "region 2", "difference"]
+    assert first.get_clim() == second.get_clim() != difference.get_clim()
+    np.testing.assert_allclose(difference.get_array(), (other - one).sum(0))
+    assert row.axes[3].get_xlabel().startswith("slope of cat")
+
+
+def test_slopes_of_two_regions_share_a_scale_on_screen():
+    one = np.random.default_rng(0).normal(size=(3, 4, 4))
+    figure = slope_comparison(one, 1.01 * one)
+    assert [trace.coloraxis for trace in figure.data] == ["coloraxis", "coloraxis", "coloraxis2"]
+    np.testing.assert_allclose(figure.data[2].z, 0.01 * one.sum(0))
+    assert figure.layout.coloraxis2.cmax < figure.layout.coloraxis.cmax
 
 
 def test_one_panel_alone_has_the_whole_sheet_and_no_letter(monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from lrviz.engine import requests as requests_module
 from lrviz.measures.window import QUANTITIES
 from lrviz.results.status import Status
-from lrviz.ui import resources
+from lrviz.ui import pins, resources
 from lrviz.ui.state import DEFAULT_MODEL
 from tests.apptest import control, linked, open_file, settle
 from tests.messages import unpack
@@ -226,6 +226,31 @@ def test_a_view_is_kept_by_a_name_and_opened_again():
     assert linked(page, "colour") == "area"
     page.button(key="bookmark-delete-mine").click().run()
     assert "bookmark-open-mine" not in {button.key for button in page.button}
+    assert not page.error and not page.exception
+
+
+def test_names_and_messages_are_shown_as_they_are():
+    page = open_page(**LINK, **WINDOW)
+    page.text_input(key="bookmark-name").set_value("*mine* :red[x]")
+    page.button(key="bookmark-keep").click().run()
+    assert page.button(key="bookmark-open-*mine* :red[x]").label == r"\*mine\* \:red\[x\]"
+    page.session_state["notices"] = ("no model *mine*",)
+    page.run()
+    assert r"no model \*mine\*" in {warning.value for warning in page.warning}
+
+
+def test_two_pinned_regions_can_be_exported():
+    page = settle(open_page(**{**LINK, **WINDOW, "model": "cnn5-w1-noise20"}))
+    assert "pinned regions" not in control(page.button_group, "w-panels").options
+    regions, plane = page.session_state["map"].regions, page.session_state["map"].plane
+    found = [
+        pins.Pin(f"{regions.pattern[k]:016x}", tuple(regions.centroid[k].tolist()), regions.slope[k], 0) for k in (0, 1)
+    ]
+    page.session_state["pins"] = {plane: tuple(found)}
+    settle(page.run())
+    assert "pinned regions" in control(page.button_group, "w-panels").options
+    control(page.button_group, "w-panels").set_value(["map", "pinned regions"]).run()
+    page.button(key="w-preview").click().run()
     assert not page.error and not page.exception
 
 

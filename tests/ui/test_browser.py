@@ -367,6 +367,54 @@ def test_nothing_is_cut_off_on_narrow_screens(browser, address, width):
     page.context.close()
 
 
+@pytest.mark.parametrize("width", [420, 1024, 1920])
+def test_words_of_the_comparison_do_not_run_into_each_other(browser, address, width):
+    page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+    page.goto(f"{address}/Compare_widths?models=cnn5-w1-noise20,cnn5-w2-noise20,cnn5-w3-noise20&{TRIPLET}"
+              "&u=35&v=18&half_width=0.05&colour=jump")  # fmt: skip
+    page.wait_for_selector("text=Against width", timeout=LONG)
+    page.wait_for_function(f"({OVERLAPS})().length === 0", timeout=LONG)
+    assert page.locator("[data-testid=stMain]").evaluate("main => main.scrollWidth <= main.clientWidth")
+    page.context.close()
+
+
+OVERLAPS = """() => {
+  const charts = [...document.querySelectorAll(".js-plotly-plot")];
+  if (charts.length < 2) return ["no charts"];
+  return charts.flatMap((chart) => {
+    const texts = [...chart.querySelectorAll(".annotation-text, .xtick text, .ytick text")];
+    const frame = chart.getBoundingClientRect();
+    const boxes = texts.map((text) => ({ text: text.textContent, box: text.getBoundingClientRect() }));
+    const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 2 && b.top < a.bottom - 2;
+    const outside = boxes.filter(({ box }) => box.right > frame.right + 1 || box.left < frame.left - 1);
+    const meeting = (a, k) => boxes.slice(k + 1).filter((b) => meet(a.box, b.box)).map((b) => [a.text, b.text]);
+    return [...outside.map(({ text }) => text), ...boxes.flatMap(meeting)];
+  });
+}"""
+"""Words of figures that overlap, or that stand out of their figure."""
+
+
+def test_keys_count_while_the_page_runs_again(first):
+    await_rest(first)
+    await_map(first)
+    before = window_of(first)
+    first.get_by_text("Edges coloured by layer").click()
+    for _ in range(4):
+        first.locator(EXACT).press("ArrowRight")
+    moved = before[0] + 0.6 * (before[1] - before[0])
+    first.wait_for_function(
+        f"Math.abs(document.querySelector('{EXACT}').dataset.window.split(' ')[0] - {moved}) "
+        f"< {0.07 * (before[1] - before[0])}",
+        timeout=LONG,
+    )
+    await_map(first)
+    for _ in range(4):
+        first.locator(EXACT).press("ArrowLeft")
+    first.get_by_text("Edges coloured by layer").click()
+    await_rest(first)
+    await_map(first)
+
+
 def test_box_on_the_overview_moves_the_window(first):
     before = query(first)
     first.wait_for_selector("text=128 ×", timeout=LONG)  # until then the overview is drawn anew as it gets finer

@@ -123,3 +123,10 @@ def test_grids_have_a_row_for_every_seed():
     assert num_columns([card for card in cards if card.seed == 0][:4]) == 4
     assert num_columns([card for card in cards if card.seed == 0][:7]) == 4
     assert num_columns(cards[:1]) == 1
+
+
+def test_on_narrow_pages_rows_hold_equal_parts_of_a_seed():
+    cards = max(group_families(resources.cards()).values(), key=len)
+    grid = [card for card in cards if card.width in (1, 2, 3, 4) and card.seed in (0, 1)]
+    assert [num_columns(grid, most) for most in (6, 4, 3, 2, 1)] == [4, 4, 2, 2, 1]
+    assert [num_columns(grid[:1], most) for most in (6, 1)] == [1, 1]
