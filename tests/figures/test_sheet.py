@@ -75,7 +75,7 @@ def test_pinned_regions_are_outlined_numbered_and_compared(monkeypatch):
         Panel(draw=lambda place: print_slope_comparison(place, one, other, "slope of cat"), inches=4.4),
     ]
     render_sheet(".png", pinned, VIEW, Paper(width_inches=6, height_inches=7, dpi=50))
-    top, row = sheets[0].subfigs
+    top, row = (part.subfigs[0] for part in sheets[0].subfigs)
     (outline,) = top.axes[0].patches
     corners = regions().coordinates[regions().offsets[3] : regions().offsets[4]]
     np.testing.assert_allclose(outline.get_xy()[:-1], corners)
