@@ -47,7 +47,7 @@ class Tolerance:
     rounding: float = 4e-15
     cancelled: float = 3e-14
     left: float = 1e-9
-    spread: float = 1e-12
+    spread: float = 1e-11
     straight: float = 2e-11
     joined: float = 1e-7
     repeated: float = 1e-14

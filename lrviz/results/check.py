@@ -77,7 +77,10 @@ def _edge_faults(regions: Regions) -> list[str]:
     }
     owner, along = regions.edge_regions.ravel(), np.repeat(regions.edge_length, 2)
     covered = np.bincount(owner[owner >= 0], along[owner >= 0], len(regions))
-    missing = np.abs(covered - _perimeter(regions)) > slack * np.diff(regions.offsets)
+    perimeter = _perimeter(regions)
+    # A side that is moved by the width of a sliver, which has no neighbours, moves the tip of a thin region by more.
+    tip = TOLERANCE.sliver * _extent(regions) / 2 * perimeter**2 / (2 * regions.area)
+    missing = np.abs(covered - perimeter) > slack * np.diff(regions.offsets) + tip
     return [
         *count_faults("edges", edges),
         *count_faults("regions", {"have edges that do not add up to their perimeter": missing}),

@@ -10,7 +10,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from torch import nn
 from lrviz.errors import LostDigits, LrvizError
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
+from lrviz.tolerance import TOLERANCE
 from tests.cases import dense
 from tests.engine.test_random_networks import Scene, assert_pieces, assert_right, assert_same, tiled
 
@@ -221,6 +222,13 @@ FAULTS = {
         shortcut=False,
         seed=1300182,
     ),
+    "tips of regions that are hardly wider than slivers": Recipe(
+        steps=["shuffled", "linear"],
+        bends=["where", "where", "relu6"],
+        weights=["scales", "scales", "scales"],
+        shortcut=True,
+        seed=2143097,
+    ),
     "outputs that are nothing but rounding errors": Recipe(
         steps=["linear", "normalised"],
         bends=["leaky", "relu6", "relu6"],
@@ -237,18 +245,6 @@ def test_what_went_wrong_once(fault: str, monkeypatch: pytest.MonkeyPatch) -> No
     for kind, scene in zip(WINDOWS, recipe.scenes(), strict=True):
         if kind in ("huge", "ordinary"):
             assert look_at(scene, recipe.seed, monkeypatch) in ("right", f"more than {MOST} regions")
-
-
-def test_windows_over_which_values_hardly_change(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Over a part of such a window they change by less; what was found in the whole stays right there."""
-    recipe = Recipe(
-        steps=["normalised"], bends=["minimum", "maxout"], weights=["whole", "extreme scales", "whole"],
-        shortcut=False, seed=310,
-    )  # fmt: skip
-    found = Counter(look_at(scene, recipe.seed, monkeypatch) for scene in recipe.scenes())
-    assert found == {"right": 4, "LostDigits": 3}
 
 
 @pytest.mark.timeout(0)
@@ -302,7 +298,11 @@ def test_values_that_float64_cannot_tell_apart_are_refused(monkeypatch: pytest.M
     with pytest.raises(LostDigits, match=r"got values up to 2 that are left of terms up to 3e\+12: scale"):
         tiled(next(saturating.scenes()), 16, "never", monkeypatch)
     *_, in_triangle = vanishing.scenes()
+    scene = next(level.scenes())
+    with pytest.raises(LostDigits, match=r"got values that change by 4e-13, of terms up to 0\.9: choose"):
+        tiled(scene, 16, "never", monkeypatch)
+    _, program, plane, window = scene
+    assert len(program.patterns(plane.embed(window.random_points(5, seed=0)))) == 5  # single points need not differ
+    monkeypatch.setattr("lrviz.network.rounding.TOLERANCE", replace(TOLERANCE, spread=0.0))
     with pytest.raises(LostDigits, match=r"got 93\.\d+% of it: values in it differ by less"):
         tiled(in_triangle, 16, "never", monkeypatch)
-    with pytest.raises(LostDigits, match=r"got values that change by 4e-13, of terms up to 0.9: choose"):
-        tiled(next(level.scenes()), 16, "never", monkeypatch)

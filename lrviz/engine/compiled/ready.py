@@ -10,6 +10,8 @@ import sys
 import threading
 from types import ModuleType
 
+from lrviz.network.tracing import TRACING
+
 _TILE = "lrviz.engine.compiled.tile"
 
 
@@ -51,7 +53,14 @@ class _Core:
             self._loader.start()
 
     def _load(self) -> None:
-        """Load the machine code if it is on disk, else have it compiled."""
+        """Load the machine code if it is on disk, else have it compiled.
+
+        Not while a network is traced: `torch.export` replaces functions of `math` meanwhile, which numba looks up.
+        """
+        with TRACING:
+            self._load_now()
+
+    def _load_now(self) -> None:
         try:
             module = importlib.import_module(_TILE)
             if self._compiler is None and not module.stamp().exists():
