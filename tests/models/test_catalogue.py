@@ -261,7 +261,7 @@ def test_shipped_model_fits_its_card(name):
     chance = 1 - 1 / len(card.classes)
     # A snapshot may be from before anything was learnt.
     assert 0 <= card.train_error < (1 if card.is_snapshot and card.epochs < 10 else chance), "no better than chance"
-    assert 0.05 < card.test_error < (1 if card.is_snapshot else chance - 0.05)
+    assert 0.05 < card.test_error < (1 if card.is_snapshot else 1 - 1.5 / len(card.classes))
     assert "/" not in card.reproduce
     assert all(torch.isfinite(parameter).all() for parameter in model.module.parameters())
 
