@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from lrviz.figures.axis import Axis
 from lrviz.figures.paper import fit_axes, typeset, wrap
-from lrviz.figures.style import ACCENT, FAINT, INK, template
+from lrviz.figures.style import ACCENT, FAINT, INK, literal, template
 
 _TITLE_POINTS = 6.5
 _ABOVE, _ABOVE_LOW, _BELOW = 52, 40, 46
@@ -214,7 +214,7 @@ def _add_curve(figure: go.Figure, diagram: Diagram, place: tuple[int, int]) -> N
                 "size": 6, "line": {"width": 1.2, "color": colour},
                 "color": ["white" if dot.is_hollow else colour for dot in diagram.dots],
             },
-            text=[dot.text for dot in diagram.dots],
+            text=[literal(dot.text) for dot in diagram.dots],
             hovertemplate=f"<b>{diagram.title} %{{y:.4~g}}</b> {diagram.unit}<br>%{{text}}<extra></extra>",
         )  # fmt: skip
         figure.add_trace(dots, *place)

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from lrviz.figures.colouring import Colouring
 from lrviz.figures.paper import FONT_POINTS, wrap
-from lrviz.figures.style import FAINT, Scale, colour_table, plotly_scale
+from lrviz.figures.style import FAINT, Scale, colour_table, literal, plotly_scale
 
 _BAR_PIXELS = 370
 _MOST_COLUMNS = 8
@@ -26,7 +26,7 @@ def legend(colouring: Colouring, *, narrow: bool = False) -> list[go.Scatter]:
     if colouring.scale is not None:
         return [go.Scatter(showlegend=False, marker=_bar(colouring.scale, colouring.title, narrow=narrow), **same)]
     return [
-        go.Scatter(name=name, marker={"color": colour, "symbol": "square", "size": 11}, **same)
+        go.Scatter(name=literal(name), marker={"color": colour, "symbol": "square", "size": 11}, **same)
         for name, colour in colouring.categories
     ]
 

@@ -14,7 +14,7 @@ from lrviz.figures.colouring import Colouring, class_name, colour_numbers, colou
 from lrviz.figures.frame import frame_plane, placed, print_frame, print_image
 from lrviz.figures.legend import legend, print_legend
 from lrviz.figures.rasterise import data_uri, pixel_bounds, with_alpha
-from lrviz.figures.style import ACCENT, FAINT, INK
+from lrviz.figures.style import ACCENT, FAINT, INK, literal
 from lrviz.measures.class_map import class_outlines
 from lrviz.results.samples import Samples
 
@@ -202,7 +202,7 @@ def _add_corners(
         figure.add_shape(type="rect", x0=left, x1=left + size, y0=top - size, y1=top, line={"width": 1, "color": INK})
         figure.add_annotation(
             x=left + size / 2, y=top, yanchor="bottom", showarrow=False, font={"size": 12},
-            text=f"<b>{_LETTERS[number]}</b> {labels[number] if number < len(labels) else ''}".strip(),
+            text=f"<b>{_LETTERS[number]}</b> {literal(labels[number]) if number < len(labels) else ''}".strip(),
         )  # fmt: skip
     return bounds
 

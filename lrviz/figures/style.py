@@ -1,5 +1,6 @@
 """How every figure looks: the template, the colour maps and the colour scales."""
 
+import html
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -57,6 +58,15 @@ _TEMPLATE = go.layout.Template(
         "legend": {"font": {"size": 12}, "itemsizing": "constant"},
     }
 )  # fmt: skip
+
+
+def literal(text: str) -> str:
+    """A text of somebody's, which Plotly shows as it is: it reads some tags and entities.
+
+    >>> literal("a<b> & c")
+    'a&lt;b&gt; &amp; c'
+    """
+    return html.escape(text, quote=False)
 
 
 def template() -> go.layout.Template:

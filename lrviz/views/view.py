@@ -279,7 +279,7 @@ def parse(query: Mapping[str, str], page: str) -> tuple[dict[str, Any], dict[str
                 text = query.get(key, "")
                 parts[key] = form.parse(key, text) if text.strip() or not is_needed else None
                 if is_needed and not parts[key]:
-                    raise InvalidView(f"The link's {key} is missing.")
+                    raise InvalidView(f"The link has no {key}.")
             except InvalidView as error:
                 problems[key] = error
         values[each.name] = tuple(parts.values()) if len(keys) > 1 else parts[keys[0]]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import fields
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from lrviz.engine.compiled import ready
 from lrviz.engine.compiled.partners import find_partners
 from lrviz.engine.compiled.ready import ready_core, wait_until_ready
 from lrviz.engine.compiled.rebase import rebase
@@ -21,6 +23,7 @@ from lrviz.engine.compiled.walk import walk
 from lrviz.engine.find_regions import find_regions
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
+from lrviz.network.tracing import TRACING
 from lrviz.progress import Stopped
 from lrviz.results.check import check
 from lrviz.results.regions import Regions
@@ -124,6 +127,19 @@ def test_it_stops_when_asked() -> None:
 
     with pytest.raises(Stopped):
         list(find_cells(restriction, corners()[:, 1:].numpy(), -1 - np.arange(4), np.ones(6), stop))
+
+
+def test_it_is_not_loaded_while_a_network_is_traced() -> None:
+    """`torch.export` replaces functions of `math` meanwhile, and numba would look them up."""
+    core = ready._Core()
+    loader = threading.Thread(target=core._load)
+    with TRACING:
+        loader.start()
+        loader.join(0.3)
+        assert loader.is_alive()
+        assert core._module is None
+    loader.join()
+    assert core._module is not None
 
 
 def test_it_is_compiled_once_for_all_networks() -> None:

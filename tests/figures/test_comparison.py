@@ -87,6 +87,12 @@ def test_every_panel_is_named_and_linked_in_its_place():
         assert "budget hit" in note.text
 
 
+def test_titles_are_shown_as_they_are():
+    figure = draw([Cell(title="a<b>", detail="x < y & z", notice="<i>not there</i>")])
+    assert figure.layout.annotations[0].text.startswith("<b>a&lt;b&gt;</b><br>x &lt; y &amp; z")
+    assert figure.layout.annotations[-1].text == "&lt;i&gt;not there&lt;/i&gt;"
+
+
 def test_a_missing_panel_says_why():
     waiting = Cell(title="k = 24", notice="not there yet")
     figure = draw([*cells(), waiting])

@@ -51,7 +51,7 @@ def test_bad_values_are_refused_in_words(change, words):
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ({"models": "a"}, "images is missing"),
+        ({"models": "a"}, "The link has no images"),
         ({"models": "a", "images": "b", "radius": "far"}, "radius must be a number; got 'far'"),
         ({"models": "a", "images": "b", "num_anchors": "4.5"}, "num_anchors"),
     ],

@@ -87,8 +87,8 @@ def test_the_command_line_names_everything():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": ""}, "model is missing"),
-        ({"b": ""}, "b is missing"),
+        ({"model": ""}, "The link has no model"),
+        ({"b": ""}, "The link has no b"),
         ({"u": "left", "v": "0", "half_width": "1"}, "u must be a number"),
         ({"u": "1", "half_width": "1"}, "v must be a number"),
         ({"u": "nan", "v": "0", "half_width": "1"}, "finite"),

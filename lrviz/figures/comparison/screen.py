@@ -14,7 +14,7 @@ from lrviz.figures.legend import legend
 from lrviz.figures.rasterise import shrink
 from lrviz.figures.region_map.data import paint_labels
 from lrviz.figures.region_map.screen import edge_lines, fills, hover_points
-from lrviz.figures.style import ACCENT, INK, template
+from lrviz.figures.style import ACCENT, INK, literal, template
 
 MAX_POLYGONS = 3000
 """Polygons that all panels of a figure may hold together."""
@@ -98,14 +98,15 @@ def _annotate(figure: go.Figure, cell: Cell, place: int) -> None:
     """The lines above a map, and what stands in place of one."""
     number = "" if place == 0 else str(place + 1)
     link = f'   <a href="{cell.link}" target="_blank">explore</a>' if cell.link else ""
-    notice = f' <span style="color:{ACCENT}">{cell.notice}</span>' if cell.notice and cell.panel else ""
+    title, detail, told = map(literal, (cell.title, cell.detail, cell.notice or ""))
+    notice = f' <span style="color:{ACCENT}">{told}</span>' if told and cell.panel else ""
     where = {"xref": f"x{number} domain", "yref": f"y{number} domain", "showarrow": False}
     figure.add_annotation(
-        text=f"<b>{cell.title}</b>{link}<br>{cell.detail}{notice}", x=0, y=1, xanchor="left", yanchor="bottom",
+        text=f"<b>{title}</b>{link}<br>{detail}{notice}", x=0, y=1, xanchor="left", yanchor="bottom",
         align="left", font={"size": 12}, yshift=2, **where,
     )  # fmt: skip
     if cell.panel is None:
-        figure.add_annotation(text=cell.notice, x=0.5, y=0.5, font={"size": 12, "color": INK}, **where)
+        figure.add_annotation(text=told, x=0.5, y=0.5, font={"size": 12, "color": INK}, **where)
 
 
 def _frame(figure: go.Figure, bounds: Float[np.ndarray, "2 2"], grid: Grid) -> None:

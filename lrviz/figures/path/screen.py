@@ -23,7 +23,7 @@ from lrviz.figures.path.data import (
     value_title,
 )
 from lrviz.figures.rasterise import data_uri
-from lrviz.figures.style import FAINT, QUIET, template, translucent
+from lrviz.figures.style import FAINT, QUIET, literal, template, translucent
 from lrviz.measures.curve import Curve
 
 NUM_COLUMNS = 1000
@@ -83,8 +83,9 @@ def _traces(drawn: DrawnLine) -> list[go.Scatter]:
         legendrank=1, line={"color": drawn.chord_colour, "width": 1.2 if drawn.is_shaded else 0.8, "dash": "4px,3px"},
     )  # fmt: skip
     curve = go.Scatter(
-        x=drawn.position, y=drawn.values, mode="lines", name=line.name, line={"color": line.colour, "width": 1.6},
-        fill="tonexty" if drawn.is_shaded else "none", fillcolor=translucent(line.colour, 0.22), hoverinfo="skip",
+        x=drawn.position, y=drawn.values, mode="lines", name=literal(line.name),
+        line={"color": line.colour, "width": 1.6}, fill="tonexty" if drawn.is_shaded else "none",
+        fillcolor=translucent(line.colour, 0.22), hoverinfo="skip",
     )  # fmt: skip
     return [curve] if drawn.chord is None else [chord, curve]
 
@@ -100,12 +101,12 @@ def hover_trace(line: Line, stretch: Stretch) -> go.Scatter:
     values = line.curve.at(position, line.output)
     texts = piece_texts(line.curve, line.curve.piece_at(position), line.unit_name)
     drawn = values - baseline_at(line, stretch, position)
-    what = f"{line.name}: {baseline_title(stretch)}"
+    what = f"{literal(line.name)}: {baseline_title(stretch)}"
     heads = [f"<b>{what} = {y:.5g}</b> logit at {x:.8g}" for x, y in zip(position, drawn, strict=True)]
     if stretch.baseline != "zero":
         heads = [f"{head}<br>f = {value:.5g} logit" for head, value in zip(heads, values, strict=True)]
     return go.Scatter(
-        x=position, y=drawn, mode="markers", name=line.name,
+        x=position, y=drawn, mode="markers", name=literal(line.name),
         marker={"size": 7, "opacity": 0, "color": line.colour}, showlegend=False, hoverinfo="text",
         hovertext=[head + text for head, text in zip(heads, texts, strict=True)],
     )  # fmt: skip
