@@ -276,20 +276,18 @@ class Program:
         """
         return [values.terms for values in find_magnitudes(self, points)]
 
-    def zeros(self, points: Float[torch.Tensor, "..."], *, of_window: bool = False) -> list[Float[torch.Tensor, "_"]]:
+    def zeros(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
         """For every layer, and last for the outputs, the values up to which features are rounding errors near points.
 
         Features up to there are not active.
 
         Args:
             points: (n, *input_shape) inputs.
-            of_window: Whether they stand for a window, over which features have to change.
 
         Raises:
-            LostDigits: All features of a layer are so much smaller than their terms, or change by so much less over a
-                window, that few digits of them are left.
+            LostDigits: All features of a layer are so much smaller than their terms that few digits of them are left.
         """
-        return find_zeros(self, points, of_window=of_window)
+        return find_zeros(self, points)
 
     def layer_name(self, layer: int) -> str:
         """The path of the module that a layer came from."""

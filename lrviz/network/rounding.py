@@ -47,12 +47,10 @@ class Magnitude(NamedTuple):
     Attributes:
         terms: (features,) how large the terms are that each is summed from.
         largest: The largest value.
-        spread: The most by which a value differs between points.
     """
 
     terms: torch.Tensor
     largest: float
-    spread: float
 
 
 def find_magnitudes(program: Propagating, points: Float[torch.Tensor, "..."]) -> list[Magnitude]:
@@ -74,9 +72,7 @@ def find_magnitudes(program: Propagating, points: Float[torch.Tensor, "..."]) ->
         return random.to(sizes.device).view(_NUM_PROBES, *sizes.shape) * sizes
 
     def note(rows: torch.Tensor) -> None:
-        values = rows[:n]
-        spread = _largest(values.amax(0) - values.amin(0)) if values.numel() else 0.0
-        found.append(Magnitude(rows[n:].abs().amax(0), _largest(values), spread))
+        found.append(Magnitude(rows[n:].abs().amax(0), _largest(rows[:n])))
 
     def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
         note(z)
@@ -107,32 +103,23 @@ def find_magnitudes(program: Propagating, points: Float[torch.Tensor, "..."]) ->
     return found
 
 
-def find_zeros(
-    program: Propagating, points: Float[torch.Tensor, "..."], *, of_window: bool
-) -> list[Float[torch.Tensor, "_"]]:
+def find_zeros(program: Propagating, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
     """The values up to which features are rounding errors near points: see `Program.zeros`.
 
     Raises:
-        LostDigits: Too few digits of the values before a layer, or of their changes, are left.
+        LostDigits: Too few digits of the values before a layer are left.
     """
     precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
     found = find_magnitudes(program, points)
-    for layer, (terms, largest, spread) in enumerate(found):
+    for layer, (terms, largest) in enumerate(found):
         name = "the output" if layer == len(found) - 1 else f"layer {program.layer_name(layer)!r}"
-        expected = f"Expected values of {name} that float64 can tell apart, got values"
         most = _largest(terms)
-        nothing = 10 * TOLERANCE.rounding * most  # below, everything cancels, or nothing changes
-        if nothing < largest < TOLERANCE.left * most:
+        if 10 * TOLERANCE.rounding * most < largest < TOLERANCE.left * most:  # below, everything cancels
             raise LostDigits(
-                f"{expected} up to {largest:.1g} that are left of terms up to {most:.1g}: scale the weights before it "
-                "so that less cancels or saturates."
+                f"Expected values of {name} that float64 can tell apart, got values up to {largest:.1g} that are left "
+                f"of terms up to {most:.1g}: scale the weights before it so that less cancels or saturates."
             )
-        if of_window and nothing < spread < TOLERANCE.spread * most:
-            raise LostDigits(
-                f"{expected} that change by {spread:.1g}, of terms up to {most:.1g}: choose a larger window, or scale "
-                "the weights before it so that its bias is less large."
-            )
-    return [precision * TOLERANCE.rounding * terms for terms, _, _ in found]
+    return [precision * TOLERANCE.rounding * terms for terms, _ in found]
 
 
 def _largest(values: torch.Tensor) -> float:

@@ -10,7 +10,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -23,7 +23,6 @@ from torch import nn
 from lrviz.errors import LostDigits, LrvizError
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
-from lrviz.tolerance import TOLERANCE
 from tests.cases import dense
 from tests.engine.test_random_networks import Scene, assert_pieces, assert_right, assert_same, tiled
 
@@ -278,10 +277,7 @@ def look_at(scene: Scene, seed: int, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_values_that_float64_cannot_tell_apart_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind 1e12 times too large weights a clamp keeps few digits; 1e-12 times too small ones vanish in a bias.
-
-    So do maxima of values that hardly differ.
-    """
+    """Behind 1e12 times too large weights a clamp keeps few digits; 1e-12 times too small ones vanish in a bias."""
     saturating = Recipe(
         steps=["linear"], bends=["hardtanh", "relu"], weights=["extreme scales", "normal"], shortcut=False, seed=3
     )
@@ -292,17 +288,8 @@ def test_values_that_float64_cannot_tell_apart_are_refused(monkeypatch: pytest.M
         shortcut=False,
         seed=2029148516,
     )
-    level = Recipe(
-        steps=["convolution"] * 2, bends=["pool", "abs", "pool"], weights=["extreme scales"], shortcut=False, seed=4434
-    )
     with pytest.raises(LostDigits, match=r"got values up to 2 that are left of terms up to 3e\+12: scale"):
         tiled(next(saturating.scenes()), 16, "never", monkeypatch)
     *_, in_triangle = vanishing.scenes()
-    scene = next(level.scenes())
-    with pytest.raises(LostDigits, match=r"got values that change by 4e-13, of terms up to 0\.9: choose"):
-        tiled(scene, 16, "never", monkeypatch)
-    _, program, plane, window = scene
-    assert len(program.patterns(plane.embed(window.random_points(5, seed=0)))) == 5  # single points need not differ
-    monkeypatch.setattr("lrviz.network.rounding.TOLERANCE", replace(TOLERANCE, spread=0.0))
     with pytest.raises(LostDigits, match=r"got 93\.\d+% of it: values in it differ by less"):
         tiled(in_triangle, 16, "never", monkeypatch)

@@ -260,10 +260,12 @@ def test_the_network_predicts_the_class_of_every_polygon(case) -> None:
         np.mean(boundary.coordinates[start:end] - center, axis=0)
         for start, end in zip(boundary.offsets[:-1], boundary.offsets[1:], strict=True)
     ])  # fmt: skip
+    points = case.plane().embed(inside + center)
     with torch.no_grad():
-        values = balanced(case.name)(case.plane().embed(inside + center)).flatten(1).numpy()
+        values = balanced(case.name)(points).flatten(1).numpy()
     chosen = values[np.arange(len(values)), boundary.polygon_class]
-    assert (chosen >= values.max(1) - 1e-9 * np.abs(values).max()).all()
+    rounding = float(case.program.zeros(points)[-1].max())
+    assert (chosen >= values.max(1) - 1e-9 * np.abs(values).max() - 2 * rounding).all()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
