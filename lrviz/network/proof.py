@@ -1,6 +1,5 @@
 """A converted network proves that it computes what its module computes, at points and along directions."""
 
-from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -9,6 +8,7 @@ from torch import fx, nn
 from lrviz.errors import InvalidNetwork, UnsupportedOperation
 from lrviz.network.operations import operation_name
 from lrviz.network.prepare import in_double
+from lrviz.network.rounding import Propagating
 from lrviz.network.tracing import Trace, module_path
 from lrviz.tolerance import TOLERANCE
 
@@ -16,7 +16,7 @@ _SCALES = (0.1, 1.0, 10.0)
 
 
 @runtime_checkable
-class Runnable(Protocol):
+class Runnable(Propagating, Protocol):
     """What a proof needs of a program."""
 
     input_shape: tuple[int, ...]
@@ -32,16 +32,6 @@ class Runnable(Protocol):
 
     def differentiate(self, layer: int, z: torch.Tensor, num_points: int) -> torch.Tensor:
         """What a layer makes of points and of directions at them."""
-
-    def propagate(
-        self,
-        rows: torch.Tensor,
-        num_points: int | None,
-        on_layer: Callable[[int, torch.Tensor], torch.Tensor],
-        extend: Callable[[torch.Tensor, int], torch.Tensor] | None = None,
-        watch: Callable[[fx.Node, Any], Any] | None = None,
-    ) -> torch.Tensor:
-        """Push points and directions through."""
 
 
 def prove(program: Runnable, module: nn.Module, trace: Trace) -> float:
