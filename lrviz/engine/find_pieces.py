@@ -166,7 +166,7 @@ def _find(
     program = program.to(choose_device(device))
     ends = np.stack([segments[0].start, *(segment.end for segment in segments)])
     points = torch.as_tensor(ends, device=program.device).unflatten(1, program.input_shape)
-    zeros = program.zeros(points[:: len(points) // _NUM_REFERENCES + 1])
+    zeros = program.zeros(points[:: len(points) // _NUM_REFERENCES + 1], spanning=True)
     found = _explore(program, points, zeros, progress or ignore, stop_when(cancelled or never))
     return [
         replace(piece, rounding=zeros[-1].cpu().numpy()) for piece in _assemble(program, points, segments, found, began)

@@ -86,7 +86,7 @@ def find_regions(
             preview(_assemble(program, window, list(found), zeros[-1], Status.CANCELLED, max_regions, began))
             pace.rest()
 
-    zeros = program.zeros(plane.references(window).to(program.device))
+    zeros = program.zeros(plane.references(window).to(program.device), spanning=True)
     found, status = _collect(program, plane, window, zeros, max_regions, on_part, check)
     if status != Status.COMPLETE:
         return _assemble(program, window, found, zeros[-1], status, max_regions, began)

@@ -276,18 +276,20 @@ class Program:
         """
         return [values.terms for values in find_magnitudes(self, points)]
 
-    def zeros(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
+    def zeros(self, points: Float[torch.Tensor, "..."], *, spanning: bool = False) -> list[Float[torch.Tensor, "_"]]:
         """For every layer, and last for the outputs, the values up to which features are rounding errors near points.
 
         Features up to there are not active.
 
         Args:
             points: (n, *input_shape) inputs.
+            spanning: Whether they span all that is looked at.
 
         Raises:
-            LostDigits: All features of a layer are so much smaller than their terms that few digits of them are left.
+            LostDigits: All features of a layer are so much smaller than their terms that few digits of them are left;
+                or the differences in a maximum are, at all points that span what is looked at.
         """
-        return find_zeros(self, points)
+        return find_zeros(self, points, spanning=spanning)
 
     def layer_name(self, layer: int) -> str:
         """The path of the module that a layer came from."""

@@ -15,6 +15,7 @@ from lrviz.tolerance import TOLERANCE
 _SEED = 20220212
 _NUM_PROBES = 4
 _BETWEEN = 3.0
+_LEAST = 1e-300
 
 
 @runtime_checkable
@@ -47,10 +48,13 @@ class Magnitude(NamedTuple):
     Attributes:
         terms: (features,) how large the terms are that each is summed from.
         largest: The largest value.
+        behind: (entries,) how far each entry of the layer's maxima lies behind the largest one, at the point where that
+            is most, as a fraction of their terms; empty but for maxima.
     """
 
     terms: torch.Tensor
     largest: float
+    behind: torch.Tensor
 
 
 def find_magnitudes(program: Propagating, points: Float[torch.Tensor, "..."]) -> list[Magnitude]:
@@ -71,12 +75,9 @@ def find_magnitudes(program: Propagating, points: Float[torch.Tensor, "..."]) ->
         random = torch.as_tensor(numbers, dtype=sizes.dtype, device="cpu")
         return random.to(sizes.device).view(_NUM_PROBES, *sizes.shape) * sizes
 
-    def note(rows: torch.Tensor) -> None:
-        found.append(Magnitude(rows[n:].abs().amax(0), _largest(rows[:n])))
-
     def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
-        note(z)
-        entries = program.entries(layer)
+        entries, terms = program.entries(layer), z[n:].abs().amax(0)
+        found.append(Magnitude(terms, _largest(z[:n]), _find_behind(z[:n], terms, entries)))
         if entries is None:
             # A unit that is off at all points may be on between them.
             high = z[:n].amax(0)
@@ -99,19 +100,35 @@ def find_magnitudes(program: Propagating, points: Float[torch.Tensor, "..."]) ->
 
         return with_errors(value) if isinstance(value, torch.Tensor) else tuple(map(with_errors, value))
 
-    note(program.propagate(torch.cat([points, probes(points.abs().amax(0))]), n, on_layer, watch=add_errors))
-    return found
+    output = program.propagate(torch.cat([points, probes(points.abs().amax(0))]), n, on_layer, watch=add_errors)
+    return [*found, Magnitude(output[n:].abs().amax(0), _largest(output[:n]), output.new_zeros(0))]
 
 
-def find_zeros(program: Propagating, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
+def _find_behind(
+    values: Float[torch.Tensor, "n features"], terms: Float[torch.Tensor, "features"], entries: torch.Tensor | None
+) -> torch.Tensor:
+    """See `Magnitude.behind`."""
+    if entries is None:
+        return values.new_zeros(0)
+    behind = values.new_zeros(entries.shape)
+    for value in values:  # one by one, for there may be millions of entries
+        candidates = value[entries]
+        behind = torch.maximum(behind, candidates.amax(1, keepdim=True) - candidates)
+    sizes = terms[entries]
+    return (behind / (sizes + sizes.amax(1, keepdim=True)).clamp(min=_LEAST)).flatten()
+
+
+def find_zeros(
+    program: Propagating, points: Float[torch.Tensor, "..."], *, spanning: bool
+) -> list[Float[torch.Tensor, "_"]]:
     """The values up to which features are rounding errors near points: see `Program.zeros`.
 
     Raises:
-        LostDigits: Too few digits of the values before a layer are left.
+        LostDigits: Too few digits of the values before a layer, or of the differences in a maximum, are left.
     """
     precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
     found = find_magnitudes(program, points)
-    for layer, (terms, largest) in enumerate(found):
+    for layer, (terms, largest, behind) in enumerate(found):
         name = "the output" if layer == len(found) - 1 else f"layer {program.layer_name(layer)!r}"
         most = _largest(terms)
         if 10 * TOLERANCE.rounding * most < largest < TOLERANCE.left * most:  # below, everything cancels
@@ -119,7 +136,13 @@ def find_zeros(program: Propagating, points: Float[torch.Tensor, "..."]) -> list
                 f"Expected values of {name} that float64 can tell apart, got values up to {largest:.1g} that are left "
                 f"of terms up to {most:.1g}: scale the weights before it so that less cancels or saturates."
             )
-    return [precision * TOLERANCE.rounding * terms for terms, _ in found]
+        doubtful = behind[(behind > 10 * TOLERANCE.rounding) & (behind < TOLERANCE.clear)]
+        if spanning and len(doubtful):
+            raise LostDigits(
+                f"Expected maxima of {name} whose entries float64 can tell apart, got some that differ by no more than "
+                f"{_largest(doubtful):.1g} of their terms: choose a larger window, or scale the weights before it."
+            )
+    return [precision * TOLERANCE.rounding * terms for terms, *_ in found]
 
 
 def _largest(values: torch.Tensor) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from lrviz.ui.browser_history import guard_history
 from lrviz.ui.guard import guard
 
 _is_navigating: ContextVar[bool] = ContextVar("is_navigating", default=False)
@@ -26,9 +27,11 @@ def navigate() -> None:
         "models": st.Page("pages/4_Models.py", title="Models", icon=":material/table_rows:"),
     }
     st.session_state.pages = pages
+    page = st.navigation(list(pages.values()), position="top")
+    guard_history()
     token = _is_navigating.set(True)
     try:
-        st.navigation(list(pages.values()), position="top").run()
+        page.run()
     finally:
         _is_navigating.reset(token)
 

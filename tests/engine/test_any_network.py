@@ -10,7 +10,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -22,7 +22,9 @@ from torch import nn
 
 from lrviz.errors import LostDigits, LrvizError
 from lrviz.geometry.plane import Plane, Window
+from lrviz.network import rounding
 from lrviz.network.program import Program
+from lrviz.tolerance import TOLERANCE
 from tests.cases import dense
 from tests.engine.test_random_networks import Scene, assert_pieces, assert_right, assert_same, tiled
 
@@ -291,5 +293,23 @@ def test_values_that_float64_cannot_tell_apart_are_refused(monkeypatch: pytest.M
     with pytest.raises(LostDigits, match=r"got values up to 2 that are left of terms up to 3e\+12: scale"):
         tiled(next(saturating.scenes()), 16, "never", monkeypatch)
     *_, in_triangle = vanishing.scenes()
+    with pytest.raises(LostDigits, match=r"got some that differ by no more than 1e-11 of their terms: choose"):
+        tiled(in_triangle, 16, "never", monkeypatch)
+    monkeypatch.setattr(rounding, "TOLERANCE", replace(TOLERANCE, clear=0.0))  # if it were not seen beforehand
     with pytest.raises(LostDigits, match=r"got 93\.\d+% of it: values in it differ by less"):
         tiled(in_triangle, 16, "never", monkeypatch)
+
+
+def test_maxima_whose_entries_hardly_differ_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights of 1e-12 leave three digits of what differs between the entries of a pool, all of which have one bias."""
+    recipe = Recipe(
+        steps=["convolution", "convolution"],
+        bends=["pool", "abs", "pool"],
+        weights=["extreme scales"] * 3,
+        shortcut=False,
+        seed=4434,
+    )
+    for kind, scene in zip(WINDOWS, recipe.scenes(), strict=True):
+        if kind != "huge":
+            with pytest.raises(LostDigits, match=r"that differ by no more than \de-1[12] of their terms"):
+                tiled(scene, 16, "never", monkeypatch)

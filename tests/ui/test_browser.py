@@ -527,6 +527,26 @@ def test_back_and_forward_restore_view_and_address_together(browser, address):
     page.context.close()
 
 
+def test_a_page_that_was_left_does_not_put_its_address_back(browser, address):
+    """Streamlit tells the browser the address of a page that runs, though it may have gone back meanwhile."""
+    page = open_tab(browser, f"{address}/?model=cnn5-w1-noise20&{TRIPLET}&u=35&v=18&half_width=0.05")
+    await_map(page)
+    await_rest(page)
+    page.get_by_role("link", name="Models").click()
+    page.wait_for_function("location.pathname === '/Models'", timeout=LONG)
+    await_rest(page)
+    page.evaluate("addEventListener('popstate', () => history.pushState({}, '', '/Models?late'), {once: true})")
+    back(page)
+    assert page.evaluate("location.pathname + location.search").startswith("/?model=cnn5-w1-noise20")
+    await_map(page)
+    page.go_forward()
+    page.wait_for_function("location.pathname === '/Models'", timeout=LONG)
+    await_rest(page)
+    page.get_by_role("link", name="Explore").click()
+    page.wait_for_function("location.pathname === '/'", timeout=LONG)
+    page.context.close()
+
+
 def test_the_dialog_stays_open_while_the_overview_gets_finer(browser, address):
     page = open_tab(browser, f"{address}/?model=cnn5-w3-noise20&{TRIPLET}&u=35&v=18&half_width=0.05")
     page.wait_for_selector("text=Distribution", timeout=LONG)
@@ -586,6 +606,8 @@ def test_a_path_of_two_models_is_found_zoomed_and_downloaded(browser, address, t
 
 def test_a_width_of_the_sweep_opens_in_explore_and_can_be_measured_again(browser, address):
     page = open_tab(browser, f"{address}/Double_descent?family=vgg11")
+    page.locator(".stPlotlyChart .points path.point").first.wait_for(timeout=LONG)
+    await_rest(page)
     page.locator(".stPlotlyChart .points path.point").nth(1).click(force=True, timeout=LONG)
     link = page.get_by_role("link", name="open in Explore")
     link.wait_for(timeout=LONG)
