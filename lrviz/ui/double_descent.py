@@ -29,7 +29,7 @@ _TEXT = (
     "interval, by a bootstrap over seeds and images. The deviation is the integral of |f − chord| over a segment, "
     "averaged over classes, segments and paths."
 )
-_LEFT_SHARE, _NARROW = 0.58, 560
+_LEFT_SHARE, _NARROW = 0.58, 800
 """Share of the page that the curves take, and its pixels below which they take all of it."""
 
 _DISTRIBUTED = ("density", "deviation")
@@ -56,7 +56,11 @@ def double_descent(bar: Container) -> None:
     width = page_width()
     curve, found = _average(paths, state.current().against)
     st.markdown(f"**{describe(curve, found)}**")
-    left, right = st.columns([_LEFT_SHARE, 1 - _LEFT_SHARE], gap="large")
+    if width < _NARROW:
+        left, right = st.container(), st.container()
+    else:
+        left, right = st.columns([_LEFT_SHARE, 1 - _LEFT_SHARE], gap="large")
+        width = int(_LEFT_SHARE * width)
     with left:
         chosen = _show_curves(curve, width)
     with right:
@@ -119,9 +123,8 @@ def _average(paths: pd.DataFrame, against: str) -> tuple[pd.DataFrame, pd.DataFr
     return curve, correlations(curve, paths)
 
 
-def _show_curves(curve: pd.DataFrame, page_pixels: int) -> float | None:
-    """Draw the curves; the position that was clicked."""
-    width = page_pixels if page_pixels < _NARROW else int(_LEFT_SHARE * page_pixels)
+def _show_curves(curve: pd.DataFrame, width: int) -> float | None:
+    """Draw the curves, so many pixels wide; the position that was clicked."""
     chart = f"sweep-{'-'.join(str(curve[name].iloc[0]) for name in ('against', 'family', 'image_kind'))}"
     points = st.session_state.get(chart, {}).get("selection", {}).get("points", [])
     chosen = points[0]["customdata"] if points else None
@@ -149,11 +152,14 @@ def _show_correlations(curve: pd.DataFrame, found: pd.DataFrame) -> None:
 
 
 def _name_correlation(row: pd.Series) -> str:
+    """The correlation, its interval and its probability, a line each."""
     if not np.isfinite(row["correlation"]):
         return "not defined"
-    interval = f" ({row['low']:+.2f} to {row['high']:+.2f})" if np.isfinite(row["low"]) else ""
-    chance = "p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.3f}"
-    return f"{row['correlation']:+.2f}{interval}, {chance}"
+    lines = [f"**{row['correlation']:+.2f}**"]
+    if np.isfinite(row["low"]):
+        lines.append(f"{row['low']:+.2f} to {row['high']:+.2f}")
+    lines.append("p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.3f}")
+    return "  \n".join(lines)
 
 
 def _show_links(curve: pd.DataFrame, paths: pd.DataFrame, chosen: float | None) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 
 from lrviz.figures.path.data import Line
-from lrviz.figures.style import QUIET, layer_colour, to_hex, to_rgb
+from lrviz.figures.style import QUIET, layer_colour, to_rgb
 from lrviz.measures.curve import Curve
 
 MAX_TICKS, NUM_BINS = 1200, 240
@@ -79,7 +79,7 @@ def add_breakpoints(figure: go.Figure, row: int, line: Line, shown: Sequence[flo
     traces = _ticks(line, lanes) if lanes.counts is None else _heat_maps(line, lanes)
     note = f"{lanes.number:,} breakpoints" if line.curve.is_exact else "breakpoints are being found"
     if lanes.counts is not None:
-        note += f", darkest: {lanes.counts.max():,} in {lanes.edges[1] - lanes.edges[0]:.3g} of length"
+        note += f", at most {lanes.counts.max():,} in {lanes.edges[1] - lanes.edges[0]:.3g} of length"
     figure.add_traces(traces, rows=row, cols=1)
     labelled, ends = _labelled(line, 10)
     figure.update_yaxes(
@@ -153,8 +153,6 @@ def _ticks(line: Line, lanes: Lanes) -> list[go.Scatter]:
 
 
 def _square_root_scale(colour: str) -> list[list[float | str]]:
-    """From white to a colour, by the square root of the value."""
-    share = np.linspace(0, 1, 11)
-    rgb = to_rgb(["#ffffff", colour]).astype(float)
-    steps = np.rint(rgb[0] + share[:, None] * (rgb[1] - rgb[0])).astype(np.uint8)
-    return [[float(x * x), to_hex(step)] for x, step in zip(share, steps, strict=True)]
+    """From the ground to a colour, by the square root of the value."""
+    red, green, blue = (int(part) for part in to_rgb([colour])[0])
+    return [[float(share**2), f"rgba({red},{green},{blue},{share:.1f})"] for share in np.linspace(0, 1, 11)]
