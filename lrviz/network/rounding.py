@@ -49,7 +49,7 @@ class Magnitude(NamedTuple):
         terms: (features,) how large the terms are that each is summed from.
         largest: The largest value.
         behind: (entries,) how far each entry of the layer's maxima lies behind the largest one, at the point where that
-            is most, as a fraction of their terms; empty but for maxima.
+            is most, as a fraction of their terms; empty but for maxima, and where nobody asked.
     """
 
     terms: torch.Tensor
@@ -57,7 +57,9 @@ class Magnitude(NamedTuple):
     behind: torch.Tensor
 
 
-def find_magnitudes(program: Propagating, points: Float[torch.Tensor, "..."]) -> list[Magnitude]:
+def find_magnitudes(
+    program: Propagating, points: Float[torch.Tensor, "..."], *, spanning: bool = False
+) -> list[Magnitude]:
     """Magnitudes of the values before every layer, and last of the outputs, at some points.
 
     Random directions as large as what each step and each layer returns, and as the constants that steps add, are
@@ -67,6 +69,7 @@ def find_magnitudes(program: Propagating, points: Float[torch.Tensor, "..."]) ->
     Args:
         program: The network.
         points: (n, *input_shape) inputs.
+        spanning: Whether they span what is looked at, so that entries of maxima are to be compared.
     """
     n, found, generator = len(points), list[Magnitude](), np.random.default_rng(_SEED)
 
@@ -77,7 +80,9 @@ def find_magnitudes(program: Propagating, points: Float[torch.Tensor, "..."]) ->
 
     def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
         entries, terms = program.entries(layer), z[n:].abs().amax(0)
-        found.append(Magnitude(terms, _largest(z[:n]), _find_behind(z[:n], terms, entries)))
+        none = terms.new_zeros(0)
+        behind = none if entries is None or not spanning else _find_behind(z[:n], terms, entries)
+        found.append(Magnitude(terms, _largest(z[:n]), behind))
         if entries is None:
             # A unit that is off at all points may be on between them.
             high = z[:n].amax(0)
@@ -105,11 +110,9 @@ def find_magnitudes(program: Propagating, points: Float[torch.Tensor, "..."]) ->
 
 
 def _find_behind(
-    values: Float[torch.Tensor, "n features"], terms: Float[torch.Tensor, "features"], entries: torch.Tensor | None
+    values: Float[torch.Tensor, "n features"], terms: Float[torch.Tensor, "features"], entries: torch.Tensor
 ) -> torch.Tensor:
     """See `Magnitude.behind`."""
-    if entries is None:
-        return values.new_zeros(0)
     behind = values.new_zeros(entries.shape)
     for value in values:  # one by one, for there may be millions of entries
         candidates = value[entries]
@@ -127,7 +130,7 @@ def find_zeros(
         LostDigits: Too few digits of the values before a layer, or of the differences in a maximum, are left.
     """
     precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
-    found = find_magnitudes(program, points)
+    found = find_magnitudes(program, points, spanning=spanning)
     for layer, (terms, largest, behind) in enumerate(found):
         name = "the output" if layer == len(found) - 1 else f"layer {program.layer_name(layer)!r}"
         most = _largest(terms)
@@ -137,7 +140,7 @@ def find_zeros(
                 f"of terms up to {most:.1g}: scale the weights before it so that less cancels or saturates."
             )
         doubtful = behind[(behind > 10 * TOLERANCE.rounding) & (behind < TOLERANCE.clear)]
-        if spanning and len(doubtful):
+        if len(doubtful):
             raise LostDigits(
                 f"Expected maxima of {name} whose entries float64 can tell apart, got some that differ by no more than "
                 f"{_largest(doubtful):.1g} of their terms: choose a larger window, or scale the weights before it."

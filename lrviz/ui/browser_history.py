@@ -14,7 +14,7 @@ if (!window.lrvizHistory) {
   const guard = (window.lrvizHistory = { path: null, until: 0 });
   const push = history.pushState.bind(history);
   history.pushState = (state, title, url) => {
-    const isLate = performance.now() < guard.until && new URL(url, location.href).pathname !== guard.path;
+    const isLate = performance.now() < guard.until && new URL(url ?? location, location).pathname !== guard.path;
     if (!isLate) push(state, title, url);
   };
   addEventListener("popstate", () => {
