@@ -83,14 +83,16 @@ def find_magnitudes(
         none = terms.new_zeros(0)
         behind = none if entries is None or not spanning else _find_behind(z[:n], terms, entries)
         found.append(Magnitude(terms, _largest(z[:n]), behind))
+        # What is off, or behind, at all points may be on, or win, between them.
+        high = z[:n].amax(0)
+        most = high + _BETWEEN * (high - z[:n].amin(0))
         if entries is None:
-            # A unit that is off at all points may be on between them.
-            high = z[:n].amax(0)
-            most = (high + _BETWEEN * (high - z[:n].amin(0))).clamp(min=0)
+            most = most.clamp(min=0)
             return torch.cat([z[:n].clamp(min=0), z[n:] * (most > 0) + probes(most)])
-        value, place, _ = find_winners(z[:n], entries, torch.zeros_like(z[0]))
-        largest = entries.gather(1, place[:1].T)[:, 0]
-        return torch.cat([value, z[n:, largest] + probes(value.abs().amax(0))])
+        value, *_ = find_winners(z[:n], entries, torch.zeros_like(z[0]))
+        may_win = most[entries] >= value.amin(0)[:, None]
+        place = torch.where(may_win, terms[entries], -1.0).argmax(1, keepdim=True)
+        return torch.cat([value, z[n:, entries.gather(1, place)[:, 0]] + probes(value.abs().amax(0))])
 
     def add_errors(step: fx.Node, value: Any) -> Any:
         constants = program.constants(step)

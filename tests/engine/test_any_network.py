@@ -237,6 +237,13 @@ FAULTS = {
         shortcut=False,
         seed=0,
     ),
+    "losers of maxima that rounding errors lift above their winners": Recipe(
+        steps=["upsampled", "blurred"],
+        bends=["where", "maximum", "maximum"],
+        weights=["whole", "twins", "whole"],
+        shortcut=False,
+        seed=0,
+    ),
 }
 
 
