@@ -476,13 +476,20 @@ def test_a_window_beyond_the_budget_says_so_and_offers_a_way_out(browser, addres
     page.context.close()
 
 
+AT_REST = (
+    "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning' && "
+    "!document.querySelector('[data-testid=stProgress], [data-testid=stSkeleton], [data-stale=true]')"
+)
+
+
 def await_rest(page):
-    """Until the script has ended, nothing works in the background, and nothing is missing."""
-    page.wait_for_function(
-        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning' && "
-        "!document.querySelector('[data-testid=stProgress], [data-testid=stSkeleton], [data-stale=true]')",
-        timeout=LONG,
-    )
+    """Until the script has ended for good, nothing works in the background, and nothing is missing."""
+    for _ in range(20):
+        page.wait_for_function(AT_REST, timeout=LONG)
+        page.wait_for_timeout(400)
+        if page.evaluate(AT_REST):
+            return
+    raise AssertionError(f"the page never came to rest: {page.url}")
 
 
 def settled_box(locator):
@@ -595,7 +602,7 @@ def test_a_path_of_two_models_is_found_zoomed_and_downloaded(browser, address, t
     page.get_by_role("button", name="Single pieces").click()
     page.wait_for_function("location.search.includes('baseline=view')", timeout=LONG)
     await_rest(page)
-    assert "13 breakpoints in view" in page.locator(".lr-head").first.inner_text()
+    page.locator(".lr-head", has_text="13 breakpoints in view").first.wait_for(timeout=LONG)
     page.get_by_role("button", name="Export").click()
     with page.expect_download(timeout=LONG) as download:
         page.get_by_role("button", name="Download PDF").click()
