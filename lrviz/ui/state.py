@@ -10,11 +10,13 @@ Widgets show the view by `control`. Pages run again by `state.rerun()`, so that 
 one that the browser went to.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from lrviz.errors import InvalidView
 from lrviz.ui import resources
@@ -24,6 +26,9 @@ from lrviz.views.presets import CHECK, Wanted
 from lrviz.views.view import IMAGES, View
 
 DEFAULT_MODEL = "cnn5-w8-noise20"
+
+_LATE = 2.0
+"""Seconds after a new address in which what the browser had sent before may still arrive, with the last one."""
 
 
 def current() -> View:
@@ -60,17 +65,26 @@ def open_page(
             _go_to(page, query)
         else:
             session.view, session.is_arriving = arrive(session.view.on(page)), True
-    elif query not in (session.address, *session.earlier) and not session.get("is_own_run", False):
+    elif not session.get("is_own_run", False) and _is_elsewhere(query):
         _begin(query)
         _go_to(page, query)
     write_link()
     return session.view
 
 
+def _is_elsewhere(query: dict[str, str]) -> bool:
+    """Whether the browser went to another address; it did not if it had just not heard of the present one."""
+    session, context = st.session_state, get_script_run_ctx()
+    if query in (session.address, *session.earlier):
+        return False
+    went_back = st.context.url is None or getattr(context, "is_history_navigation", True)  # no url: tests
+    return went_back or query not in session.left or time.monotonic() - session.left_at > _LATE
+
+
 def _begin(query: dict[str, str]) -> None:
     """The address is another one, and nothing is open or pending any more."""
     session = st.session_state
-    session.address, session.earlier = query, ()
+    session.address, session.earlier, session.left = query, (), ()
     session.is_open, session.is_arriving = False, False
     for name in ("dialog", "replacement"):
         session.pop(name, None)
@@ -197,6 +211,7 @@ def write_link(*, completes: bool = False) -> None:
         if session.is_open or session.is_arriving or completes:
             session.earlier, session.replacement = (*session.earlier, session.address), query
         else:
+            session.left, session.left_at = tuple(filter(None, (session.address, *session.earlier))), time.monotonic()
             session.earlier, session.replacement = (), None
             st.query_params.from_dict(query)
         session.address = query
