@@ -7,7 +7,7 @@ browser went to another one: then that one's entry in the history is lost.
 import streamlit as st
 
 _SCRIPT = """
-<style>.st-key-browser-history {display: none;}</style>
+<style>[data-testid="stLayoutWrapper"]:has(> .st-key-browser-history) {display: none;}</style>
 <script>
 if (!window.lrvizHistory) {
   const WHILE = 5000; // milliseconds in which a page that was left may still be heard of
