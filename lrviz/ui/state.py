@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from lrviz.errors import InvalidView
 from lrviz.ui import resources
@@ -27,7 +26,7 @@ from lrviz.views.view import IMAGES, View
 
 DEFAULT_MODEL = "cnn5-w8-noise20"
 
-_LATE = 2.0
+_LATE = 1.0
 """Seconds after a new address in which what the browser had sent before may still arrive, with the last one."""
 
 
@@ -74,11 +73,11 @@ def open_page(
 
 def _is_elsewhere(query: dict[str, str]) -> bool:
     """Whether the browser went to another address; it did not if it had just not heard of the present one."""
-    session, context = st.session_state, get_script_run_ctx()
+    session = st.session_state
     if query in (session.address, *session.earlier):
         return False
-    went_back = st.context.url is None or getattr(context, "is_history_navigation", True)  # no url: tests
-    return went_back or query not in session.left or time.monotonic() - session.left_at > _LATE
+    is_test = st.context.url is None
+    return is_test or query not in session.left or time.monotonic() - session.left_at > _LATE
 
 
 def _begin(query: dict[str, str]) -> None:
