@@ -80,8 +80,7 @@ def find_magnitudes(
 
     def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
         entries, terms = program.entries(layer), z[n:].abs().amax(0)
-        none = terms.new_zeros(0)
-        behind = none if entries is None or not spanning else _find_behind(z[:n], terms, entries)
+        behind = _find_behind(z[:n], terms, entries if spanning else None)
         found.append(Magnitude(terms, _largest(z[:n]), behind))
         # What is off, or behind, at all points may be on, or win, between them.
         high = z[:n].amax(0)
@@ -112,9 +111,11 @@ def find_magnitudes(
 
 
 def _find_behind(
-    values: Float[torch.Tensor, "n features"], terms: Float[torch.Tensor, "features"], entries: torch.Tensor
+    values: Float[torch.Tensor, "n features"], terms: Float[torch.Tensor, "features"], entries: torch.Tensor | None
 ) -> torch.Tensor:
-    """See `Magnitude.behind`."""
+    """See `Magnitude.behind`; empty without entries."""
+    if entries is None:
+        return terms.new_zeros(0)
     behind = values.new_zeros(entries.shape)
     for value in values:  # one by one, for there may be millions of entries
         candidates = value[entries]
