@@ -27,7 +27,6 @@ class Tolerance:
         dent: A polygon that is dented by less than this, as a fraction of the window's radius, is convex; `straight`
             lets a side bend by a tenth of it.
         cover: Areas, or lengths, that add up to a whole within this fraction fill it.
-        filled: Regions whose areas miss the window's by more than this fraction have gaps.
         orthonormal: Products of the basis vectors of a plane differ by less from 0 and 1.
         closest: Smallest part of a path that can be shown, as a fraction of its length.
         drawn: A region's area and that of its polygon, whose vertices are rounded, differ by less than this fraction.
@@ -59,7 +58,6 @@ class Tolerance:
     resolution: float = 1e-12
     dent: float = 2e-10
     cover: float = 1e-9
-    filled: float = 1e-6
     orthonormal: float = 1e-12
     closest: float = 1e-10
     drawn: float = 1e-6

@@ -99,12 +99,12 @@ def find_regions(
 
 
 def _require_filled(regions: Regions, window: Window) -> None:
-    """Refuse regions with gaps between them, as rounding leaves where it decides which unit is on."""
+    """Refuse regions with gaps between them or that overlap, as where rounding misplaces lines or decides signs."""
     filled = float(regions.area.sum()) / window.area
-    if abs(filled - 1) > TOLERANCE.filled:
+    if abs(filled - 1) > TOLERANCE.cover:
         raise LostDigits(
-            f"Expected regions that fill the window, got {filled:.4%} of it: values in it differ by less than float64 "
-            "can tell apart. Choose a larger window, or scale the network's weights so that less cancels."
+            f"Expected regions that fill the window, got {filled:.12g} times its area: values in it differ by less than "
+            "float64 can tell apart. Choose another window, or scale the network's weights so that less cancels."
         )
 
 

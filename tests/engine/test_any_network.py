@@ -303,7 +303,7 @@ def test_values_that_float64_cannot_tell_apart_are_refused(monkeypatch: pytest.M
     with pytest.raises(LostDigits, match=r"got some that differ by no more than 1e-11 of their terms: choose"):
         tiled(in_triangle, 16, "never", monkeypatch)
     monkeypatch.setattr(rounding, "TOLERANCE", replace(TOLERANCE, clear=0.0))  # if it were not seen beforehand
-    with pytest.raises(LostDigits, match=r"got 93\.\d+% of it: values in it differ by less"):
+    with pytest.raises(LostDigits, match=r"got 0\.93\d+ times its area: values in it differ by less"):
         tiled(in_triangle, 16, "never", monkeypatch)
 
 
@@ -320,3 +320,18 @@ def test_maxima_whose_entries_hardly_differ_are_refused(monkeypatch: pytest.Monk
         if kind != "huge":
             with pytest.raises(LostDigits, match=r"that differ by no more than \de-1[12] of their terms"):
                 tiled(scene, 16, "never", monkeypatch)
+
+
+def test_lines_that_every_tile_places_elsewhere_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries that differ by 1e-8 of their biases meet at lines that are 1e-9 of the window apart in two tiles."""
+    recipe = Recipe(
+        steps=["normalised"],
+        bends=["pool", "pool"],
+        weights=["extreme scales", "signs", "signs"],
+        shortcut=True,
+        seed=24972806,
+    )
+    _, _, scene, *_ = recipe.scenes()
+    with pytest.raises(LostDigits, match=r"got 1\.00000000\d+ times its area: values in it differ by less"):
+        tiled(scene, 16, "never", monkeypatch)
+    assert_right(tiled(scene, 1000, "never", monkeypatch), scene, recipe.seed)
