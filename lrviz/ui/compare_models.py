@@ -48,12 +48,13 @@ def family_of(card: Card) -> Family:
 
 
 def group_families(cards: Sequence[Card]) -> dict[Family, list[Card]]:
-    """The families of several widths, with their models by width and seed."""
+    """The families of several widths, by architecture and data, with their models by width and seed."""
     families: dict[Family, list[Card]] = {}
     plain = (card for card in cards if not card.is_variant)
     for card in sorted(plain, key=lambda card: (card.width, card.seed)):
         families.setdefault(family_of(card), []).append(card)
-    return {family: members for family, members in families.items() if len({card.width for card in members}) > 1}
+    ordered = sorted(families, key=lambda family: (family.architecture, family.data))
+    return {family: families[family] for family in ordered if len({card.width for card in families[family]}) > 1}
 
 
 def first_view() -> View:
@@ -180,10 +181,12 @@ def _choose_family(families: dict[Family, list[Card]]) -> Family:
     current = current or st.session_state.get("family") or next(iter(families))
     st.session_state.family = current
     options = list(families)
-    return st.selectbox(
+    family = st.selectbox(
         "Family", options, options.index(current), format_func=lambda family: family.label,
         **state.control("w-family", current, _change_family),
     )  # fmt: skip
+    st.caption(family.label.partition(", ")[2])
+    return family
 
 
 def _change_family(family: Family) -> None:

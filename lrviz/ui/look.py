@@ -41,6 +41,8 @@ _CSS = """
 }
 .stSidebar [data-testid="stSidebarUserContent"] {padding-top: 0.4rem;}
 .stSidebar [data-testid="stSidebarHeader"] {height: 2.2rem; padding-bottom: 0;}
+[data-testid="stSelectboxVirtualDropdown"] {width: max-content !important; min-width: var(--trigger-width);
+  max-width: 92vw;}
 .lr-brand {font-size: 1.35rem; font-weight: 650; letter-spacing: -0.01em; line-height: 1.1;}
 .lr-sub {color: var(--lr-faint); font-size: 0.82rem; line-height: 1.35;}
 .lr-card {font-size: 0.8rem; color: var(--lr-faint); line-height: 1.5; font-variant-numeric: tabular-nums;}

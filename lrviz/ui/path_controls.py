@@ -12,8 +12,8 @@ from lrviz.ui.visit import readable_image
 from lrviz.views.view import ALL, MAX_ANCHORS, MAX_MODELS, NUM_IMAGES, PREDICTED, View
 
 _KINDS = {
-    "closed": "closed: an image moved on a circle",
-    "open": "open: an image moved down",
+    "closed": "closed: moved on a circle",
+    "open": "open: moved down",
     "triplet": "edges of a triplet",
     "images": "list of images",
 }

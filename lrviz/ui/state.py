@@ -108,13 +108,15 @@ def _go_to(page: str, query: dict[str, str]) -> None:
 def _read(query: dict[str, str]) -> None:
     """Show what can be read of a link, and say what was left out."""
     session = st.session_state
-    session.view, problems, window = read_link(query, session.view)
+    session.view, problems, missing, window = read_link(query, session.view)
     if window is not None:
         session.wanted = window
-    elif not problems or session.view.center is not None:
+    elif not (problems or missing) or session.view.center is not None:
         session.pop("wanted", None)
     if problems:
         tell("Some of the link could not be read and was left out. " + " ".join(problems))
+    if missing:
+        tell(f"The link does not say {', '.join(missing)}: what is missing was chosen.")
 
 
 def shows_view() -> bool:

@@ -8,7 +8,6 @@ from lrviz.errors import InvalidView
 from lrviz.views.view import View, parse
 
 _WINDOW, _PART = ("center", "half_width", "half_height"), ("start", "end")
-_INCOMPLETE = "A window needs its centre u and v and its half width; what is missing was chosen."
 
 OpenWindow = tuple[float | None, float | None, float | None]
 """u, v and half width of a window, as far as they are known."""
@@ -20,11 +19,13 @@ class Reading(NamedTuple):
     Attributes:
         view: The view of all that could be read.
         problems: A sentence for everything that was left out.
+        missing: Names of parameters that a whole link has and this one has not; others stand in.
         window: What the link says of its window, if that is not all; the view shows the triangle then.
     """
 
     view: View
     problems: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     window: OpenWindow | None = None
 
 
@@ -37,7 +38,8 @@ def read_link(query: Mapping[str, str], standing_in: View) -> Reading:
     """
     page = standing_in.page
     values, errors = parse(query, page)
-    problems = {key: str(error) for key, error in errors.items()}
+    missing = [key for key in errors if not query.get(key, "").strip()]
+    problems = {key: str(error) for key, error in errors.items() if key not in missing}
     if page != "paths" and "images" in values:
         values["images"] = tuple(
             name or other for name, other in zip(values["images"], standing_in.images, strict=False)
@@ -45,8 +47,7 @@ def read_link(query: Mapping[str, str], standing_in: View) -> Reading:
     window = _open_window(values)
     if window is not None:
         values = {name: value for name, value in values.items() if name not in _WINDOW}
-        if not problems.keys() & {"u", "v", "half_width"}:
-            problems["window"] = _INCOMPLETE
+        missing += [key for key in ("u", "v", "half_width") if key not in query]
     needed = ("models", "images")
     plain: dict[str, Any] = {
         each.name: each.default for each in fields(View) if page in each.metadata and each.name not in needed
@@ -57,7 +58,7 @@ def read_link(query: Mapping[str, str], standing_in: View) -> Reading:
             view = replace(view, **group)
         except InvalidView as error:
             problems[next(iter(group))] = str(error)
-    return Reading(view, tuple(problems.values()), window)
+    return Reading(view, tuple(problems.values()), tuple(missing), window)
 
 
 def _groups(values: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -14,9 +14,9 @@ STANDING_IN = View(models=("other",), images=("samples:0", "samples:1", "samples
 
 
 def test_a_sound_link_is_read_whole():
-    view, problems, window = read_link(WHOLE, STANDING_IN)
+    view, problems, missing, window = read_link(WHOLE, STANDING_IN)
     assert view.to_query() == WHOLE
-    assert (problems, window) == ((), None)
+    assert (problems, missing, window) == ((), (), None)
     assert view.num_anchors == 5, "what other pages show is kept"
 
 
@@ -35,20 +35,23 @@ def test_a_sound_link_is_read_whole():
     ],
 )
 def test_one_bad_parameter_loses_itself_only(key, text):
-    view, problems, window = read_link({**WHOLE, key: text}, STANDING_IN)
+    view, problems, missing, window = read_link({**WHOLE, key: text}, STANDING_IN)
     assert view.to_query() == {name: value for name, value in WHOLE.items() if name != key}
     (problem,) = problems
     assert key in problem and len(problem) < 400
-    assert window is None
+    assert (missing, window) == ((), None)
 
 
 @pytest.mark.parametrize("text", ["", None, "a\nb"])
 @pytest.mark.parametrize(("key", "stands_in"), [("model", "other"), ("a", "samples:0"), ("c", "samples:2")])
 def test_a_missing_name_is_stood_in_for(key, stands_in, text):
     query = {**WHOLE, key: text} if text is not None else {k: v for k, v in WHOLE.items() if k != key}
-    view, problems, _ = read_link(query, STANDING_IN)
+    view, problems, missing, _ = read_link(query, STANDING_IN)
     assert view.to_query() == {**WHOLE, key: stands_in}
-    assert len(problems) == 1 and key in problems[0]
+    if text:
+        assert len(problems) == 1 and key in problems[0] and not missing
+    else:
+        assert (problems, missing) == ((), (key,))
 
 
 @pytest.mark.parametrize(
@@ -62,23 +65,22 @@ def test_a_missing_name_is_stood_in_for(key, stands_in, text):
     ],
 )
 def test_what_is_known_of_a_window_is_kept(change, window):
-    view, problems, found = read_link({**WHOLE, **change}, STANDING_IN)
-    assert found == window
+    view, problems, missing, found = read_link({**WHOLE, **change}, STANDING_IN)
+    assert (missing, found) == ((), window)
     assert len(problems) == len(change)
     assert view.center is None and view.colour == "jump" and view.region == "00ff"
 
 
 def test_a_window_with_parts_missing_is_one_to_choose():
     query = {key: value for key, value in WHOLE.items() if key != "half_width"}
-    _, problems, window = read_link(query, STANDING_IN)
-    assert window == (1.5, -2.0, None)
-    assert len(problems) == 1 and "half width" in problems[0]
+    _, problems, missing, window = read_link(query, STANDING_IN)
+    assert (problems, missing, window) == ((), ("half_width",), (1.5, -2.0, None))
 
 
 def test_zeros_are_values():
     zeros = {"u": "0.0", "v": "0.0", "class_index": "0"}
-    view, problems, window = read_link({**WHOLE, **zeros}, STANDING_IN)
-    assert (view.center, view.class_index, problems, window) == ((0.0, 0.0), 0, (), None)
+    view, problems, missing, window = read_link({**WHOLE, **zeros}, STANDING_IN)
+    assert (view.center, view.class_index, problems, missing, window) == ((0.0, 0.0), 0, (), (), None)
 
 
 @pytest.mark.parametrize(
@@ -97,15 +99,15 @@ def test_paths_lose_what_is_wrong_only(change, kept):
         "models": "a,b", "images": "samples:4", "kind": "open", "num_anchors": "3", "radius": "2.0", "output": "all",
         "baseline": "chord", "start": "0.5", "end": "1.0",
     }  # fmt: skip
-    view, problems, _ = read_link({**query, **change}, STANDING_IN.on("paths"))
+    view, problems, _, _ = read_link({**query, **change}, STANDING_IN.on("paths"))
     assert view.to_query() == {name: value for name, value in query.items() if name not in kept}
     assert problems
 
 
 def test_models_of_a_comparison_stay_when_its_images_are_missing():
-    view, problems, _ = read_link({"models": "a,b"}, STANDING_IN.on("compare"))
+    view, problems, missing, _ = read_link({"models": "a,b"}, STANDING_IN.on("compare"))
     assert (view.models, view.images) == (("a", "b"), STANDING_IN.images)
-    assert len(problems) == 3
+    assert (problems, missing) == ((), ("a", "b", "c"))
 
 
 @pytest.mark.parametrize(("page", "number"), [("explore", 3), ("compare", 3), ("paths", 1), ("sweeps", 3)])
