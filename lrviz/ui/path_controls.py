@@ -145,7 +145,7 @@ def choose_part(curve: Curve) -> None:
     """The part of the path that is drawn: a segment, numbers, and steps from there."""
     view = state.current()
     stretch = path_state.stretch_of(view, curve.length)
-    columns = st.columns([1.5, 1.25, 1.25, 3.3], gap="small", vertical_alignment="bottom")
+    columns = st.columns([1.6, 1.2, 1.2, 3.3], gap="small", vertical_alignment="bottom")
     with columns[0]:
         _choose_segment(curve, (stretch.low, stretch.high))
     step = (stretch.high - stretch.low) / 4

@@ -169,9 +169,9 @@ def test_what_is_wrong_is_said_in_a_sentence(query, words):
     assert any(words in said.value for said in (*page.error, *page.info))
 
 
-def test_a_link_that_cannot_be_read_opens_the_default_view():
+def test_a_link_that_says_too_little_opens_the_default_view():
     page = open_file("app.py", model=DEFAULT_MODEL, a="samples:0")
-    assert any("could not be read" in warning.value for warning in page.warning)
+    assert any("does not say" in warning.value for warning in page.warning)
 
 
 @pytest.mark.parametrize(("key", "text"), [("class_index", "77"), ("b", ""), ("half_width", "wide")])
@@ -181,7 +181,8 @@ def test_a_link_with_one_bad_parameter_keeps_the_rest(key, text):
     page = settle(open_page(**{**whole, key: text}))
     assert not page.error
     (said,) = page.warning
-    assert "could not be read" in said.value and (key in said.value or "classes" in said.value)
+    assert ("could not be read" if text else "does not say b:") in said.value
+    assert key in said.value or "classes" in said.value
     kept = {name: value for name, value in whole.items() if name != key}
     assert kept.items() <= {name: linked(page, name) for name in page.query_params}.items()
     assert page.session_state["view"].half_width < 10

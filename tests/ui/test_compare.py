@@ -74,15 +74,15 @@ def test_what_is_wrong_is_said_in_a_sentence(change, words):
     assert any(words in error.value for error in page.error)
 
 
-def test_a_link_that_cannot_be_read_opens_the_default_comparison():
+def test_a_link_that_says_too_little_opens_the_default_comparison():
     page = open_file("pages/1_Compare_widths.py", a="samples:0")
-    assert any("could not be read" in warning.value for warning in page.warning)
+    assert any("does not say" in warning.value for warning in page.warning)
     assert len(page.session_state["view"].models) == 3
 
 
 def test_models_of_a_link_stay_when_its_images_are_missing():
     page = open_page(models="cnn5-w1-noise20", colour="area")
-    assert any("could not be read" in warning.value for warning in page.warning)
+    assert any("does not say a, b, c" in warning.value for warning in page.warning)
     assert page.session_state["view"].models == ("cnn5-w1-noise20",)
     assert page.session_state["view"].colour == "area"
     assert page.dataframe
