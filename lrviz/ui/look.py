@@ -36,7 +36,7 @@ _CSS = """
 @media (max-width: 640px) {
   [data-testid="stLayoutWrapper"]:has(> .st-key-header) {position: static;}
   .stHorizontalBlock:has(> .stColumn .st-key-exact) {flex-wrap: wrap-reverse;}
-  .exact-map {height: min(75vh, 100vw + 5rem) !important;}
+  .exact-map {height: min(75vh, 90vw + 1rem) !important;}
   :is(.st-key-header, .st-key-toolbar) [data-testid="stPopoverButton"] p {font-size: 0;}
 }
 .stSidebar [data-testid="stSidebarUserContent"] {padding-top: 0.4rem;}
