@@ -48,6 +48,8 @@ def _show_table(cards: tuple[Card, ...]) -> None:
         hide_index=True, on_select="rerun", selection_mode="single-row", key="models",
         height=36 * (min(len(cards), 14) + 1),
         column_config={
+            "model": st.column_config.TextColumn(width=260),
+            "family": st.column_config.TextColumn(width=150),
             "parameters": st.column_config.NumberColumn(format="localized"),
             "images": st.column_config.NumberColumn(format="localized"),
             "label noise": _PERCENT,
