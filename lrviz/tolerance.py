@@ -46,7 +46,7 @@ class Tolerance:
     crossing: float = 1e-13
     rounding: float = 4e-15
     cancelled: float = 3e-14
-    left: float = 1e-9
+    left: float = 1e-8
     clear: float = 1e-11
     straight: float = 2e-11
     joined: float = 1e-7

@@ -246,12 +246,17 @@ FAULTS = {
     ),
 }
 
+REFUSED = {("slivers, and more regions than asked for", "huge")}
+"""There, a layer keeps 2e-9 of its terms."""
+
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_went_wrong_once(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = FAULTS[fault]
     for kind, scene in zip(WINDOWS, recipe.scenes(), strict=True):
-        if kind in ("huge", "ordinary"):
+        if (fault, kind) in REFUSED:
+            assert look_at(scene, recipe.seed, monkeypatch) == "LostDigits"
+        elif kind in ("huge", "ordinary"):
             assert look_at(scene, recipe.seed, monkeypatch) in ("right", f"more than {MOST} regions")
 
 
@@ -286,7 +291,7 @@ def look_at(scene: Scene, seed: int, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_values_that_float64_cannot_tell_apart_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind 1e12 times too large weights a clamp keeps few digits; 1e-12 times too small ones vanish in a bias."""
+    """Behind too large weights a clamp keeps few digits; 1e-12 times too small ones vanish in a bias."""
     saturating = Recipe(
         steps=["linear"], bends=["hardtanh", "relu"], weights=["extreme scales", "normal"], shortcut=False, seed=3
     )
@@ -299,6 +304,16 @@ def test_values_that_float64_cannot_tell_apart_are_refused(monkeypatch: pytest.M
     )
     with pytest.raises(LostDigits, match=r"got values up to 2 that are left of terms up to 3e\+12: scale"):
         tiled(next(saturating.scenes()), 16, "never", monkeypatch)
+    nearly = Recipe(
+        steps=["normalised", "normalised", "linear", "shuffled"],
+        bends=["leaky", "pool", "maximum", "maxout", "clamp"],
+        weights=["scales", "normal", "twins"],
+        shortcut=False,
+        seed=768978328,
+    )
+    _, _, in_huge, *_ = nearly.scenes()
+    with pytest.raises(LostDigits, match=r"got values up to 1 that are left of terms up to 1e\+09: scale"):
+        tiled(in_huge, 16, "never", monkeypatch)
     *_, in_triangle = vanishing.scenes()
     with pytest.raises(LostDigits, match=r"got some that differ by no more than 1e-11 of their terms: choose"):
         tiled(in_triangle, 16, "never", monkeypatch)
