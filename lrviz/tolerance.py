@@ -13,6 +13,8 @@ class Tolerance:
         rounding: A unit's value below this fraction of the terms that it is summed from in the network is zero.
         cancelled: A slope below this fraction of the terms that it is summed from is zero.
         left: A layer whose largest value is below this fraction of the terms it is summed from keeps too few digits.
+        doubtful: Outputs below this fraction of the terms that they are summed from may keep too few digits: what was
+            found is checked.
         clear: Entries of a maximum that differ by less than this fraction of their terms in a whole window, and are not
             equal, meet at a line that is misplaced by some 1/1000 of the window.
         straight: Two sides of a polygon that bend by less than this, as a fraction of the window's radius, are one: a
@@ -46,7 +48,8 @@ class Tolerance:
     crossing: float = 1e-13
     rounding: float = 4e-15
     cancelled: float = 3e-14
-    left: float = 1e-8
+    left: float = 1e-9
+    doubtful: float = 1e-6
     clear: float = 1e-11
     straight: float = 2e-11
     joined: float = 1e-7

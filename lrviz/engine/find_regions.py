@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from lrviz.devices import choose_device, return_memory, single_threaded
 from lrviz.engine.arguments import check_callbacks, check_number, check_scene
@@ -17,6 +18,7 @@ from lrviz.errors import LostDigits
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
+from lrviz.results.check import largest_terms, value_faults
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
 from lrviz.tolerance import TOLERANCE
@@ -94,6 +96,7 @@ def find_regions(
     progress(_SHARE_OF_SEARCH, "joining the regions of all parts")
     regions = _assemble(program, window, found, zeros[-1], status, max_regions, began)
     _require_filled(regions, window)
+    _require_agreement(regions, zeros[-1])
     progress(1.0, f"{len(regions):,} regions")
     return regions
 
@@ -103,8 +106,18 @@ def _require_filled(regions: Regions, window: Window) -> None:
     filled = float(regions.area.sum()) / window.area
     if abs(filled - 1) > TOLERANCE.cover:
         raise LostDigits(
-            f"Expected regions that fill the window, got {filled:.12g} times its area: values in it differ by less than "
-            "float64 can tell apart. Choose another window, or scale the network's weights so that less cancels."
+            f"Expected regions that fill the window, got {filled:.12g} times its area: values in it differ by less "
+            "than float64 can tell apart. Choose another window, or scale the network's weights so that less cancels."
+        )
+
+
+def _require_agreement(regions: Regions, zero: Float[torch.Tensor, "K"]) -> None:
+    """Refuse maps that differ at the edges between them, as where outputs keep few digits of their terms."""
+    terms = float(zero.max()) / TOLERANCE.rounding
+    if largest_terms(regions) < TOLERANCE.doubtful * terms and (faults := value_faults(regions)):
+        raise LostDigits(
+            f"Expected outputs that float64 can tell apart, got regions of which {faults[0].removesuffix('.')}: the "
+            f"outputs are left of terms up to {terms:.1g}. Scale the weights so that less cancels or saturates."
         )
 
 

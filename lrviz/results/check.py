@@ -22,7 +22,7 @@ def check(regions: Regions) -> Validity:
     """
     faults = [*_array_faults(regions), *polygon_faults(regions.coordinates, regions.offsets, _extent(regions) / 2)]
     if not faults:
-        faults = [*_size_faults(regions), *_edge_faults(regions), *_value_faults(regions)]
+        faults = [*_size_faults(regions), *_edge_faults(regions), *value_faults(regions)]
     return Validity(faults=tuple(faults))
 
 
@@ -93,14 +93,17 @@ def _repeated(rows: Int[np.ndarray, "n m"]) -> Bool[np.ndarray, "n"]:
     return (count > 1)[place.ravel()]
 
 
-def _value_faults(regions: Regions) -> list[str]:
+def value_faults(regions: Regions) -> list[str]:
     """Where neighbours differ at the ends of their edge, by more than the rounding of the terms that they add up."""
     inner = (regions.edge_regions >= 0).all(1)
     one, two = regions.edge_regions[inner].T
-    reach = np.abs(regions.window).max()
-    terms = np.abs(regions.bias).max(initial=0.0) + np.abs(regions.slope).max(initial=0.0) * reach
     ends = regions.edge_coordinates[inner].transpose(1, 0, 2)
     gap = np.array([np.abs(regions.values(one, point) - regions.values(two, point)).max(1) for point in ends])
-    return count_faults(
-        "inner edges", {"lie between maps that differ there": (gap > TOLERANCE.continuous * terms).any(0)}
-    )
+    apart = gap > TOLERANCE.continuous * largest_terms(regions)
+    return count_faults("inner edges", {"lie between maps that differ there": apart.any(0)})
+
+
+def largest_terms(regions: Regions) -> float:
+    """How large the terms are at most that the values of regions are summed from."""
+    reach = np.abs(regions.window).max()
+    return float(np.abs(regions.bias).max(initial=0.0) + np.abs(regions.slope).max(initial=0.0) * reach)
