@@ -5,7 +5,6 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from lrviz.errors import InvalidRequest
 from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
@@ -15,7 +14,7 @@ from lrviz.models.assets import assets_folder
 from lrviz.models.catalogue import list_models
 from lrviz.ui import resources, sweep_jobs
 from lrviz.views.selection import PathsSpec
-from tests.apptest import ROOT, control, linked, open_file, settle
+from tests.apptest import control, linked, open_file, settle
 from tests.measures.test_sweeps import curve, row, sweep, table, trainings
 
 PEAKED = {"density": [1.0, 2, 3, 4], "deviation": [1.0, 4, 3, 2]}
@@ -309,7 +308,7 @@ def test_what_the_page_fills_in_is_no_change_of_its_own():
 
 @pytest.mark.parametrize(("pixels", "side_by_side"), [(600, False), (1100, True)])
 def test_correlations_stand_below_the_curves_of_a_narrow_page(pixels, side_by_side):
-    page = AppTest.from_file(str(ROOT / "pages/3_Double_descent.py"), default_timeout=60)
+    page = open_page()
     page.session_state.page_pixels = pixels
     page.run()
     assert not page.exception
