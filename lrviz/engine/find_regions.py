@@ -16,6 +16,7 @@ from lrviz.engine.solve import Found, solve_tile
 from lrviz.engine.tiles import CUT, Limits, Part, Tile, explore_tiles
 from lrviz.errors import LostDigits
 from lrviz.geometry.plane import Plane, Window
+from lrviz.geometry.validity import area_faults
 from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, Stopped, ignore, never, stop_when
 from lrviz.results.check import largest_terms, value_faults
@@ -103,11 +104,10 @@ def find_regions(
 
 def _require_filled(regions: Regions, window: Window) -> None:
     """Refuse regions with gaps between them or that overlap, as where rounding misplaces lines or decides signs."""
-    filled = float(regions.area.sum()) / window.area
-    if abs(filled - 1) > TOLERANCE.cover:
+    if faults := area_faults(regions.area, window.area, complete=True):
         raise LostDigits(
-            f"Expected regions that fill the window, got {filled:.12g} times its area: values in it differ by less "
-            "than float64 can tell apart. Choose another window, or scale the network's weights so that less cancels."
+            f"{faults[0]} Values in the window differ by less than float64 can tell apart there: choose another "
+            "window, or scale the network's weights so that less cancels."
         )
 
 

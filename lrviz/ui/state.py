@@ -76,8 +76,7 @@ def _is_elsewhere(query: dict[str, str]) -> bool:
     session = st.session_state
     if query in (session.address, *session.earlier):
         return False
-    is_test = st.context.url is None
-    return is_test or query not in session.left or time.monotonic() - session.left_at > _LATE
+    return query not in session.left or time.monotonic() - session.left_at > _LATE
 
 
 def _begin(query: dict[str, str]) -> None:

@@ -4,6 +4,14 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
+def immediate_addresses(monkeypatch):
+    """Nothing is under way between a page and a browser that is not there."""
+    from lrviz.ui import state  # noqa: PLC0415
+
+    monkeypatch.setattr(state, "_LATE", 0.0)
+
+
+@pytest.fixture(autouse=True)
 def coarse_overview(monkeypatch):
     from lrviz.ui import overview  # noqa: PLC0415  (the first import of Streamlit takes a second)
 
