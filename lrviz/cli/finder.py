@@ -13,6 +13,7 @@ from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, t
 from lrviz.engine.requests import EstimateRequest, Outcome, PiecesRequest, RegionsRequest, Request, run
 from lrviz.figures.data_files import write_archive, write_table
 from lrviz.geometry.plane import Segment
+from lrviz.measures.path import density
 from lrviz.measures.tables import measure_regions
 from lrviz.models.access import USER, Access
 from lrviz.models.images import ImageRecord, load_image
@@ -100,10 +101,9 @@ def write_pieces(model: str, start: str, end: str, how: Run, out: Path) -> None:
         found = outcome.result
         _require_some(found)
         found.save(target)
-    density = len(found) / segment.length
     typer.echo(
-        f"{len(found):,} pieces, length {segment.length:.6g}, {density:.4g} per unit length, {_timing(outcome)}, "
-        f"{found.status}: {out}"
+        f"{len(found):,} pieces, length {segment.length:.6g}, {density(found):.4g} per unit length, "
+        f"{_timing(outcome)}, {found.status}: {out}"
     )
     if found.status == Status.CANCELLED:
         tell(f"cancelled: the pieces do not reach the other end. {found.status.remedy}")

@@ -10,7 +10,8 @@ from lrviz.cli.finder import Run
 from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
 from lrviz.engine.workers import Workers
 from lrviz.measures.sweeps import SUFFIXES, write_results
-from lrviz.models.images import SHAPE, image_shape
+from lrviz.models.images import SHAPE
+from lrviz.models.numbers import image_shape
 from lrviz.models.opening import is_file
 from lrviz.views.scene import load_program
 from lrviz.views.selection import PathsSpec, find_models

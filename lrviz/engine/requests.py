@@ -185,7 +185,7 @@ class RegionsRequest(WindowRequest):
             limit, remedy = f"the budget is {budget:,}", ", or raise the budget"
         else:
             return
-        half = fitting_half_width(pieces_per_length, min(budget, capacity))
+        half = fitting_half_width(pieces_per_length, max(min(budget, capacity), 2))  # one region fits none
         u, v = self.window.center
         reason = f"The window holds about {rounded_down(number):,.0f} regions, and {limit}."
         raise BudgetExceeded(

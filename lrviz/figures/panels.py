@@ -250,14 +250,12 @@ def print_histogram(place: Figure | SubFigure, regions: Regions, colouring: Colo
 
 def _shares(regions: Regions, colouring: Colouring) -> tuple[list[str], list[str], list[float]]:
     """Name, colour and share of the area of every class."""
-    area = {colour: 0.0 for _, colour in colouring.categories}
-    for rgb in np.unique(colouring.rgb, axis=0):
-        area[to_hex(rgb)] = float(regions.area[(colouring.rgb == rgb).all(1)].sum())
-    whole = float(regions.area.sum()) or 1.0
+    area = np.bincount(regions.predicted, regions.area)
+    shares = np.sort(area[area > 0])[::-1] / (area.sum() or 1.0)  # as the classes are listed, the largest first
     return (
         [name for name, _ in colouring.categories],
         [colour for _, colour in colouring.categories],
-        [area[colour] / whole for _, colour in colouring.categories],
+        shares.tolist(),
     )
 
 

@@ -1,8 +1,12 @@
 """How sure averages over networks and images are: a bootstrap over seeds and images at once.
 
-Every resample draws as many seeds, and as many images, with replacement, and takes both for all positions alike: the
-networks of a seed share their training data, and all of them the images (A. B. Owen, The pigeonhole bootstrap, 2007).
-Test errors are resampled over seeds only.
+Every resample draws seeds, and images, with replacement, and takes both for all positions alike: the networks of a seed
+share their training data, and all of them the images (A. B. Owen, The pigeonhole bootstrap, 2007). It draws one less of
+each than there are, which makes the variance of an average right for few as well (J. N. K. Rao and C. F. J. Wu,
+Resampling inference with complex survey data, 1988). Test errors are resampled over seeds only.
+
+The interval of an average reaches as many standard errors to both sides as Student's t distribution says: percentiles of
+averages over three seeds would never leave the range of the three, which holds the truth in three cases of four.
 """
 
 from collections.abc import Mapping
@@ -15,7 +19,7 @@ from scipy import stats
 
 NUM_RESAMPLES = 1000
 LEVEL = 0.95
-"""The share of resamples that an interval holds, by percentiles."""
+"""The probability with which an interval should hold the truth."""
 
 _SEED = 20220214
 
@@ -27,14 +31,18 @@ class Resamples:
     Attributes:
         positions: (W,) what it is drawn against, ascending.
         curves: For every measure and error its averages (B, W); NaN where a resample holds no network at a position.
+        cells: For every measure and error the values (W, S, I) that are resampled; NaN where there are none.
     """
 
     positions: Shaped[np.ndarray, "positions"]
     curves: Mapping[str, Float[np.ndarray, "resamples positions"]]
+    cells: Mapping[str, Float[np.ndarray, "positions seeds images"]]
 
     def interval(self, name: str) -> tuple[Float[np.ndarray, "positions"], Float[np.ndarray, "positions"]]:
         """Lower and upper end (W,) for a measure or an error; NaN where nothing could be drawn anew."""
-        return _percentiles(self.curves[name])
+        networks, error = _mean(self.cells[name], 2), self.standard_error(name)
+        reach = stats.t.ppf((1 + LEVEL) / 2, self._degrees(name)) * error
+        return _mean(networks, 1) - reach, _mean(networks, 1) + reach
 
     def standard_error(self, name: str) -> Float[np.ndarray, "positions"]:
         """Standard deviation (W,) of the averages over resamples; NaN likewise."""
@@ -43,8 +51,18 @@ class Resamples:
         result[some] = np.nanstd(values[:, some], axis=0, ddof=1)
         return result
 
+    def _degrees(self, name: str) -> Float[np.ndarray, "positions"]:
+        """Degrees of freedom (W,) of the standard errors (F. E. Satterthwaite, 1946): those of seeds and of images."""
+        cells, whole = self.cells[name], self.standard_error(name) ** 2
+        num_seeds, num_images = _count(cells, 1), _count(cells, 2)
+        networks = _mean(cells, 2)
+        of_seeds = _mean((networks - _mean(networks, 1)[:, None]) ** 2, 1) / np.maximum(num_seeds - 1, 1)
+        of_seeds = np.fmin(of_seeds, whole)
+        parts = of_seeds**2 / np.maximum(num_seeds - 1, 1) + (whole - of_seeds) ** 2 / np.maximum(num_images - 1, 1)
+        return np.divide(whole**2, parts, out=np.ones_like(whole), where=parts > 0)
+
     def correlation_interval(self, name: str, other: str, positions: Shaped[np.ndarray, "some"]) -> tuple[float, float]:
-        """Lower and upper end of the rank correlation of two curves over some of the positions."""
+        """Lower and upper end of the rank correlation of two curves over some of the positions, by percentiles."""
         chosen = np.isin(self.positions, positions)
         pairs = np.stack([self.curves[name][:, chosen], self.curves[other][:, chosen]], 1)
         pairs = pairs[np.isfinite(pairs).all((1, 2))]
@@ -78,25 +96,26 @@ def resample(
     (positions, position), (seeds, seed), (images, image) = units
     seed_weights, image_weights = _draw(len(seeds), len(images), num_resamples)
     shape = (len(positions), len(seeds), len(images))
-    curves = {}
+    curves, tables = {}, {}
     for name in (*measures, *errors):
-        cells = _table(paths[name].to_numpy(float), (position, seed, image), shape)
+        cells = tables[name] = _table(paths[name].to_numpy(float), (position, seed, image), shape)
         if name in errors:
             known, per_network = _average(cells.transpose(2, 0, 1).reshape(len(images), -1), np.ones((1, len(images))))
             known, per_network = (np.repeat(part, num_resamples, 0) for part in (known, per_network))
             may_vary = (_count(cells, 1) > 1)[None]
+            tables[name] = _mean(cells, 2)[..., None]
         else:
             known, per_network = _average(cells.transpose(2, 0, 1).reshape(len(images), -1), image_weights)
             may_vary = ((_count(cells, 1) > 1) | (_count(cells, 2) > 1))[None]
         curves[name] = np.where(may_vary, _average_seeds(known, per_network, seed_weights, len(positions)), np.nan)
-    return Resamples(positions=positions, curves=curves)
+    return Resamples(positions=positions, curves=curves, cells=tables)
 
 
 def _draw(num_seeds: int, num_images: int, number: int) -> tuple[np.ndarray, np.ndarray]:
     """How often each seed (B, S), and each image (B, I), is drawn."""
     generator = np.random.default_rng(_SEED)
     return tuple(  # type: ignore[return-value]
-        generator.multinomial(size, np.full(size, 1 / size), size=number).astype(float)
+        generator.multinomial(max(size - 1, 1), np.full(size, 1 / size), size=number).astype(float)
         for size in (num_seeds, num_images)
     )
 
@@ -107,6 +126,14 @@ def _table(values: np.ndarray, index: tuple[np.ndarray, ...], shape: tuple[int, 
     number = np.bincount(place[known], minlength=int(np.prod(shape)))
     total = np.bincount(place[known], values[known], len(number))
     return np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0).reshape(shape)
+
+
+def _mean(values: Float[np.ndarray, "..."], axis: int) -> Float[np.ndarray, "..."]:
+    """Means of what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    number = known.sum(axis)
+    total = np.where(known, values, 0.0).sum(axis)
+    return np.divide(total, number, out=np.full(number.shape, np.nan), where=number > 0)
 
 
 def _count(cells: Float[np.ndarray, "w s i"], axis: int) -> Int[np.ndarray, "w"]:

@@ -11,7 +11,7 @@ from lrviz.errors import InvalidData
 from lrviz.measures.sweeps import MEASURES
 from lrviz.results.status import Status
 
-NETWORK = ("model", "path", "num_anchors", "radius")
+NETWORK = ("model", "path", "num_anchors", "radius", "num_segments")
 """What the paths of one distribution have in common, but for the kind of their images."""
 
 

@@ -44,13 +44,16 @@ def measure_path(
 
 
 def density(pieces: Pieces) -> float:
-    """Pieces per unit of L2 distance."""
-    return len(pieces) / pieces.length
+    """Pieces per unit of L2 distance, of what was reached; NaN for none."""
+    return len(pieces) / (pieces.length * pieces.breakpoints[-1]) if len(pieces) else float("nan")
 
 
 def chord_difference(pieces: Pieces) -> Float[np.ndarray, "pieces_plus_1 outputs"]:
-    """The difference (P + 1, K) of f from its chord at the breakpoints; the chord joins the values at both ends."""
-    position = pieces.breakpoints[:, None]
+    """The difference (P + 1, K) of f from its chord at the breakpoints; the chord joins the values at both ends.
+
+    Where the search was cancelled, the last breakpoint is an end.
+    """
+    position = _share(pieces)[:, None]
     return pieces.values - ((1 - position) * pieces.values[0] + position * pieces.values[-1])
 
 
@@ -79,11 +82,17 @@ def deviation_as_published(pieces: Pieces) -> PerOutput:
     less than the integral of |a + b t|, and larger where a and b have different signs or the difference changes its
     own. Here t runs from 0 to 1, and the sum is multiplied by the length, as in `deviation`.
     """
-    difference, ends = chord_difference(pieces), pieces.breakpoints[:, None]
+    difference, ends = chord_difference(pieces), _share(pieces)[:, None]
     width = np.diff(ends, axis=0)
     rate = np.divide(np.diff(difference, axis=0), width, out=np.zeros_like(difference[:-1]), where=width > 0)
     offset = difference[:-1] - rate * ends[:-1]
-    return pieces.length * (np.abs(offset) * width + np.abs(rate) * np.diff(ends**2, axis=0) / 2).sum(0)
+    length = pieces.length * pieces.breakpoints[-1]
+    return length * (np.abs(offset) * width + np.abs(rate) * np.diff(ends**2, axis=0) / 2).sum(0)
+
+
+def _share(pieces: Pieces) -> Float[np.ndarray, "pieces_plus_1"]:
+    """The breakpoints as shares of what was reached."""
+    return pieces.breakpoints / (pieces.breakpoints[-1] or 1.0)
 
 
 def mean_and_spread(

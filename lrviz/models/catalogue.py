@@ -25,9 +25,10 @@ from lrviz.models.card import Card
 from lrviz.models.described import open_described, without_exit
 from lrviz.models.description import NOTHING, Description
 from lrviz.models.formats.tensors import clean
-from lrviz.models.images import ImageRecord, fit_image, image_shape
+from lrviz.models.images import ImageRecord, fit_image
 from lrviz.models.library import is_upload
 from lrviz.models.notes import Note, content_of, find_kept, keep_note, last_change, read_kept
+from lrviz.models.numbers import image_shape
 from lrviz.models.opening import SUFFIXES, family_blueprint, is_code
 from lrviz.network.program import Program
 

@@ -18,7 +18,7 @@ from lrviz.files import shown
 from lrviz.models.access import USER, Access
 from lrviz.models.assets import assets_folder
 from lrviz.models.datasets import CIFAR_NAMES, SPLITS, load_dataset
-from lrviz.models.numbers import ARRAY, NOISE, POINT, decode_array, read_numbers
+from lrviz.models.numbers import ARRAY, NOISE, POINT, decode_array, image_shape, read_numbers
 
 DATA_VARIABLE = "LRVIZ_DATA_DIR"
 """Environment variable that names the folder (or npz file) of the data sets."""
@@ -31,9 +31,6 @@ MAX_IMAGE_BYTES = 20 * 2**20
 
 _PLAIN = 225
 """The grey of what stands for inputs that are no images."""
-
-_LEAST_SIDE = 8
-"""Fewer numbers in a row are not taken for the pixels of an image."""
 
 _DETAIL = 16
 """Pixels of an upload for one of the image; more would cost memory and show nothing."""
@@ -193,22 +190,6 @@ def as_picture(values: np.ndarray) -> UInt8[np.ndarray, "3 height width"]:
     if wanted is None or values.dtype != np.uint8:
         return np.full(SHAPE, _PLAIN, np.uint8)
     return np.ascontiguousarray(np.broadcast_to(values.reshape(wanted), (3, *wanted[1:])))
-
-
-def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """Channels, height and width of the images that fit an input: grey or colour, or their pixels in a row.
-
-    >>> image_shape((1, 28, 28)), image_shape((784,)), image_shape((2,))
-    ((1, 28, 28), (1, 28, 28), None)
-    """
-    if len(shape) == 3:
-        return (shape[0], shape[1], shape[2]) if shape[0] in (1, 3) else None
-    if len(shape) == 1:
-        for channels in (1, 3):
-            side = round((shape[0] / channels) ** 0.5)
-            if side >= _LEAST_SIDE and channels * side**2 == shape[0]:
-                return channels, side, side
-    return None
 
 
 def _fit(image: Image.Image, reference: str, shape: tuple[int, ...]) -> tuple[UInt8[np.ndarray, "..."], list[str]]:

@@ -11,8 +11,8 @@ from lrviz.engine.estimate import estimate_regions
 from lrviz.geometry.plane import Plane, Window
 from lrviz.models.catalogue import Model
 from lrviz.models.described import without_exit
-from lrviz.models.images import ImageRecord, image_shape, load_image
-from lrviz.models.numbers import NOISE, POINT
+from lrviz.models.images import ImageRecord, load_image
+from lrviz.models.numbers import NOISE, POINT, image_shape
 from lrviz.network.inspection import inspect_module
 from lrviz.network.program import Program
 from lrviz.results.estimate import Estimate

@@ -19,7 +19,26 @@ NOISE = "noise:"
 ARRAY = ".npy"
 """What files end in that hold one input."""
 
+_LEAST_SIDE = 8
+"""Fewer numbers in a row are not taken for the pixels of an image."""
+
 Shape = tuple[int, ...]
+
+
+def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Channels, height and width of the images that fit an input: grey or colour, or their pixels in a row.
+
+    >>> image_shape((1, 28, 28)), image_shape((784,)), image_shape((2,))
+    ((1, 28, 28), (1, 28, 28), None)
+    """
+    if len(shape) == 3:
+        return (shape[0], shape[1], shape[2]) if shape[0] in (1, 3) else None
+    if len(shape) == 1:
+        for channels in (1, 3):
+            side = round((shape[0] / channels) ** 0.5)
+            if side >= _LEAST_SIDE and channels * side**2 == shape[0]:
+                return channels, side, side
+    return None
 
 
 def read_numbers(reference: str, shape: Shape) -> Float64[np.ndarray, "..."]:
@@ -58,7 +77,7 @@ def _noise(reference: str, shape: Shape) -> Float64[np.ndarray, "..."]:
 
 
 def decode_array(data: bytes, reference: str, shape: Shape) -> Shaped[np.ndarray, "..."]:
-    """The input in a .npy file: whole numbers from 0 to 255 are pixels, others are taken as they are.
+    """The input in a .npy file: whole numbers from 0 to 255 of an image are pixels, others are taken as they are.
 
     Raises:
         InvalidImage: It is damaged, holds objects, or has another shape.
@@ -78,4 +97,6 @@ def decode_array(data: bytes, reference: str, shape: Shape) -> Shaped[np.ndarray
             f"of shape {shape}."
         )
     values = values.reshape(shape)
-    return values.copy() if values.dtype == np.uint8 else values.astype(np.float64)
+    is_image = values.dtype.kind in "iu" and image_shape(shape) is not None
+    is_image = is_image and values.min() >= 0 and values.max() <= np.iinfo(np.uint8).max
+    return values.astype(np.uint8 if is_image or values.dtype == np.uint8 else np.float64)

@@ -26,7 +26,7 @@ from lrviz.models.formats.onnx_network import OnnxNetwork
 from lrviz.models.formats.pickles import Kind, find_kind
 from lrviz.models.formats.trusted import read_exported, read_script
 from lrviz.models.front import normalises
-from lrviz.models.images import image_shape
+from lrviz.models.numbers import image_shape
 from lrviz.models.rebuilding import Network, read_weights
 from lrviz.network.allocation import bounded
 from lrviz.network.scripted import without_script

@@ -203,11 +203,15 @@ class DiskStore:
     def _sweep(self, database: Database) -> None:
         """Remove what killed writers left behind; younger files may belong to a writer that lives."""
         known, oldest = database.value_files(), time.time() - _LEFTOVER_SECONDS
-        values = [path for path in value_files(self._results) if str(path.relative_to(self._results)) not in known]
-        for path in (*values, *self._locks.glob("*.lock")):
+        for path in value_files(self._results):
             with suppress(OSError):
-                if path.stat().st_mtime < oldest:
+                if str(path.relative_to(self._results)) not in known and path.stat().st_mtime < oldest:
                     path.unlink()
+        for path in self._locks.glob("*.lock"):
+            with suppress(OSError, filelock.Timeout):
+                if path.stat().st_mtime < oldest:
+                    with filelock.FileLock(path, blocking=False):  # nobody computes what it guards
+                        path.unlink()
 
     def _acquire(self, lock: filelock.BaseFileLock, cancelled: Cancelled | None) -> bool:
         try:

@@ -13,7 +13,7 @@ from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, s
 from lrviz.measures.definitions import ERROR_QUANTITIES, IMAGE_KINDS, PATH_QUANTITIES
 from lrviz.measures.distributions import compare_images
 from lrviz.measures.findings import AGAINST, against_of, describe, find_peak, find_threshold
-from lrviz.measures.sweeps import ERRORS, MEASURES, SERIES, aggregate, correlations, read_results
+from lrviz.measures.sweeps import ERRORS, MEASURES, SERIES, aggregate, correlations, read_results, select_paths
 from lrviz.models.assets import assets_folder
 from lrviz.models.card import Card
 from lrviz.ui import dialogs, exports, look, resources, state, sweep_choice, sweep_jobs
@@ -224,8 +224,9 @@ def _paths_at(table: pd.DataFrame, curve: pd.DataFrame, chosen: float | None) ->
     against = against_of(curve)
     position = curve[against].iloc[-1] if chosen is None else chosen
     same = [name for name in (*SERIES, "width") if name in curve and name not in ("image_kind", against)]
-    is_there = (table[[*same, against]] == [*curve[same].iloc[0], position]).all(axis=1)
-    return AGAINST[against].place(position), table[is_there]
+    paths = select_paths(table, against)
+    is_there = (paths[[*same, against]] == [*curve[same].iloc[0], position]).all(axis=1)
+    return AGAINST[against].place(position), paths[is_there]
 
 
 def _show_distributions(place: str, paths: pd.DataFrame) -> None:

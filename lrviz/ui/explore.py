@@ -162,7 +162,7 @@ def _show_views(view: View, scene: Scene, header: Container) -> None:
         if outcome is not None:
             panel.show_numbers(view, scene, outcome)
         if outcome is not None and map_memory.has_arrived():
-            pins.show_pins(map_memory.plane_name(view, scene), scene)
+            pins.show_pins(scene.digest, scene)
             with st.container(key="region"):
                 panel.show_region(view, scene, outcome)
             panel.show_histogram(view, scene, outcome)

@@ -17,7 +17,8 @@ from lrviz.figures.panels import print_histogram, print_images, print_slope, pri
 from lrviz.figures.paper import PRINTED, Paper
 from lrviz.figures.region_map.print import SUFFIXES, print_map, render
 from lrviz.figures.sheet import Panel, render_sheet, sheet_height
-from lrviz.models.images import as_picture, image_shape
+from lrviz.models.images import as_picture
+from lrviz.models.numbers import image_shape
 from lrviz.results.regions import Regions
 from lrviz.results.samples import Samples
 from lrviz.ui import map_memory, pins, resources
@@ -77,7 +78,7 @@ def _panels(view: View, scene: Scene, regions: Regions, samples: Samples | None)
     images = tuple(as_picture(record.image) for record in scene.images)
     labels = tuple(record.label or "" for record in scene.images)
     window = None if view.center is None else scene.window.corners
-    chosen = pins.pins(map_memory.plane_name(view, scene))
+    chosen = pins.pins(scene.digest)
     pinned = [map_memory.find_region(regions, pin.pattern) for pin in chosen]
     panels = {"map": Panel(draw=lambda place: print_map(place, regions, view, classes, pinned=pinned))}
     if samples is not None:
@@ -102,7 +103,7 @@ def _slope_printer(view: View, scene: Scene, regions: Regions) -> Callable[[Figu
     u, v = (float(x) for x in regions.centroid[index])
 
     def draw(place: Figure | SubFigure) -> None:
-        (slope,) = _slopes_of(resources.input_slopes_job(scene, view.triplet, ((u, v),)))
+        (slope,) = _slopes_of(resources.input_slopes_job(scene, ((u, v),)))
         print_slope(place, slope[shown].reshape(picture), f"slope of {scene.model.classes[shown]}")
 
     return draw

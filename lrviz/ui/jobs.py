@@ -62,7 +62,7 @@ class Job:
         self._left: float | None = None
 
     def run(self, work: Work) -> None:
-        """Do the work and keep its result or its error; what was cancelled before it began is not started."""
+        """Do the work and keep its result or its error."""
         self._began = time.monotonic()
         try:
             self._future.set_result(work(self.report, lambda: self.cancelled or self.abandoned))

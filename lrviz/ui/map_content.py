@@ -13,7 +13,7 @@ from lrviz.results.samples import Samples
 from lrviz.ui import look, resources
 from lrviz.ui.exact_map import parts
 from lrviz.ui.exact_map.component import Part
-from lrviz.ui.map_memory import bounds_of, plane_name
+from lrviz.ui.map_memory import bounds_of
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 from lrviz.words import counted
@@ -66,7 +66,7 @@ def of_regions(view: View, scene: Scene, regions: Regions, *, more_to_come: bool
 def of_samples(view: View, scene: Scene, samples: Samples, pieces_per_length: float | None) -> Content:
     """Samples in the colours of a view; the pieces per length say about how many regions they stand for."""
     classes = scene.model.classes
-    name = f"{plane_name(view, scene)} {bounds_of(samples.window)} {samples.predicted.shape}"
+    name = f"{scene.digest} {bounds_of(samples.window)} {samples.predicted.shape}"
     scheme = f"{view.colour} {view.class_index}"
     colouring = colour_samples(samples, view.colour, class_index=view.class_index, class_names=classes)
     number, count = 0, ""

@@ -15,7 +15,6 @@ from lrviz.results.regions import Regions
 from lrviz.ui import pins, state
 from lrviz.ui.exact_map.component import Answer, Part
 from lrviz.ui.jobs import Job
-from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
 KEY = "exact-map"
@@ -73,11 +72,6 @@ class Memory:
 def has_arrived() -> bool:
     """Whether the browser shows the map of this session; until then nothing is shown that would delay it."""
     return recall().has_arrived
-
-
-def plane_name(view: View, scene: Scene) -> str:
-    """Names the network, and the plane that is shown of it."""
-    return f"{scene.program.digest} {view.triplet}"
 
 
 def bounds_of(corners: Float[np.ndarray, "corners 2"]) -> tuple[float, ...]:

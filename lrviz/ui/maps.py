@@ -54,7 +54,7 @@ class Sampling(NamedTuple):
 def find_job(view: View, scene: Scene, device: str | None) -> Job:
     """The job that finds what the map shows, after a moment in which it mostly ends."""
     memory = map_memory.recall()
-    is_known = memory.plane == map_memory.plane_name(view, scene)
+    is_known = memory.plane == scene.digest
     nu = memory.pieces_per_length if is_known else None
     job = resources.map_job(view, scene, device, nu)
     _wait(job)
@@ -105,7 +105,7 @@ def show_map(view: View, scene: Scene, job: Job, here: Sampling, overview: Sampl
         overview: What the rest of the page shows and waits for.
     """
     memory, answer = map_memory.recall(), map_memory.last_answer()
-    memory.place(map_memory.plane_name(view, scene), map_memory.bounds_of(scene.window.corners))
+    memory.place(scene.digest, map_memory.bounds_of(scene.window.corners))
     is_poll, memory.turn = answer.turn > memory.turn and answer.window is None, answer.turn
     memory.has_arrived |= answer.turn > 0 or st.context.url is None  # tests without a browser
     is_done = job.done  # it may end while this is shown; the browser asks again then

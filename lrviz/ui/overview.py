@@ -10,7 +10,7 @@ from lrviz.measures.class_map import num_sampled_areas
 from lrviz.models.images import as_picture
 from lrviz.results.samples import Samples
 from lrviz.ui import look, resources, state
-from lrviz.ui.map_memory import has_arrived, plane_name, rounded_window
+from lrviz.ui.map_memory import has_arrived, rounded_window
 from lrviz.ui.maps import Sampling
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
@@ -61,7 +61,7 @@ def show_overview(view: View, scene: Scene, sampling: Sampling) -> None:
         )
     if not has_arrived():
         return
-    shows = f"overview {plane_name(view, scene)} {scene.model.classes} {quantity} {detail if samples else None}"
+    shows = f"overview {scene.digest} {scene.model.classes} {quantity} {detail if samples else None}"
     window = None if view.center is None else scene.window.corners
     chart = f"overview-{scene.program.digest[:12]}-{view.triplet}-{quantity}-{state.generation()}"
 

@@ -10,7 +10,7 @@ from lrviz.figures.panels import histogram, slope_image
 from lrviz.measures.definitions import QUANTITIES, SUMMARY_QUANTITIES
 from lrviz.measures.region import neighbourhood
 from lrviz.measures.window import jump
-from lrviz.models.images import image_shape
+from lrviz.models.numbers import image_shape
 from lrviz.results.regions import Regions
 from lrviz.ui import following, look, map_memory, resources
 from lrviz.views.scene import Scene
@@ -123,7 +123,7 @@ def _show_slope(regions: Regions, index: int, scene: Scene, view: View) -> None:
         label_visibility="collapsed",
     )  # fmt: skip
     center = regions.centroid[index]
-    job = resources.input_slopes_job(scene, view.triplet, ((float(center[0]), float(center[1])),))
+    job = resources.input_slopes_job(scene, ((float(center[0]), float(center[1])),))
     found = following.soon("Slope in the input space", job)
     if found is None:
         return

@@ -9,7 +9,8 @@ from lrviz.figures.path.data import Line, PathDrawing, Stretch, class_lines
 from lrviz.figures.path.print import PATH_SUFFIXES, render_path
 from lrviz.figures.path.screen import path_figure
 from lrviz.figures.style import MODEL_COLOURS
-from lrviz.models.images import SHAPE, as_picture, image_shape
+from lrviz.models.images import SHAPE, as_picture
+from lrviz.models.numbers import image_shape
 from lrviz.models.paths import Path
 from lrviz.ui import (
     exports,

@@ -10,7 +10,7 @@ from lrviz.figures.facts import Fact
 from lrviz.figures.panels import slope_comparison
 from lrviz.measures.definitions import QUANTITIES
 from lrviz.measures.path import cosine
-from lrviz.models.images import image_shape
+from lrviz.models.numbers import image_shape
 from lrviz.results.regions import Regions
 from lrviz.ui import following, look, resources, state
 from lrviz.ui.jobs import Job
@@ -87,7 +87,7 @@ def _show_difference(one: Pin, other: Pin, scene: Scene) -> None:
 
 
 def _show_units(one: Pin, other: Pin, scene: Scene) -> None:
-    job = resources.differing_units_job(scene, state.current().triplet, (one.point, other.point))
+    job = resources.differing_units_job(scene, (one.point, other.point))
     units = following.soon("Units that differ", job)
     if units is None:
         return
@@ -117,7 +117,7 @@ def _show_slopes(one: Pin, other: Pin, scene: Scene, class_index: int | None) ->
 
 def slopes_job(one: Pin, other: Pin, scene: Scene) -> Job:
     """The slopes of both regions in the input space."""
-    return resources.input_slopes_job(scene, state.current().triplet, (one.point, other.point))
+    return resources.input_slopes_job(scene, (one.point, other.point))
 
 
 def shown_class(one: Pin, class_index: int | None) -> int:

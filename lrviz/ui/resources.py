@@ -221,24 +221,24 @@ def _summary_of(key: str, _regions: Regions) -> Summary:
     return summary(_regions)
 
 
-def input_slopes_job(scene: Scene, triplet: Triplet, points: tuple[Point, ...]) -> Job:
+def input_slopes_job(scene: Scene, points: tuple[Point, ...]) -> Job:
     """Slopes in the input space at points of the plane: for each an array (classes, *input_shape)."""
     from lrviz.network.gradient import input_slope  # noqa: PLC0415
 
     def slopes() -> list[Float[np.ndarray, "classes ..."]]:
         return [input_slope(scene.program, scene.plane, np.array(point)) for point in points]
 
-    return _quick_job(f"slopes {scene.program.digest} {triplet} {points}", slopes)
+    return _quick_job(f"slopes {scene.digest} {points}", slopes)
 
 
-def differing_units_job(scene: Scene, triplet: Triplet, points: tuple[Point, Point]) -> Job:
+def differing_units_job(scene: Scene, points: tuple[Point, Point]) -> Job:
     """Units that tell two points of the plane apart: their numbers (units,)."""
     from lrviz.network.difference import differing_units  # noqa: PLC0415
 
     def units() -> Int[np.ndarray, " units"]:
         return differing_units(scene.program, scene.plane.embed(np.array(points)).to(scene.program.device))
 
-    return _quick_job(f"units {scene.program.digest} {triplet} {points}", units)
+    return _quick_job(f"units {scene.digest} {points}", units)
 
 
 @st.cache_resource(show_spinner=False)
@@ -254,7 +254,7 @@ def predictions_job(references: tuple[str, ...], model: Model, program: Program)
         inputs = [model.normalise(load_image(reference, model.input_shape)) for reference in references]
         return [int(program.forward(x[None].to(program.device, torch.float64)).argmax()) for x in inputs]
 
-    return _quick_job(f"classes {program.digest} {references}", classes)
+    return _quick_job(f"classes {program.digest} {model.mean} {model.std} {references}", classes)
 
 
 def _quick_job(key: str, compute: Callable[[], Any]) -> Job:

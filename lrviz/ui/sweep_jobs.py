@@ -14,6 +14,7 @@ from lrviz.ui.following import Task
 from lrviz.ui.jobs import Job
 from lrviz.ui.markdown import plain
 from lrviz.views.selection import PathsSpec
+from lrviz.views.sources import shipped_source
 from lrviz.views.survey import Survey, make_table
 
 
@@ -57,7 +58,10 @@ def choose_plan(cards: Sequence[Card], table: pd.DataFrame) -> None:
     anchors = st.segmented_control(
         "Anchors of each closed path", [FEW_ANCHORS, NUM_ANCHORS], default=NUM_ANCHORS, required=True, key="d-anchors"
     )
-    spec = PathsSpec(kind="closed", source="samples", indices=tuple(range(number)), num_anchors=anchors, radius=RADIUS)
+    spec = PathsSpec(
+        kind="closed", source=shipped_source(cards[0].data), indices=tuple(range(number)), num_anchors=anchors,
+        radius=RADIUS,
+    )  # fmt: skip
     models = tuple(card.name for card in cards if card.width in chosen_widths and card.seed in chosen_seeds)
     device = st.selectbox("Device", resources.devices(), key="d-device", format_func=str.upper)
     if models:

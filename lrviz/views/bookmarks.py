@@ -1,9 +1,12 @@
 """Views that a user gave names to, in a file of the user's library."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from lrviz.errors import InvalidRequest, LrvizError
 from lrviz.files import read_json, read_regular, shown, write_whole
@@ -14,6 +17,8 @@ from lrviz.views.view import ADDRESSES, IMAGES, View
 MAX_BOOKMARKS = 500
 MAX_TITLE = 80
 _MAX_BYTES = 16 * 2**20
+_PATIENCE = 5.0
+"""Seconds in which other sessions have written theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +53,30 @@ class Bookmarks:
         name = name.strip()
         if not (0 < len(name) <= MAX_TITLE and name.isprintable()):
             raise InvalidRequest(f"Expected a name of 1 to {MAX_TITLE} characters; got {shown(name)}. Choose another.")
-        stored = {**self._stored(), name: {"page": view.page, **view.to_query()}}
-        if len(stored) > MAX_BOOKMARKS:
-            raise InvalidRequest(f"At most {MAX_BOOKMARKS} bookmarks can be kept. Delete some of them first.")
-        self._write(stored)
+        with self._alone():
+            stored = {**self._stored(), name: {"page": view.page, **view.to_query()}}
+            if len(stored) > MAX_BOOKMARKS:
+                raise InvalidRequest(f"At most {MAX_BOOKMARKS} bookmarks can be kept. Delete some of them first.")
+            self._write(stored)
 
     def delete(self, name: str) -> None:
         """Forget a name, if it is known."""
-        self._write({other: stored for other, stored in self._stored().items() if other != name})
+        with self._alone():
+            self._write({other: stored for other, stored in self._stored().items() if other != name})
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One session at a time changes the file."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path.with_suffix(".lock"), timeout=_PATIENCE)
+            lock.acquire()
+        except (OSError, NotImplementedError) as error:  # a timeout is one as well
+            raise InvalidRequest("The bookmarks cannot be written now: free some space, or try again.") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _stored(self) -> dict[str, dict[str, str]]:
         if not self.path.exists():

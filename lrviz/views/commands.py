@@ -1,5 +1,6 @@
 """The commands that measure again what a table holds."""
 
+import math
 import shlex
 from collections import defaultdict
 from typing import NamedTuple
@@ -20,12 +21,14 @@ class _Options(NamedTuple):
     radius: float
     segments: int | None
     data: str
+    gradients: bool
 
     def words(self) -> list[str]:
         usual = DISTANCE if self.kind in MOVED else RADIUS
         words = [f"--anchors {self.num_anchors}"] if self.kind in TRANSLATED and self.num_anchors != NUM_ANCHORS else []
         words += [f"--radius {self.radius:g}"] if self.kind not in JOINED and self.radius != usual else []
-        return [*words, *([] if self.segments is None else [f"--segments {self.segments}"])]
+        words += [] if self.segments is None else [f"--segments {self.segments}"]
+        return [*words, *["--gradients"] * self.gradients]
 
 
 def measure_commands(table: pd.DataFrame) -> list[str]:
@@ -40,7 +43,8 @@ def measure_commands(table: pd.DataFrame) -> list[str]:
     paths: dict[tuple[str, _Options], list[str]] = defaultdict(list)
     for row in table.itertuples():
         segments = None if row.num_segments == row.path_segments else row.num_segments
-        options = _Options(row.path, row.num_anchors, row.radius, segments, row.data)
+        gradients = math.isfinite(row.input_similarity)
+        options = _Options(row.path, row.num_anchors, row.radius, segments, row.data, gradients)
         paths[row.model, options].append(row.images)
     models: dict[tuple[_Options, tuple[str, ...]], list[str]] = defaultdict(list)
     for (model, options), images in paths.items():

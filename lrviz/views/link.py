@@ -58,7 +58,7 @@ def read_link(query: Mapping[str, str], standing_in: View) -> Reading:
             view = replace(view, **group)
         except InvalidView as error:
             problems[next(iter(group))] = str(error)
-    return Reading(view, tuple(problems.values()), tuple(missing), window)
+    return Reading(view, tuple(problems.values()), tuple(dict.fromkeys(missing)), window)
 
 
 def _groups(values: Mapping[str, Any]) -> list[dict[str, Any]]:

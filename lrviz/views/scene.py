@@ -1,5 +1,6 @@
 """From the names in a view to the objects that the engine works on."""
 
+import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -38,6 +39,12 @@ class Scene(NamedTuple):
     plane: Plane
     window: Window
     images: tuple[ImageRecord, ImageRecord, ImageRecord]
+
+    @property
+    def digest(self) -> str:
+        """Names the network and the plane: another one through other images, or if they are normalised otherwise."""
+        plane = hashlib.blake2b(self.plane.origin.tobytes() + self.plane.basis.tobytes(), digest_size=16)
+        return f"{self.program.digest} {plane.hexdigest()}"
 
 
 def resolve(view: View, *, access: Access = USER, store: Store | None = None) -> Scene:

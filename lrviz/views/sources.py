@@ -13,7 +13,8 @@ from lrviz.errors import InvalidData, InvalidImage
 from lrviz.files import shown
 from lrviz.models.card import Card
 from lrviz.models.datasets import CIFAR_NAMES, Dataset, load_dataset
-from lrviz.models.images import DATA_VARIABLE, ImageRecord, fit_image, image_shape, load_image
+from lrviz.models.images import DATA_VARIABLE, ImageRecord, fit_image, load_image
+from lrviz.models.numbers import image_shape
 from lrviz.models.recipes import default_config
 from lrviz.models.train import prepare_data
 
@@ -130,6 +131,12 @@ def _load_split(name: str, split: str, folder: str) -> Dataset:
 def _dataset_name(data: str) -> str:
     """The short name of a card's data set; CIFAR-10 if it is another, for archives of any name."""
     return next((short for short, name in CIFAR_NAMES.items() if data.partition(" ")[0] == name), "cifar10")
+
+
+def shipped_source(data: str) -> str:
+    """The source of the shipped images of a card's data set; those of CIFAR-10 if it is another."""
+    name = _dataset_name(data)
+    return "samples" if name == "cifar10" else f"samples:{name}"
 
 
 def _data_folder(source: str, data_path: Path | str | None) -> str:

@@ -92,7 +92,7 @@ MAX_NAME = 4096
 
 def is_name(text: str) -> bool:
     """Whether a text can be the name of a model or an image."""
-    return bool(text.strip()) and text.isprintable() and len(text) <= MAX_NAME
+    return text != "" and text == text.strip() and text.isprintable() and len(text) <= MAX_NAME
 
 
 _NAME = f"printable, with up to {MAX_NAME:,} characters, as the names of a model and of images are"

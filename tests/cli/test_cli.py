@@ -194,6 +194,7 @@ def test_an_image_of_another_size_is_resized_with_a_notice(lrviz, folder):
         (f"measure --models {MODEL} {PATHS} --out t.txt", "ends in .csv or .parquet"),
         (f"measure --models {MODEL} {PATHS} --out t.csv --device toaster", "toaster"),
         ("cache limit big", "500MB"),
+        ("cache limit 5I", "500MB"),
         ("cache limit 0", "at least one byte"),
     ],
 )

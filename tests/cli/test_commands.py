@@ -3,6 +3,7 @@
 import shlex
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from lrviz.views.commands import measure_commands
@@ -54,7 +55,7 @@ def test_a_command_gives_the_paths_of_the_table_again(text, options):
 def test_models_that_were_measured_on_other_images_have_a_command_of_their_own():
     rows = [
         row(model=model, path="closed", images=f"train:noisy:{k}", num_anchors=8, radius=4.0, path_segments=8,
-            num_segments=1, data="CIFAR-10 (a copy)")
+            num_segments=1, data="CIFAR-10 (a copy)", input_similarity=np.nan)
         for model, images in (("a", (0, 1)), ("b c", (0, 1)), ("d", (2, 3)))
         for k in images
     ]  # fmt: skip
@@ -63,6 +64,8 @@ def test_models_that_were_measured_on_other_images_have_a_command_of_their_own()
         f"lrviz measure --models a --models 'b c' --paths closed:train:noisy:0-1 {end}",
         f"lrviz measure --models d --paths closed:train:noisy:2-3 {end}",
     ]
+    with_gradients = table(rows).assign(input_similarity=[0.5, 0.5, *[np.nan] * 4])
+    assert ["--gradients" in command for command in measure_commands(with_gradients)] == [True, False, False]
     assert measure_commands(table([])) == []
 
 

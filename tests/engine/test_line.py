@@ -7,6 +7,7 @@ import torch
 from lrviz.engine import find_pieces as line
 from lrviz.engine.find_pieces import find_path_pieces, find_pieces
 from lrviz.errors import InvalidPlane
+from lrviz.measures.path import density, deviation, deviation_as_published, variation
 from lrviz.results.pieces import Pieces
 from tests.cases import CASE, CASES, Case
 
@@ -147,6 +148,11 @@ def test_cancelling_later_keeps_what_leads_up_to_the_first_gap(monkeypatch: pyte
     assert part.breakpoints[-1] < 1
     assert part.breakpoints[:-1] == pytest.approx(whole.breakpoints[: len(part)], abs=1e-9)
     assert part.pattern.tolist() == whole.pattern[: len(part)].tolist()
+    here = case.plane().embed(ends_of(case))
+    reached = find_pieces(case.program, here[0], torch.lerp(here[0], here[1], part.breakpoints[-1]))
+    for measure in (density, deviation, variation, deviation_as_published):
+        assert measure(part) == pytest.approx(measure(reached), rel=1e-6)
+    assert np.isnan(density(find_pieces(case.program, *ends, cancelled=lambda: True)))
 
 
 def test_a_path_needs_two_points() -> None:

@@ -174,6 +174,12 @@ def test_a_hopeless_window_is_refused_with_one_that_fits(content):
     assert len(run(fitting, MemoryStore()).result) > 0
 
 
+def test_a_budget_of_one_region_is_refused_with_a_window_as_well(content):
+    content = {**content, "window": Window.rectangle((0.5, -0.25), 2.0)}
+    with pytest.raises(BudgetExceeded, match=r"the budget is 1\. .* with half width 0\.\d"):
+        run(RegionsRequest(**content, max_regions=1), MemoryStore())
+
+
 def test_a_window_beyond_the_memory_is_refused(content, monkeypatch):
     monkeypatch.setattr(requests_module, "_memory_bytes", lambda: peak_bytes(content["program"]) + 1300 * 20)
     with pytest.raises(BudgetExceeded, match="the memory is enough for 20"):

@@ -1,5 +1,7 @@
 """The small figures beside the maps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,18 @@ def test_histogram_of_classes_gives_shares_of_the_area():
     for name, share in zip(bars.y, bars.x, strict=True):
         here = regions().predicted == NAMES.index(name)
         assert share == pytest.approx(regions().area[here].sum() / regions().area.sum())
+
+
+def test_classes_of_the_same_colour_keep_their_own_share():
+    few = regions()
+    bias, slope = (np.repeat(part[:, :1], 12, 1) for part in (few.bias - 1e3, few.slope))
+    middle = few.bias + (few.slope @ few.centroid.mean(0))
+    bias[:, [0, 10]], slope[:, [0, 10]] = (few.bias - np.median(middle, 0))[:, :2], few.slope[:, :2]
+    many = replace(few, bias=bias, slope=slope)
+    (bars,) = histogram(many, colour_regions(many, "class")).data
+    assert sum(bars.x) == pytest.approx(1) and len(bars.x) == 2 and len(set(bars.marker.color)) == 1
+    whole = regions().area.sum()
+    assert sorted(bars.x) == pytest.approx(sorted(regions().area[many.predicted == k].sum() / whole for k in (0, 10)))
 
 
 def test_slope_image_has_zero_in_the_middle_of_its_scale():

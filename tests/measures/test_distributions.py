@@ -51,6 +51,13 @@ def test_networks_are_not_mixed_and_unfinished_paths_left_out():
     assert list(found.columns[: len(NETWORK)]) == list(NETWORK)
 
 
+def test_whole_paths_are_not_compared_with_single_segments():
+    data = measured(samples=[1.0, 2], test=[3.0, 4])
+    part = data["image_kind"].eq("test").map({True: 1, False: 8})
+    assert len(compare_images(data, "density")) == 1
+    assert len(compare_images(data.assign(num_segments=part), "density")) == 0
+
+
 def test_one_kind_has_nothing_to_compare():
     found = compare_images(measured(test=[1.0, 2]), "density")
     assert len(found) == 0 and "statistic" in found.columns

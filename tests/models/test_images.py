@@ -267,6 +267,18 @@ def test_inputs_that_are_no_images_are_noise_or_arrays(tmp_path):
     assert load_image(tmp_path / "x.npy", shape=(4, 6)).image.tolist() == np.arange(24.0).reshape(4, 6).tolist()
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.uint16])
+def test_whole_numbers_in_the_shape_of_an_image_are_pixels(tmp_path, kind):
+    pixels = np.random.default_rng(0).integers(256, size=(3, 8, 8)).astype(kind)
+    np.save(tmp_path / "x.npy", pixels)
+    image = load_image(tmp_path / "x.npy", shape=(3, 8, 8)).image
+    assert image.dtype == np.uint8 and image.tolist() == pixels.tolist()
+    np.save(tmp_path / "x.npy", pixels.astype(np.int64) - 1)
+    assert load_image(tmp_path / "x.npy", shape=(3, 8, 8)).image.dtype == np.float64
+    np.save(tmp_path / "x.npy", np.arange(24).reshape(4, 6))
+    assert load_image(tmp_path / "x.npy", shape=(4, 6)).image.dtype == np.float64
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

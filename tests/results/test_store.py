@@ -586,6 +586,18 @@ def test_a_killed_holder_releases_its_lock(tmp_path):
         assert held
 
 
+def test_a_lock_that_is_held_for_long_is_not_swept(tmp_path):
+    with DiskStore(tmp_path).lock("plane"):
+        for path in (tmp_path / "locks").glob("*.lock"):
+            os.utime(path, (0, 0))
+        with DiskStore(tmp_path).lock("plane", lambda: True) as held:
+            assert not held
+    for path in (tmp_path / "locks").glob("*.lock"):
+        os.utime(path, (0, 0))
+    DiskStore(tmp_path).put("a", b"value")
+    assert not [path for path in (tmp_path / "locks").glob("*.lock") if path.stat().st_mtime == 0]
+
+
 WRITER = """
 import os, signal, sys
 import diskcache

@@ -1,5 +1,7 @@
 """Named views are kept in a file of the library and come back as they were."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from lrviz.errors import InvalidRequest
@@ -32,7 +34,7 @@ def test_views_of_all_pages_come_back(bookmarks):
     bookmarks.delete("zwei")
     bookmarks.delete("nobody's")
     assert bookmarks.read() == {"mine": PATHS, "a path": PATHS, "double": SWEEPS}
-    assert [path.name for path in bookmarks.path.parent.iterdir()] == ["bookmarks.json"]
+    assert {path.name for path in bookmarks.path.parent.iterdir()} == {"bookmarks.json", "bookmarks.lock"}
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * (MAX_TITLE + 1)])
@@ -65,3 +67,12 @@ def test_what_cannot_be_read_of_a_view_is_left_out(bookmarks):
     bookmarks._write({"old": {"page": "explore", **EXPLORE.to_query(), "colour": "pink"}})
     assert bookmarks.read()["old"].colour == "slope"
     assert bookmarks.read()["old"].center == EXPLORE.center
+
+
+def test_sessions_that_keep_views_at_once_lose_none(bookmarks):
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda k: bookmarks.keep(f"view {k}", EXPLORE), range(40)))
+    assert len(bookmarks.read()) == 40
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda k: bookmarks.delete(f"view {k}"), range(40)))
+    assert bookmarks.read() == {}

@@ -9,11 +9,12 @@ import pytest
 from lrviz.errors import InvalidRequest
 from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
 from lrviz.measures.findings import AGAINST, describe
-from lrviz.measures.sweeps import SERIES, aggregate, read_results, select_paths
+from lrviz.measures.sweeps import SERIES, aggregate, read_results, select_paths, series_columns
 from lrviz.models.assets import assets_folder
 from lrviz.models.catalogue import list_models
-from lrviz.ui import resources, sweep_jobs
+from lrviz.ui import double_descent, resources, sweep_jobs
 from lrviz.views.selection import PathsSpec
+from lrviz.views.sources import shipped_source
 from tests.apptest import control, linked, open_file, settle
 from tests.measures.test_sweeps import curve, row, sweep, table, trainings
 
@@ -314,3 +315,24 @@ def test_correlations_stand_below_the_curves_of_a_narrow_page(pixels, side_by_si
     assert not page.exception
     wide = [column for column in page.columns if column.weight > 0.5]
     assert [len(column.get("plotly_chart")) for column in wide] == [1] * side_by_side
+
+
+def test_distributions_are_of_the_networks_of_the_curve():
+    """Snapshots have the width of their network, and its last epoch that of the other seeds."""
+    rows = [
+        *trainings("a-epoch1", "a-epoch4", "a", width=2),
+        *trainings("b", width=2, seed=1),
+        *trainings("c", width=8),
+    ]
+    data = table(rows)
+    for against in ("width", "epochs"):
+        curve = aggregate(data, against)
+        for _, series in curve.groupby(series_columns(against)):
+            for position, number in zip(series[against], series["num_paths"], strict=True):
+                _, paths = double_descent._paths_at(data, series.reset_index(drop=True), position)
+                assert len(paths) == number
+
+
+def test_families_of_a_data_set_are_measured_again_on_its_images():
+    assert shipped_source("CIFAR-100 (lossless PNG)") == "samples:cifar100"
+    assert shipped_source("CIFAR-10 (JPEG-compressed copy)") == shipped_source("my data") == "samples"

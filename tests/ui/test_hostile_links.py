@@ -42,6 +42,8 @@ def messages(page):
         (EXPLORE, {**VIEW, "region": "f" * 100_000}, None),
         (COMPARE, {**VIEW, "models": ",".join(f"m{k}" for k in range(1000))}, "models"),
         (COMPARE, {**VIEW, "models": "/etc/passwd,/nowhere.safetensors"}, "a model that this server has"),
+        (COMPARE, {**VIEW, "models": "cnn5-w8-noise2,cnn5-w8-noise200"}, "a model that this server has"),
+        (PATHS, {**PATH, "models": "cnn5-w8-noise2,cnn5-w8-noise200"}, "a model that this server has"),
         (PATHS, {**PATH, "output": LONG}, "output"),
         (PATHS, {**PATH, "images": "/dev/zero"}, "an image that this server has"),
         (PATHS, {**PATH, "models": "/etc/passwd"}, "a model that this server has"),

@@ -2,6 +2,7 @@
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import torch
 
 from lrviz.engine.find_regions import find_regions
 from lrviz.errors import InvalidImage, InvalidPlane, InvalidView, InvalidWindow, UnknownModel
+from lrviz.geometry.plane import Plane
 from lrviz.models.catalogue import models_folder
+from lrviz.ui import resources
 from lrviz.views.reproduce import python_lines
 from lrviz.views.scene import FARTHEST, load_program, resolve
 from lrviz.views.view import View
@@ -98,3 +101,12 @@ def test_how_far_a_window_may_lie():
     resolve(change(center=(u - 1.0, 0.0), half_width=0.5))
     with pytest.raises(InvalidWindow):
         resolve(change(center=(u, 0.0), half_width=0.5))
+
+
+def test_another_normalisation_is_another_plane():
+    scene = resolve(VIEW)
+    other = replace(scene.model, mean=(0.1, 0.2, 0.3))
+    plane = Plane.through(*(other.normalise(record) for record in scene.images))
+    assert scene.digest == resolve(VIEW).digest != scene._replace(model=other, plane=plane).digest
+    one, two = (resources.predictions_job(VIEW.triplet, model, scene.program) for model in (scene.model, other))
+    assert one is not two and one is resources.predictions_job(VIEW.triplet, scene.model, scene.program)

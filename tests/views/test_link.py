@@ -54,6 +54,11 @@ def test_a_missing_name_is_stood_in_for(key, stands_in, text):
         assert (problems, missing) == ((), (key,))
 
 
+def test_what_a_window_lacks_is_named_once():
+    query = {key: text for key, text in WHOLE.items() if key != "v"}
+    assert read_link(query, STANDING_IN).missing == read_link({**query, "v": ""}, STANDING_IN).missing == ("v",)
+
+
 @pytest.mark.parametrize(
     ("change", "window"),
     [
