@@ -7,7 +7,7 @@ from lrviz.measures.sweeps import SERIES, aggregate, correlations, read_results
 from lrviz.models.assets import assets_folder
 
 HEADER = (
-    "| family, data | paths around | images | test error, peak to widest | density, narrowest to widest "
+    "| family, data | paths around | paths | test error, peak to widest | density, narrowest to widest "
     "| deviation, largest to widest | similarity, narrowest to widest | widths that fit | ρ density | ρ deviation |\n"
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )

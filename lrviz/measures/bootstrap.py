@@ -5,8 +5,8 @@ share their training data, and all of them the images (A. B. Owen, The pigeonhol
 each than there are, which makes the variance of an average right for few as well (J. N. K. Rao and C. F. J. Wu,
 Resampling inference with complex survey data, 1988). Test errors are resampled over seeds only.
 
-The interval of an average reaches as many standard errors to both sides as Student's t distribution says: percentiles of
-averages over three seeds would never leave the range of the three, which holds the truth in three cases of four.
+The interval of an average reaches as many standard errors to both sides as Student's t distribution says: percentiles
+of averages over three seeds would never leave the range of the three, which holds the truth in three cases of four.
 """
 
 from collections.abc import Mapping

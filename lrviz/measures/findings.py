@@ -135,7 +135,8 @@ def describe(curve: pd.DataFrame, correlations: pd.DataFrame | None = None) -> s
             f"{first['deviation']:.3g}."
         )
     sentences = [_describe_error(curve, values, against), _describe_measures(values, against)]
-    return " ".join(sentences if correlations is None else [*sentences, _describe_claim(correlations)])
+    sentences += [] if correlations is None else [_describe_claim(correlations)]
+    return " ".join([*sentences, *_describe_images(curve)])
 
 
 def _by_position(curve: pd.DataFrame) -> pd.DataFrame:
@@ -177,6 +178,13 @@ def _describe_measures(values: pd.DataFrame, against: Against) -> str:
         fall = 1 - deviation.iloc[-1] / deviation[top]
         shape = f"while the deviation is largest at {against.place(top)} and {fall:.0%} lower at {against.last}"
     return f"The density {trend}{factor}, {shape}."
+
+
+def _describe_images(curve: pd.DataFrame) -> list[str]:
+    """That the positions cannot be compared image by image, where they were measured on more or fewer of them."""
+    number = (curve["num_paths"] / curve["num_models"]).round().astype(int)
+    few, many = number.min(), number.max()
+    return [] if few == many else [f"The networks were measured on {few} to {many} paths each, so on other images."]
 
 
 def _describe_claim(correlations: pd.DataFrame) -> str:

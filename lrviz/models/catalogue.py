@@ -2,7 +2,6 @@
 
 import difflib
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from lrviz.errors import InvalidCheckpoint, UnknownModel, UnreadableFile
-from lrviz.files import shown
+from lrviz.files import shown, write_whole
 from lrviz.models.access import USER, Access
 from lrviz.models.architectures import FAMILIES
 from lrviz.models.assets import assets_folder
@@ -285,11 +284,8 @@ def save_model(path: Path, module: nn.Module, card: Card) -> None:
         card: its card.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(save(tensors))
-    os.replace(temporary, path)
-    temporary.write_text(card.to_json(), encoding="utf-8")
-    os.replace(temporary, path.with_suffix(".json"))
+    write_whole(path, save(tensors))
+    write_whole(path.with_suffix(".json"), card.to_json().encode())
 
 
 def _find_checkpoint(name_or_path: str | Path, access: Access) -> Path:

@@ -4,7 +4,6 @@ import copy
 import io
 import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from lrviz import __version__
 from lrviz.devices import choose_device
 from lrviz.errors import InvalidCheckpoint, InvalidData, TrainingDiverged
+from lrviz.files import write_whole
 from lrviz.models.architectures import IMAGE_SIZE, build
 from lrviz.models.batches import CROP_PADDING, crop_and_flip, normalise, to_nhwc
 from lrviz.models.card import Card
@@ -230,9 +230,7 @@ class _Run:
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        temporary = self.partial_path.with_suffix(".tmp")
-        temporary.write_bytes(buffer.getbuffer())
-        os.replace(temporary, self.partial_path)
+        write_whole(self.partial_path, buffer.getvalue())
 
     def _restore(self) -> None:
         state = _read_state(self.partial_path, self.device)

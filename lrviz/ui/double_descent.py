@@ -26,8 +26,8 @@ from lrviz.views.view import IMAGES, View
 
 _TEXT = (
     "Every point is the mean over seeds of what was measured along paths from images; bars and bands show its 95 % "
-    "interval, by a bootstrap over seeds and images. The deviation is the integral of |f − chord| over a segment, "
-    "averaged over classes, segments and paths."
+    "interval, from standard errors by a bootstrap over seeds and images. The deviation is the integral of |f − chord| "
+    "over a segment, averaged over classes, segments and paths."
 )
 _LEFT_SHARE, _NARROW = 0.58, 800
 """Share of the page that the curves take, and its pixels below which they take all of it."""

@@ -6,12 +6,11 @@ import numpy as np
 
 from lrviz.figures.path.data import Stretch
 from lrviz.measures.curve import Curve
+from lrviz.tolerance import TOLERANCE
 from lrviz.ui import state
 from lrviz.views.view import View
 
 FEW_PIECES = 12
-_CLOSEST = 1e-10
-"""Smallest part of a path that can be shown, as a fraction of its length."""
 
 
 def change_path(**values: Any) -> None:
@@ -41,7 +40,7 @@ def remove_image(index: int) -> None:
 def stretch_of(view: View, length: float) -> Stretch:
     """The part of a path of some length that the view shows; the whole path if it shows nothing of it."""
     low, high = max(view.start or 0.0, 0.0), min(view.end or length, length)
-    if view.start is None or high - low < _CLOSEST * length:
+    if view.start is None or high - low < TOLERANCE.closest * length:
         low, high = 0.0, length
     return Stretch(low=low, high=high, baseline=view.baseline)
 
@@ -49,8 +48,8 @@ def stretch_of(view: View, length: float) -> Stretch:
 def show_part(low: float, high: float, length: float) -> None:
     """Show a part of a path; the whole path if the part holds it."""
     low, high = max(low, 0.0), min(high, length)
-    if high - low < _CLOSEST * length:
-        state.tell(f"A part of at least {_CLOSEST * length:.1g} of length can be shown.")
+    if high - low < TOLERANCE.closest * length:
+        state.tell(f"A part of at least {TOLERANCE.closest * length:.1g} of length can be shown.")
     elif (low, high) == (0.0, length):
         state.change(start=None, end=None)
     else:
