@@ -170,7 +170,7 @@ def print_curves(
         _print_curve(axes, diagram)
         for mark in marks:
             style = "dashed" if mark.dash == "dash" else "dotted"
-            axes.axvline(mark.x, color="0.6", linewidth=0.6, linestyle=style, zorder=0)
+            axes.axvline(mark.x, color="0.6", linewidth=0.6, linestyle=style, zorder=0, label=mark.text)
         lines = _heading(diagram, columns, "\n(", ")").split("\n")
         room = 0.95 * width_inches / columns
         axes.set_title("\n".join(wrap(line, room, _TITLE_POINTS) for line in lines), fontsize=_TITLE_POINTS, loc="left")
@@ -179,6 +179,9 @@ def print_curves(
         axes.set_visible(False)
     for axes in grid[-1]:
         axes.set_xlabel(typeset(x_title))
+    if marks:
+        lines = [line for line in grid[0, 0].get_lines() if line.get_label() in {mark.text for mark in marks}]
+        figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), frameon=False)
 
 
 def _heading(diagram: Diagram, columns: int, before: str, after: str) -> str:

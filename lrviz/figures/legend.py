@@ -15,6 +15,8 @@ from lrviz.figures.paper import FONT_POINTS, wrap
 from lrviz.figures.style import FAINT, Scale, colour_table, literal, plotly_scale
 
 _BAR_PIXELS = 370
+_MOST_ENTRIES = 14
+"""On screen; of more categories the first are listed, which have the largest share."""
 _MOST_COLUMNS = 8
 _LEGEND_SHARE = 0.35
 """Entries side by side in a printed legend, and the share of a figure's height that it takes, at most."""
@@ -25,10 +27,12 @@ def legend(colouring: Colouring, *, narrow: bool = False) -> list[go.Scatter]:
     same = {"x": [None], "y": [None], "mode": "markers", "hoverinfo": "skip"}
     if colouring.scale is not None:
         return [go.Scatter(showlegend=False, marker=_bar(colouring.scale, colouring.title, narrow=narrow), **same)]
-    return [
-        go.Scatter(name=literal(name), marker={"color": colour, "symbol": "square", "size": 11}, **same)
-        for name, colour in colouring.categories
-    ]
+    square = {"symbol": "square", "size": 11}
+    shown, more = colouring.categories[:_MOST_ENTRIES], len(colouring.categories) - _MOST_ENTRIES
+    entries = [go.Scatter(name=literal(name), marker={"color": colour, **square}, **same) for name, colour in shown]
+    if more > 0:
+        entries.append(go.Scatter(name=f"and {more} smaller", marker={"color": "rgba(0,0,0,0)", **square}, **same))
+    return entries
 
 
 def bar_style(title: str) -> dict:

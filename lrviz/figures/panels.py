@@ -64,8 +64,10 @@ def print_slope(place: Figure | SubFigure, slope: Float[np.ndarray, "channels he
     colours = ListedColormap(colour_table(scale.name) / 255)
     image = axes.imshow(total, cmap=colours, vmin=scale.low, vmax=scale.high, interpolation="none")
     axes.set(xticks=[], yticks=[])
-    axes.set_title(title, fontsize="medium")
-    place.colorbar(image, ax=axes, label=_SLOPE_UNIT, location="bottom", pad=0.04, aspect=16).outline.set(visible=False)
+    room = 0.9 * place.bbox.width / place.dpi
+    axes.set_title(wrap(title, room, FONT_POINTS), fontsize="medium")
+    unit = wrap(_SLOPE_UNIT, room, FONT_POINTS)
+    place.colorbar(image, ax=axes, label=unit, location="bottom", pad=0.04, aspect=16).outline.set(visible=False)
 
 
 def slope_comparison(

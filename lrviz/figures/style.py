@@ -24,7 +24,7 @@ FONT = "Inter, 'Source Sans 3', 'Source Sans Pro', 'Segoe UI', Helvetica, Arial,
 CLASS_COLOURS = (
     "#4e79a7", "#a0cbe8", "#f28e2b", "#ffbe7d", "#3d7d4a", "#8cd17d", "#b6992d", "#f1ce63", "#86508f", "#d4a6c8",
 )  # fmt: skip
-"""One colour per class, in light and dark pairs that colour-blind readers tell apart; repeated beyond ten."""
+"""One colour per class, in light and dark pairs that colour-blind readers tell apart; for more, see `class_colour`."""
 
 LAYER_COLOURS = ("#0b3954", "#d1495b", "#edae49", "#00798c", "#8f5da8", "#66a182", "#7a4419", "#e377c2")
 """One colour per layer; repeated beyond eight."""
@@ -181,8 +181,12 @@ def layer_colour(layer: int) -> str:
 
 
 def class_colour(index: int) -> str:
-    """The colour of a class, from 0."""
-    return CLASS_COLOURS[index % len(CLASS_COLOURS)]
+    """The colour of a class, from 0; after the first ten, hues a golden angle apart in turns of lightness."""
+    if index < len(CLASS_COLOURS):
+        return CLASS_COLOURS[index]
+    lightness, chroma = ((0.72, 0.13), (0.55, 0.12), (0.86, 0.09))[index % 3]
+    golden = np.pi * (3 - 5**0.5)
+    return to_hex(_oklch_to_rgb(np.array([lightness]), np.array([chroma]), np.array([index * golden]))[0])
 
 
 def class_colours(number: int) -> UInt8[np.ndarray, "classes 3"]:

@@ -64,7 +64,13 @@ class Window(Comparable):
                 f"A rectangle needs positive half width and half height; got {half_width} and {half_height}. "
                 "Give positive ones."
             )
-        return cls(corners=middle + size * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]))
+        corners = middle + size * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+        if not (corners[2] > corners[0]).all():
+            raise InvalidWindow(
+                f"A window of half width {half_width:g} and half height {half_height:g} around "
+                f"{tuple(middle.tolist())} has no area in float64. Choose a larger one."
+            )
+        return cls(corners=corners)
 
     @property
     def area(self) -> float:

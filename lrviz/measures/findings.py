@@ -167,7 +167,8 @@ def _describe_fit(fitted: list[float], positions: list[float], against: Against)
 
 def _describe_measures(values: pd.DataFrame, against: Against) -> str:
     density, deviation = values["density"], values["deviation"]
-    factor = f", {density.iloc[-1] / density.iloc[0]:.3g}-fold in all" if density.iloc[0] > 0 else ""
+    ratio = density.iloc[-1] / density.iloc[0] if density.iloc[0] > 0 else np.nan
+    factor = f", {ratio:.3g}-fold in all" if ratio >= 1 else f", to {ratio:.3g} of the first" if ratio < 1 else ""
     trend = "grows at every step" if (density.diff().dropna() > 0).all() else "changes"
     top = deviation.idxmax()
     if top == deviation.index[-1]:
@@ -204,5 +205,6 @@ def _relation(found: pd.Series) -> str:
     rho, low, high = (float(found[name]) for name in ("correlation", "low", "high"))
     is_sure = found["p_value"] <= UNLIKELY and (low > 0 or high < 0)
     words = ("goes against the test error", "follows the test error")[int(rho > 0)]
-    interval = f", {low:+.2f} to {high:+.2f}" if np.isfinite(low) else ""
-    return f"{words if is_sure else 'has no sure relation to the test error'} (ρ = {rho:+.2f}{interval})"
+    interval = f"{low:+.2f} to {high:+.2f}" if np.isfinite(low) else "no interval over one seed"
+    chance = "p < 0.001" if found["p_value"] < 0.001 else f"p = {found['p_value']:.2g}"
+    return f"{words if is_sure else 'has no sure relation to the test error'} (ρ = {rho:+.2f}, {interval}, {chance})"

@@ -52,7 +52,8 @@ _SIZE = f"about {compare_jobs.TARGET_REGIONS:,} regions in the widest network"
 _TEXT = (
     "Every map shows the same window of the same plane on one colour scale: with width the number of regions grows "
     "steeply, while neighbouring regions hardly differ in slope where their similarity is close to 1. "
-    "Below, compare the shapes of the curves with that of the test error."
+    "Below, compare the shapes of the curves with that of the test error; lines join the means over seeds, and bars "
+    "show one standard deviation."
 )
 
 
@@ -147,7 +148,7 @@ def _show_maps(
 ) -> None:
     left, right = st.columns([2.2, 1], vertical_alignment="center")
     with left:
-        look.heading("Exact regions", _window_text(view), tag="exact")
+        look.heading("Exact regions", _window_text(view), tag="exact" if any(cell.panel for cell in cells) else "")
     with right:
         mode = st.segmented_control(
             "Drag", ["Zoom", "New window"], default="Zoom", label_visibility="collapsed", key="compare-drag",

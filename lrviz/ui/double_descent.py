@@ -12,7 +12,7 @@ from lrviz.figures.distributions import DISTRIBUTION_SUFFIXES, distribution_curv
 from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
 from lrviz.measures.definitions import ERROR_QUANTITIES, IMAGE_KINDS, PATH_QUANTITIES
 from lrviz.measures.distributions import compare_images
-from lrviz.measures.findings import AGAINST, against_of, describe, find_peak, find_threshold
+from lrviz.measures.findings import AGAINST, FITTED, RANGES, UNLIKELY, against_of, describe, find_peak, find_threshold
 from lrviz.measures.sweeps import ERRORS, MEASURES, SERIES, aggregate, correlations, read_results, select_paths
 from lrviz.models.assets import assets_folder
 from lrviz.models.card import Card
@@ -25,12 +25,24 @@ from lrviz.views.commands import measure_commands
 from lrviz.views.view import IMAGES, View
 
 _TEXT = (
-    "Every point is the mean over seeds of what was measured along paths from images; bars and bands show its 95 % "
-    "interval, from standard errors by a bootstrap over seeds and images. The deviation is the integral of |f − chord| "
-    "over a segment, averaged over classes, segments and paths."
+    "Every point is the mean over {0} of what was measured along paths; bars and bands show its 95 % interval, from "
+    "standard errors by a bootstrap over them. The deviation is the integral of |f − chord| over a segment, averaged "
+    "over classes, segments and paths."
 )
 _LEFT_SHARE, _NARROW = 0.58, 800
 """Share of the page that the curves take, and its pixels below which they take all of it."""
+
+_RANGES = dict(
+    zip(
+        RANGES,
+        (
+            "all networks",
+            "those from the peak of the test error on",
+            f"those that fit their training labels (at most {FITTED:.0%} wrong)",
+        ),
+        strict=True,
+    )
+)
 
 _DISTRIBUTED = ("density", "deviation")
 _SPREAD = " The networks of a seed share their training images; each seed has others."
@@ -66,7 +78,9 @@ def double_descent(bar: Container) -> None:
     with right:
         _show_correlations(curve, found)
         _show_links(curve, paths, chosen)
-        st.caption(_TEXT + (_SPREAD if curve["image_kind"].iloc[0].startswith("train") else ""))
+        st.caption(
+            _TEXT.format(_resampled(curve)) + (_SPREAD if curve["image_kind"].iloc[0].startswith("train") else "")
+        )
     _show_numbers(curve, paths)
     place, there = _paths_at(table, curve, chosen)
     _show_distributions(place, there)
@@ -144,11 +158,16 @@ def _show_correlations(curve: pd.DataFrame, found: pd.DataFrame) -> None:
         rows = part.set_index("measure").loc[known]
         columns[f"{name} ({rows['num_points'].iloc[0]})"] = [_name_correlation(row) for _, row in rows.iterrows()]
     st.table(columns)
+    ranges = [_RANGES[name] for name in found["range"].unique()]
     st.caption(
-        "Over all networks, those from the peak of the test error on, and those that fit their training labels; with "
-        "the 95 % interval over seeds and images, and p, the probability of at least as strong a correlation by "
-        "chance, which few networks cannot make small."
+        f"Over {', '.join(ranges)}; with the 95 % interval of resampled {_resampled(curve)}, and p, the probability of "
+        "at least as strong a correlation by chance, which few networks cannot make small. A relation is called sure "
+        f"where p is at most {UNLIKELY:g} and the interval leaves out 0."
     )
+
+
+def _resampled(curve: pd.DataFrame) -> str:
+    return "seeds and images" if curve["num_models"].max() > 1 else "images"
 
 
 def _name_correlation(row: pd.Series) -> str:

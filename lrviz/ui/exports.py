@@ -55,15 +55,15 @@ def show_export(view: View, scene: Scene, outcome: Outcome | None, samples: Samp
         known = _panels(view, scene, regions, samples)
         chosen = st.pills("In the figure", list(known), default=["map"], selection_mode="multi", key="w-panels",
                           help="PDF, SVG and PNG hold all of these, the small ones in a row under the map; the other "
-                          "kinds of files hold the map or the regions.")  # fmt: skip
-        panels = [known[name] for name in known if name in chosen]
+                          "kinds of files hold the map or the regions. With none of them, the map.")  # fmt: skip
+        panels = [known[name] for name in known if name in chosen] or [known["map"]]
 
         def contents(suffix: str, paper: Paper) -> bytes:
             if suffix in PRINTED:
                 return render_sheet(suffix, panels, view, paper)
             return render(suffix, regions, view, class_names=scene.model.classes, paper=paper)
 
-        offer_file(SUFFIXES, partial(sheet_height, panels or [known["map"]]), contents, f"regions-{view.model}")
+        offer_file(SUFFIXES, partial(sheet_height, panels), contents, f"regions-{view.model}")
 
 
 def show_none() -> None:
@@ -98,13 +98,15 @@ def _panels(view: View, scene: Scene, regions: Regions, samples: Samples | None)
 def _slope_printer(view: View, scene: Scene, regions: Regions) -> Callable[[Figure | SubFigure], None]:
     """Draws the slope of the open region, or of the largest one, of the class that the page shows it of."""
     opened, picture = map_memory.open_region(regions), image_shape(scene.model.input_shape)
+    is_open = opened is not None
     index = int(regions.area.argmax()) if opened is None else opened
     shown = int(regions.predicted[index]) if view.class_index is None else view.class_index
     u, v = (float(x) for x in regions.centroid[index])
 
     def draw(place: Figure | SubFigure) -> None:
         (slope,) = _slopes_of(resources.input_slopes_job(scene, ((u, v),)))
-        print_slope(place, slope[shown].reshape(picture), f"slope of {scene.model.classes[shown]}")
+        where = "the opened region" if is_open else "the largest region"
+        print_slope(place, slope[shown].reshape(picture), f"slope of {scene.model.classes[shown]} in {where}")
 
     return draw
 

@@ -9,6 +9,7 @@ from lrviz.ui import look, resources, state
 from lrviz.ui.look import Container
 from lrviz.ui.markdown import plain
 from lrviz.ui.own_networks import offer_pages, show_own_networks
+from lrviz.words import counted
 
 _PERCENT = st.column_config.NumberColumn(format="percent")
 
@@ -84,6 +85,8 @@ def _show_cache() -> None:
             ("limit", format_size(store.limit_bytes)),
         ]
     )
-    if st.button("Clear the cache", key="clear-cache", icon=":material/delete:"):
-        store.clear()
-        state.rerun()
+    with st.popover("Clear the cache", icon=":material/delete:"):
+        st.caption("Everybody's results are removed, and found anew where they are needed. Networks stay.")
+        if st.button(f"Remove {counted(len(store), 'result')}", key="clear-cache", type="primary"):
+            store.clear()
+            state.rerun()

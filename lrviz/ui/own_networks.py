@@ -167,7 +167,7 @@ def _show_facts(name: str, found: Inspection, model: Model) -> None:
         hide_index=True, height=36 * (min(len(found.program.layers), 8) + 1), key="own-layers",
         column_config={"units": st.column_config.NumberColumn(format="localized")},
     )  # fmt: skip
-    images = plain(", ".join(default_images(card.input_shape)))
+    images = ", ".join(f"`{name}`" for name in default_images(card.input_shape))
     for half, estimate in found.estimates.items():
         st.caption(
             f"A window of half width {half:.3g} around the middle of {images}: "

@@ -122,7 +122,13 @@ def choose_output(classes: tuple[str, ...], predicted: int | None) -> None:
     names = {PREDICTED: "predicted class", ALL: "all classes"} | {str(k): name for k, name in enumerate(classes)}
     if predicted is not None:
         names[PREDICTED] += f" ({classes[predicted]})"
-    output, outputs = view.output if view.output in names else PREDICTED, list(names)
+    if view.output not in names:
+        state.tell(
+            f"The network has the outputs 0 to {len(classes) - 1}, not {view.output}: the predicted one is shown."
+        )
+        state.change(output=PREDICTED)
+        state.write_link(completes=True)
+    output, outputs = state.current().output, list(names)
     st.selectbox(
         "Class", outputs, outputs.index(output), format_func=lambda key: names[key],
         **state.control("p-output", output, lambda chosen: state.change(output=chosen)),

@@ -95,8 +95,8 @@ def _not_started(name: str, job: Job, other: Model | None) -> Track:
     failure = job.error or ""
     if other is not None:
         failure = (
-            f"{name} has other classes, or normalises its inputs otherwise, than {other.name}, so that their paths "
-            "differ. Show it alone."
+            f"Its classes, or how its inputs are normalised, are others than those of {other.name}, so that their "
+            "paths differ. Show it alone."
         )
     return Track(name=name, job=job, failure=failure)
 

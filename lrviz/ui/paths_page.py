@@ -37,6 +37,8 @@ _CONFIG = {"displaylogo": False, "doubleClick": False, "scrollZoom": False,
                                       "zoomIn2d", "zoomOut2d", "select2d"]}  # fmt: skip
 _TEXT = (
     "f is linear on each piece of the path; the lanes show, layer by layer, where a unit switches and a piece begins. "
+)
+_SHADED = (
     "The shaded area between f and its chord, the straight line between a segment's ends, is the deviation: many "
     "breakpoints around a small area mean many nearly equal pieces."
 )
@@ -67,10 +69,18 @@ def paths(bar: Container) -> None:
     if drawing is not None:
         _show_path(drawing, drawn, width)
     path_jobs.show_progress(tracks)
-    st.caption(_TEXT)
+    st.caption(_TEXT + _about_lines(drawn))
     path_tables.show_tables(drawn)
     with bar:
         _show_downloads(state.current(), drawing, drawn)
+
+
+def _about_lines(drawn: list[Track]) -> str:
+    """What the lines of the figure are."""
+    if state.current().output != ALL:
+        return _SHADED
+    of_one = f" of {plain(drawn[0].label)}, the first model, only" if len(drawn) > 1 else ""
+    return f"Each line is f of one class{of_one}; the dashed ones are its chords."
 
 
 def _make_path(view: View) -> Path | None:

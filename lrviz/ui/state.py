@@ -279,9 +279,10 @@ def rerun() -> NoReturn:
     st.rerun()
 
 
-def tell(text: str) -> None:
-    """Say something until the user closes it."""
-    st.session_state.notices = (*(note for note in notices() if note != text), text)
+def tell(text: str, instead_of: str | None = None) -> None:
+    """Say something until the user closes it, instead of all that began with some words."""
+    kept = [note for note in notices() if note != text and not (instead_of and note.startswith(instead_of))]
+    st.session_state.notices = (*kept, text)
 
 
 def notices() -> tuple[str, ...]:

@@ -70,8 +70,12 @@ def choose_series(table: pd.DataFrame, view: View) -> pd.DataFrame | None:
         _ask("series", "Series", list(series), name, str)
     state.change(**answers, series=name if len(series) > 1 else None)
     state.write_link(completes=True)
-    if view.family not in (None, answers["family"]):
-        state.tell(f"There are no results of {shown(view.family)} against {against}; {answers['family']} is shown.")
+    for field, words in (("family", "of"), ("data", "on")):
+        wanted = getattr(view, field)
+        if wanted not in (None, answers[field]):
+            told = f"There are no results {words} {shown(wanted)} against {against}; {answers[field]} is shown."
+            state.tell(told, instead_of="There are no results ")
+            break
     return series[name]
 
 

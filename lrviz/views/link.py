@@ -45,6 +45,8 @@ def read_link(query: Mapping[str, str], standing_in: View) -> Reading:
             name or other for name, other in zip(values["images"], standing_in.images, strict=False)
         )
     window = _open_window(values)
+    if None in (values.get("center") or ()):
+        values = {name: value for name, value in values.items() if name != "center"}
     if window is not None:
         values = {name: value for name, value in values.items() if name not in _WINDOW}
         missing += [key for key in ("u", "v", "half_width") if key not in query]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from lrviz.errors import InvalidView
-from lrviz.files import read_json, shown
+from lrviz.files import read_json, shown, some_shown
 from lrviz.measures.findings import AGAINST
 from lrviz.measures.window import QUANTITIES
 from lrviz.models import paths
@@ -300,20 +300,20 @@ def _check_names(view: View) -> None:
         raise InvalidView(f"The page must be one of {', '.join(ADDRESSES)}; got {shown(view.page)}.")
     names = (*view.models, *view.images)
     if not all(map(is_name, names)):
-        raise InvalidView(f"A view needs the names of a model and of images; got {shown(names)}. Name them.")
+        raise InvalidView(f"A view needs the names of a model and of images; got {some_shown(names)}. Name them.")
     if view.page == "sweeps":
         return
     most = MAX_MODELS[view.page]
     if not 1 <= len(view.models) <= most:
         raise InvalidView(f"A view needs at least one model, and shows one to {most}; got {len(view.models):,} models.")
     if len(set(view.models)) < len(view.models):
-        raise InvalidView(f"The models must be different, each is shown once; got {shown(view.models)}.")
+        raise InvalidView(f"The models must be different, each is shown once; got {some_shown(view.models)}.")
     lists = view.models if view.page == "compare" else names if view.page == "paths" else ()
     for name in lists:
         if SEPARATOR in name:
             raise InvalidView(f"A list needs names without a comma; got {shown(name)}. Rename the file.")
     if view.page != "paths" and len(view.images) < 3:
-        raise InvalidView(f"A view needs three images, which span the plane; got {shown(view.images)}.")
+        raise InvalidView(f"A view needs three images, which span the plane; got {some_shown(view.images)}.")
 
 
 def _check_path(view: View) -> None:

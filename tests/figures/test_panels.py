@@ -23,14 +23,14 @@ def test_histogram_of_classes_gives_shares_of_the_area():
         assert share == pytest.approx(regions().area[here].sum() / regions().area.sum())
 
 
-def test_classes_of_the_same_colour_keep_their_own_share():
+def test_classes_beyond_ten_keep_their_own_share_and_colour():
     few = regions()
     bias, slope = (np.repeat(part[:, :1], 12, 1) for part in (few.bias - 1e3, few.slope))
     middle = few.bias + (few.slope @ few.centroid.mean(0))
     bias[:, [0, 10]], slope[:, [0, 10]] = (few.bias - np.median(middle, 0))[:, :2], few.slope[:, :2]
     many = replace(few, bias=bias, slope=slope)
     (bars,) = histogram(many, colour_regions(many, "class")).data
-    assert sum(bars.x) == pytest.approx(1) and len(bars.x) == 2 and len(set(bars.marker.color)) == 1
+    assert sum(bars.x) == pytest.approx(1) and len(bars.x) == 2 and len(set(bars.marker.color)) == 2
     whole = regions().area.sum()
     assert sorted(bars.x) == pytest.approx(sorted(regions().area[many.predicted == k].sum() / whole for k in (0, 10)))
 

@@ -86,7 +86,7 @@ def _draw(figure: Figure, drawing: PathDrawing, paper: Paper) -> None:
     strip, plot, lanes = figure.subplots(3, 1, sharex=True, height_ratios=heights)
     _draw_images(strip, drawing)
     _draw_lines(plot, drawing, int(_COLUMNS_PER_INCH * paper.width_inches))
-    print_breakpoints(lanes, drawing.lines[0], drawing.stretch.range)
+    print_breakpoints(lanes, drawing.lines[0], (drawing.stretch.low, drawing.stretch.high))
     lanes.set(xlim=drawing.stretch.range, xlabel=typeset(PATH_TITLE))
     lanes.ticklabel_format(axis="x", useOffset=False)
 

@@ -47,7 +47,7 @@ def path_figure(drawing: PathDrawing, *, width: int = 1100) -> go.Figure:
     if lines:
         _mark_anchors(figure, drawing, num_names=width // _NAME)
         figure.update_yaxes(row=2, range=value_range(drawing))
-        add_breakpoints(figure, 3, lines[0], stretch.range)
+        add_breakpoints(figure, 3, lines[0], (stretch.low, stretch.high))
     figure.update_yaxes(row=2, title=value_title(stretch), exponentformat="power")
     return figure
 
