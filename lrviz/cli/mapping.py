@@ -10,7 +10,7 @@ from lrviz.cli.finding import Cache, Device, HalfHeight, Images, Model, Window
 from lrviz.models.access import Access
 
 WorkersOption = Annotated[
-    int, typer.Option("--workers", min=0, help="Work in that many processes here (needs lrviz[cluster]).")
+    int, typer.Option("--workers", min=0, help="Work in that many processes here (needs lrviz\\[cluster]).")
 ]
 Scheduler = Annotated[
     str, typer.Option(metavar="ADDRESS", help="Work on the dask cluster of this scheduler, as tcp://host:8786.")

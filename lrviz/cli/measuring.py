@@ -22,7 +22,7 @@ def measure(
         list[str],
         typer.Option(
             help="KIND:IMAGES, repeatable. KIND: closed, open, attack, direction, triplet or images; IMAGES: "
-            "samples:0-19, samples:cifar100:3, cifar10:test:0-63, test:0-9, test:cat:0-9, train:clean:0-9, "
+            "samples:0-19, samples:cifar100:3, cifar10:test:0-63, test:0-9, test:CLASS:0-9, train:clean:0-9, "
             "train:noisy:0,2 or random:0-9."
         ),
     ],

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from lrviz.cli.describer import tell_assumed
-from lrviz.errors import InvalidRequest, LrvizError
+from lrviz.errors import InvalidData, InvalidRequest, LrvizError
 from lrviz.files import shown
 from lrviz.models.access import USER, Access
 from lrviz.models.card import Card
@@ -102,6 +102,11 @@ class Place:
     def load(self) -> tuple[Dataset, Dataset]:
         """Load the training and the test images."""
         train_set, test_set = (load_dataset(self.dataset, split, self.data, download=self.download) for split in SPLITS)
+        if self.dataset not in {None, train_set.short_name}:
+            raise InvalidData(
+                f"Expected {self.dataset} in {self.data}, got {train_set.name} of {len(train_set.classes)} classes: "
+                "name the place of the data set, or leave --dataset out."
+            )
         return train_set, test_set
 
     def words(self) -> list[str]:
@@ -155,11 +160,16 @@ def _train_jobs(
     teacher: Model | None = None,
 ) -> None:
     paths = [place.out / f"{name}{SUFFIX}" for _, name, _ in jobs]
-    todo = [(job, path) for job, path in zip(jobs, paths, strict=True) if place.force or not _is_finished(path)]
+    todo = [(job, path) for job, path in zip(jobs, paths, strict=True) if place.force or not _is_finished(path, job[2])]
     if not todo:
         typer.echo(f"All {len(paths)} checkpoints are finished; train them again with --force.")
         return
-    place.out.mkdir(parents=True, exist_ok=True)
+    try:
+        place.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidRequest(
+            f"Expected a folder for the checkpoints, got {str(place.out)!r} ({error.strerror}): choose another."
+        ) from error
     for (config, _, reproduce), path in todo:
         if place.force:
             partial_path(path).unlink(missing_ok=True)
@@ -185,11 +195,17 @@ def _train_one(
     typer.echo(f"{path}: train error {card.train_error:.3f}, test error {card.test_error:.3f}, {card.epochs} epochs")
 
 
-def _is_finished(path: Path) -> bool:
+def _is_finished(path: Path, reproduce: str) -> bool:
+    """Whether a checkpoint is there that a command gave."""
     try:
-        load_model(path)
+        card = load_model(path).card
     except LrvizError:
         return False
+    if card.reproduce != reproduce:
+        raise InvalidRequest(
+            f"Expected the network of '{reproduce}' in {path}, got that of '{card.reproduce}': choose another folder, "
+            "or train it again with --force."
+        )
     return True
 
 

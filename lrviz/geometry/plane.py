@@ -172,6 +172,8 @@ class Plane(Comparable):
         if not all(np.isfinite(x).all() for x in inputs):
             raise InvalidPlane("The images hold values that are not finite. Replace them.")
         a, b, c = (x.ravel() for x in inputs)
+        if a.size < 2:
+            raise InvalidPlane("Inputs of one number span no plane. Find the pieces between two of them instead.")
         sides = [float(np.linalg.norm(d)) for d in (b - a, c - b, a - c)]
         basis, triangle = np.linalg.qr(np.stack([b - a, c - a], 1))
         area = abs(triangle[0, 0] * triangle[1, 1]) / 2

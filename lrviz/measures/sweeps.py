@@ -72,10 +72,10 @@ COLUMNS: dict[str, type] = {
 """The columns of the table, in order, and what they hold."""
 
 _LIMITS: dict[str, tuple[float, float]] = {
-    "width": (1, 1e6),
+    "width": (0, 1e6),
     "label_noise": (0, 1),
     "sparsity": (0, 1),
-    "radius": (0, 1e6),
+    "radius": (0, 1e100),
     "num_segments": (1, 1e9),
     "path_segments": (1, 1e9),
     **dict.fromkeys(ERRORS, (0, 1)),
@@ -174,7 +174,7 @@ def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
         )
     try:
         table = check_types(table, COLUMNS)
-        check_ranges(table, _LIMITS)
+        check_ranges(table, _LIMITS, unknown=ERRORS)
     except ValueError as error:
         raise InvalidData(
             f"Expected numbers in the columns of numbers in {shorten(name, 80)}, got other values ({error}): "

@@ -3,7 +3,7 @@
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,15 +82,15 @@ def _require_whole(values: pd.Series) -> pd.Series:
     return pd.to_numeric(values)
 
 
-def check_ranges(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float]]) -> None:
-    """Refuse numbers out of range.
+def check_ranges(table: pd.DataFrame, ranges: Mapping[str, tuple[float, float]], unknown: Sequence[str] = ()) -> None:
+    """Refuse numbers out of range; those that may be unknown may be NaN.
 
     Raises:
         ValueError: A number is not finite, or out of its column's range; names the column.
     """
     for name, (least, largest) in ranges.items():
         values = table[name].to_numpy(float)
-        if not np.isfinite(values).all():
+        if not np.isfinite(values[~np.isnan(values)] if name in unknown else values).all():
             raise ValueError(f"{name} without a number")
         wrong = values[(values < least) | (values > largest)]
         if len(wrong):

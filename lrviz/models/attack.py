@@ -31,7 +31,7 @@ class Attack:
         distance: How far the attack may go, in L2 distance of pixels from 0 to 1.
     """
 
-    image: Shaped[np.ndarray, "channels height width"]
+    image: Shaped[np.ndarray, "..."]
     distance: float = DISTANCE
     kind: ClassVar[str] = "attack"
     num_segments: ClassVar[int] = 1
@@ -46,8 +46,8 @@ class Attack:
 
 
 def find_attack(
-    model: Model, program: Program, image: Float[np.ndarray, "channels height width"], distance: float = DISTANCE
-) -> Float[np.ndarray, "channels height width"]:
+    model: Model, program: Program, image: Float[np.ndarray, "..."], distance: float = DISTANCE
+) -> Float[np.ndarray, "..."]:
     """Move an image away from its predicted class by projected gradient descent on L2 (Madry et al. 2018).
 
     Every step goes along the gradient of the cross-entropy of the class that is predicted at the image, and then back
@@ -73,7 +73,10 @@ def find_attack(
             break
         pixels = pixels + _OVERSHOOT * distance / STEPS / size * gradient
         away = pixels - start
-        pixels = (start + away * min(1.0, distance / float(away.norm()))).clamp(0, 1)
+        length = float(away.norm())
+        if length == 0:
+            raise InvalidPath(f"An attack of distance {distance:g} changes no pixel in float64. Choose a larger one.")
+        pixels = (start + away * min(1.0, distance / length)).clamp(0, 1)
     if torch.equal(pixels, start):
         raise InvalidPath(
             f"An attack needs a network that changes around the image; {model.name} does not. Choose another image."
@@ -88,7 +91,7 @@ def _loss_gradient(model: Model, program: Program, pixels: torch.Tensor, target:
         return torch.autograd.grad(loss, x)[0]
 
 
-def direction_path(image: Shaped[np.ndarray, "channels height width"], distance: float, seed: int) -> Path:
+def direction_path(image: Shaped[np.ndarray, "..."], distance: float, seed: int) -> Path:
     """The straight way from an image along a random direction, all directions being equally likely.
 
     Pixels may leave their range by a little: what is compared is how far one goes.
@@ -104,7 +107,7 @@ def direction_path(image: Shaped[np.ndarray, "channels height width"], distance:
     return Path(kind="direction", points=np.stack([start, start + distance / np.linalg.norm(step) * step]))
 
 
-def to_unit(image: Shaped[np.ndarray, "channels height width"]) -> Float[np.ndarray, "channels height width"]:
+def to_unit(image: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """Pixels from 0 to 1 in float64."""
     return image / 255 if image.dtype == np.uint8 else image.astype(np.float64)
 

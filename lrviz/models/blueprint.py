@@ -16,7 +16,7 @@ from lrviz.files import shown
 from lrviz.models.architectures import FAMILIES, build
 from lrviz.models.formats.tensors import Tensors
 from lrviz.models.multilayer import MLP, build_mlp
-from lrviz.models.weights import Shapes, fit_tensors
+from lrviz.models.weights import Shapes, fit_tensors, require_real
 
 TORCHVISION = "torchvision:"
 
@@ -101,6 +101,7 @@ class Blueprint:
         fitting = fit_tensors(tensors, self.shapes(), self)
         module = self._hollow()
         state = module.state_dict()  # with the versions of its layers
+        require_real(fitting, state, self)
         state.update({name: value.clone() for name, value in fitting.items()})  # the file may change
         module.load_state_dict(state, assign=True)
         return module.eval()

@@ -192,6 +192,8 @@ def add_label_noise(dataset: Dataset, fraction: float, *, seed: int) -> tuple[Da
     """
     if not 0 <= fraction <= 1:
         raise InvalidData(f"Expected a label noise from 0 to 1, got {fraction}: give the fraction of the labels.")
+    if fraction and len(dataset.classes) < 2:
+        raise InvalidData("Expected several classes, among which labels can be moved, got one: leave the noise out.")
     generator = np.random.default_rng([seed, 1])
     moved = generator.permutation(len(dataset))[: round(fraction * len(dataset))]
     labels = dataset.labels.copy()

@@ -16,7 +16,7 @@ from lrviz.models.formats.trusted import build_from_file
 from lrviz.models.guess import LAST_LAYERS, guess_architecture
 from lrviz.models.multilayer import MLP, Perceptron, find_mlp
 from lrviz.models.saved import Saved, build_whole, contradicts_perceptron, read_saved
-from lrviz.models.weights import fit_tensors, unused
+from lrviz.models.weights import fit_tensors, require_real, unused
 
 SEQUENTIAL = "sequential"
 """What cards call the architecture of a network that was saved whole, and is nothing but layers of PyTorch's."""
@@ -67,13 +67,18 @@ def read_weights(file: BinaryIO, blueprint: Blueprint | None, access: Access, *,
     if blueprint is not None and blueprint.is_code:
         module = build_from_file(blueprint.name, blueprint.options)
         state = module.state_dict()
-        state.update(fit_tensors(tensors, {key: tuple(value.shape) for key, value in state.items()}, blueprint))
+        shapes = {key: tuple(value.shape) for key, value in state.items()}
+        fitting = fit_tensors(tensors, shapes, blueprint)
+        require_real(fitting, state, blueprint)
+        state.update(fitting)
         module.load_state_dict(state)
         network = Network(module=module.cpu(), architecture=str(blueprint), blueprint=blueprint)
-        return _tell_others(network, saved)
+        return _tell_others(_look_beside(network, unused(tensors, shapes), tensors), saved)
     network = _build(blueprint, saved, layers, access)
     if network.blueprint is not None:
-        network = _look_beside(network, network.blueprint, tensors)
+        used = network.module.state_dict() if network.architecture == MLP else None
+        names = [name for name in tensors if name not in used] if used else unused(tensors, network.blueprint.shapes())
+        network = _look_beside(network, names, tensors)
     return _tell_others(network, saved)
 
 
@@ -109,10 +114,8 @@ def _tell_others(network: Network, saved: Saved) -> Network:
     return dataclasses.replace(network, assumed=(*network.assumed, taken))
 
 
-def _look_beside(network: Network, blueprint: Blueprint, tensors: dict[str, Tensor]) -> Network:
+def _look_beside(network: Network, names: list[str], tensors: dict[str, Tensor]) -> Network:
     """What tensors beside those of the architecture say: a normalisation in front of it, or nothing."""
-    used = network.module.state_dict() if network.architecture == MLP else None
-    names = [name for name in tensors if name not in used] if used else unused(tensors, blueprint.shapes())
 
     def find(words: tuple[str, ...]) -> tuple[float, ...]:
         found = (tensors[name] for name in names if name.rpartition(".")[2] in words)

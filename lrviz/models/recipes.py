@@ -1,6 +1,7 @@
 """Training recipes: what decides, besides the data, what a training gives."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from typing import Any
 
 from lrviz.errors import InvalidData
@@ -108,17 +109,29 @@ class TrainConfig:
                 f"Expected no loss target with {self.cycles} cycles, got {self.loss_target:g}: "
                 "all cycles are of one length."
             )
-        if not (0 <= self.sparsity < 1 and 0 <= self.teacher_share <= 1):
+        if not 0 <= self.sparsity < 1 or float(f"{self.sparsity:g}") != self.sparsity:
             raise InvalidData(
-                "Expected a sparsity from 0 to below 1 and a share of the teacher from 0 to 1, "
-                f"got {self.sparsity:g} and {self.teacher_share:g}: correct them."
+                f"Expected a sparsity from 0 to below 1, of at most six digits, got {self.sparsity!r}: correct it."
             )
+        if not 0 <= self.teacher_share <= 1:
+            raise InvalidData(f"Expected a share of the teacher from 0 to 1, got {self.teacher_share:g}: correct it.")
         if self.seed >= MAX_SEED:
             raise InvalidData(f"Expected a seed below {MAX_SEED}, got {self.seed}: choose a smaller one.")
         if not 0 <= self.decay_epochs <= self.epochs:
             raise InvalidData(
                 f"Expected decay epochs from 0 to {self.epochs}, got {self.decay_epochs}: train longer or decay faster."
             )
+        self._require_numbers()
+
+    def _require_numbers(self) -> None:
+        """Refuse infinite numbers, and snapshots that never come."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InvalidData(f"Expected a finite {each.name}, got {value}: correct it.")
+        never = [epoch for epoch in self.snapshots if not 0 < epoch <= self.epochs]
+        if never:
+            raise InvalidData(f"Expected snapshots from epoch 1 to {self.epochs}, got {never[0]}: choose another.")
 
     @property
     def name(self) -> str:

@@ -1,6 +1,7 @@
 """Training of the families, seeded and resumable, to a checkpoint with its card."""
 
 import copy
+import hashlib
 import io
 import json
 import math
@@ -109,10 +110,12 @@ def train(
         if progress is not None:
             progress(report)
         if run.epoch in config.snapshots and run.epoch < run.num_epochs:
+            run.require_finite()
             path = checkpoint_path.with_name(f"{checkpoint_path.stem}-epoch{run.epoch}{SUFFIX}")
             _write(run, test_set, path, reproduce)
         if run.epoch % save_every == 0:
             run.save()
+    run.require_finite()
     card = _write(run, test_set, checkpoint_path, reproduce)
     run.partial_path.unlink(missing_ok=True)
     return card
@@ -132,6 +135,7 @@ class _Run:
     ) -> None:
         data, _ = prepare_data(config, train_set)
         self.config, self.data, self.device, self.partial_path = config, data, device, partial_path
+        self._digest = hashlib.blake2b(data.images.tobytes() + data.labels.tobytes(), digest_size=16).hexdigest()
         self.mean, self.std = channel_statistics(train_set) if source is None else (source.mean, source.std)
         padding = CROP_PADDING if config.augment else 0
         self.images = F.pad(to_nhwc(data, device), (0, 0, padding, padding, padding, padding))
@@ -243,8 +247,16 @@ class _Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.decay_start = state["epoch"], state["decay_start"]
 
+    def require_finite(self) -> None:
+        """Raise TrainingDiverged where weights are no numbers any more; the loss tells of the step before only."""
+        if not all(bool(weight.isfinite().all()) for weight in self.module.state_dict().values()):
+            raise TrainingDiverged(
+                f"Expected finite weights after epoch {self.epoch}, got others: lower the learning rate "
+                f"({self.config.learning_rate:g})."
+            )
+
     def _identity(self) -> tuple[str, str]:
-        return json.dumps(asdict(self.config)), f"{self.data.name}, {len(self.data)} images"
+        return json.dumps(asdict(self.config)), f"{self.data.name}, {len(self.data)} images {self._digest}"
 
 
 def _start_module(config: TrainConfig, data: Dataset) -> nn.Module:

@@ -38,6 +38,21 @@ def fit_tensors(tensors: Tensors, expected: Shapes, architecture: object) -> Ten
     return found
 
 
+def require_real(found: Tensors, state: Tensors, architecture: object) -> None:
+    """Refuse whole numbers in the place of real weights, as quantised networks have them beside their scales.
+
+    Raises:
+        InvalidCheckpoint: There are some.
+    """
+    whole = [name for name in found if state[name].is_floating_point() and not found[name].is_floating_point()]
+    if whole:
+        kind = str(found[whole[0]].dtype).removeprefix("torch.")
+        raise InvalidCheckpoint(
+            f"Expected real numbers in the weights of {shown(str(architecture))}, got {kind} in {shown(whole[0])}: "
+            "the network is quantised. Save it as it was before, or with its weights multiplied by their scales."
+        )
+
+
 def unused(tensors: Tensors, expected: Shapes) -> list[str]:
     """Names of the tensors that are no weights of an architecture."""
     own = wrapper_prefix(expected)

@@ -23,6 +23,7 @@ from lrviz.ui.markdown import plain
 from lrviz.ui.page_width import page_width
 from lrviz.views.commands import measure_commands
 from lrviz.views.view import IMAGES, View
+from lrviz.words import counted
 
 _TEXT = (
     "Every point is the mean over {0} of what was measured along paths; bars and bands show its 95 % interval, from "
@@ -101,10 +102,18 @@ def _read_upload() -> pd.DataFrame | None:
     if uploaded is None:
         return None
     try:
-        return read_results(io.BytesIO(uploaded.getvalue()), name=uploaded.name)
+        table = read_results(io.BytesIO(uploaded.getvalue()), name=uploaded.name)
     except LrvizError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None
+    known = table[table[list(ERRORS)].notna().all(axis=1) & (table["width"] > 0)]
+    if len(known) < len(table):
+        st.warning(
+            f"{counted(len(table) - len(known), 'path')} of networks whose width or errors nobody knows are left out: "
+            "this page draws them against the width, below the test error.",
+            icon=":material/info:",
+        )
+    return known if len(known) else None
 
 
 def _measured_or_shipped() -> pd.DataFrame:

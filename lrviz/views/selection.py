@@ -2,8 +2,9 @@
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrviz.errors import InvalidRequest, UnknownModel
+from lrviz.errors import InvalidPath, InvalidRequest, UnknownModel
 from lrviz.files import shown
 from lrviz.models import paths
 from lrviz.models.access import USER, Access
@@ -178,6 +179,11 @@ def _path_from(spec: PathsSpec, image: Image, index: int) -> paths.Path | Attack
         return Attack(image=image, distance=spec.radius)
     if spec.kind == "direction":
         return direction_path(image, spec.radius, _seed(f"{spec.source}:{index}"))
+    if image.dtype != np.uint8 or image.ndim != 3:
+        raise InvalidPath(
+            f"A path of the kind {spec.kind} moves an image, and inputs of shape {image.shape} are none. Choose "
+            "direction, attack, triplet or images."
+        )
     return _translated(spec.kind, image.tobytes(), image.shape, spec.num_anchors, spec.radius)
 
 
@@ -225,6 +231,17 @@ def find_models(names: Sequence[str], *, snapshots: bool = False, access: Access
                 f"them; got {shown(name)}, which selects none. List the names with lrviz models."
             )
         found |= selected
+    return _told_apart(found)
+
+
+def _told_apart(found: dict[str, Card]) -> dict[str, Card]:
+    """The same; where files in several folders have one name, each has that of its folder before it, or its path."""
+    for rename in (lambda key, card: f"{Path(key).parent.name}/{card.name}", lambda key, card: key):
+        number = Counter(card.name for card in found.values())
+        found = {
+            key: card if number[card.name] == 1 else replace(card, name=rename(key, card))
+            for key, card in found.items()
+        }
     return found
 
 

@@ -59,7 +59,7 @@ def _find(source: str, indices: Sequence[int], card: Card, data_path: Path | str
     if source.startswith("test:"):
         return _pick(_images_of_class(source, card, data_path), indices, source, card)
     prefix = f"{_dataset_name(card.data)}:test" if source == "test" else source
-    place = data_path or os.environ.get(DATA_VARIABLE)
+    place = None if source.startswith("samples") else _data_folder(source, data_path)
     return [_load(f"{prefix}:{index}", place) for index in indices]
 
 

@@ -217,3 +217,13 @@ def test_bad_segments_are_refused() -> None:
         Segment.between(a, b[..., :2])
     with pytest.raises(InvalidPlane, match="finite"):
         Segment.between(a, np.full(SHAPE, np.nan))
+
+
+def test_inputs_of_one_number_span_no_plane() -> None:
+    with pytest.raises(InvalidPlane, match="Inputs of one number span no plane"):
+        Plane.through(np.array([0.0]), np.array([1.0]), np.array([2.0]))
+
+
+def test_a_rectangle_too_small_for_its_place_is_refused() -> None:
+    with pytest.raises(InvalidWindow, match=r"half width 1e-30 .* has no area in float64"):
+        Window.rectangle((35.0, 18.0), 1e-30)

@@ -51,6 +51,12 @@ def sweep(widths=(1, 2, 4), seeds=(0, 1), paths=(0, 1, 2)):
     )
 
 
+def test_networks_whose_width_and_errors_nobody_knows_are_read(tmp_path):
+    unknown = table([row(model="mine", width=0, test_error=np.nan, train_error=np.nan, radius=1e9)])
+    write_results(unknown, tmp_path / "mine.csv")
+    pd.testing.assert_frame_equal(read_results(tmp_path / "mine.csv"), unknown)
+
+
 @pytest.mark.parametrize("suffix", sweeps.SUFFIXES)
 def test_a_table_is_read_as_it_was_written(tmp_path, suffix):
     digits = np.random.default_rng(0).random(20) * 10.0 ** np.arange(-10, 10)
@@ -69,7 +75,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path, suffix):
     [
         (lambda t: t.drop(columns=["density", "seed"]), "without seed, density: measure again"),
         (lambda t: t.assign(width=["wide"] * len(t)), "Expected numbers"),
-        (lambda t: t.assign(test_error=np.nan), "test_error without a number"),
+        (lambda t: t.assign(test_error=1.5), "test_error of 1.5, outside 0 to 1"),
         (lambda t: t.assign(deviation=np.inf), "deviation without a number"),
     ],
 )

@@ -87,7 +87,6 @@ def test_values_of_another_type_name_their_column(column, values):
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("width", 0),
         ("width", -3),
         ("width", 10**12),
         ("test_error", 1.5),

@@ -63,6 +63,12 @@ def test_an_attack_on_a_trained_network_beats_random_directions(sample):
     assert loss[0] > 2 * loss[1:].max()
 
 
+def test_an_attack_too_small_for_float64_is_refused():
+    model, program = linear(np.array([[[3.0, 0.0], [0.0, 4.0]]]))
+    with pytest.raises(InvalidPath, match="changes no pixel in float64"):
+        find_attack(model, program, np.full((1, 2, 2), 0.5), 1e-300)
+
+
 @pytest.mark.parametrize("distance", [0.0, -1.0, float("nan"), float("inf")])
 def test_distances_that_lead_nowhere_are_refused(distance):
     image = load_image("samples:0").image

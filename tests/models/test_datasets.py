@@ -230,3 +230,9 @@ def test_dataset_is_read_only_and_checks_its_parts():
         Dataset(name="x", images=np.zeros((2, 4, 32, 32), np.uint8), labels=np.zeros(2, np.int64), classes=("a",))
     with pytest.raises(InvalidData, match="one label per image, got 3 labels for 2 images"):
         Dataset(name="x", images=np.zeros((2, 3, 32, 32), np.uint8), labels=np.zeros(3, np.int64), classes=("a",))
+
+
+def test_labels_of_one_class_cannot_move():
+    with pytest.raises(InvalidData, match="Expected several classes"):
+        add_label_noise(make_dataset(10, classes=("cat",)), 0.5, seed=0)
+    assert not add_label_noise(make_dataset(10, classes=("cat",)), 0.0, seed=0)[1].any()

@@ -276,6 +276,24 @@ def test_a_builder_in_a_python_file(builder):
         load_model(builder / "net.pth", architecture=f"{builder / 'gone.py'}:build", trust=True)
 
 
+def test_what_a_builder_does_not_take_is_told_or_refused(builder):
+    place = {"architecture": f"{builder / 'mynet.py'}:build(width=5)", "trust": True}
+    state = torch.load(builder / "net.pth")
+    torch.save({**state, "7.weight": torch.zeros(3)}, builder / "more.pth")
+    assert "that '7.weight' beside the weights take no part" in load_model(builder / "more.pth", **place).assumed
+    torch.save({**state, "0.weight": torch.ones_like(state["0.weight"], dtype=torch.int8)}, builder / "int8.pth")
+    with pytest.raises(InvalidCheckpoint, match=r"got int8 in '0\.weight': the network is quantised"):
+        load_model(builder / "int8.pth", **place)
+
+
+def test_quantised_weights_are_no_real_ones(tmp_path):
+    state = load_model("cnn5-w1-noise20").module.state_dict()
+    name = next(iter(state))
+    torch.save({**state, name: torch.ones_like(state[name], dtype=torch.int8)}, tmp_path / "net.pth")
+    with pytest.raises(InvalidCheckpoint, match="the network is quantised"):
+        load_model(tmp_path / "net.pth", architecture="cnn5")
+
+
 def test_exported_programs_need_trust(tmp_path):
     module = mlp()
     torch.export.save(torch.export.export(module, (torch.zeros(1, 2, device="cpu"),)), tmp_path / "net.pt2")

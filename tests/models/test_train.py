@@ -9,6 +9,7 @@ from torchvision.datasets import CIFAR100
 
 from lrviz import cli
 from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
+from lrviz.models import train as train_module
 from lrviz.models.card import Card
 from lrviz.models.catalogue import load_model
 from lrviz.models.datasets import SPLITS, Dataset
@@ -161,6 +162,8 @@ def test_state_of_another_recipe_or_data(tmp_path):
         train(dataclasses.replace(QUICK, learning_rate=0.5), TRAIN, TEST, checkpoint_path=path)
     with pytest.raises(InvalidCheckpoint, match="that of another"):
         train(QUICK, make_dataset(60), TEST, checkpoint_path=path)
+    with pytest.raises(InvalidCheckpoint, match="that of another"):
+        train(QUICK, make_dataset(50, seed=7), TEST, checkpoint_path=path)
 
 
 def test_training_that_cannot_go_on(tmp_path):
@@ -172,6 +175,28 @@ def test_training_that_cannot_go_on(tmp_path):
     with pytest.raises(InvalidData, match="same classes"):
         train(QUICK, TRAIN, make_dataset(20, classes=("a", "b")), checkpoint_path=path)
     assert not path.exists()
+
+
+def test_weights_that_the_last_step_broke_are_not_kept(tmp_path, monkeypatch):
+    """The loss that is looked at is that before the step."""
+
+    def break_weights(report):
+        if report.epoch == report.epochs:
+            for weight in broken:
+                weight.data.fill_(float("nan"))
+
+    broken = []
+    start = train_module._start_module
+
+    def remember(*content):
+        module = start(*content)
+        broken.extend(module.parameters())
+        return module
+
+    monkeypatch.setattr(train_module, "_start_module", remember)
+    with pytest.raises(TrainingDiverged, match="finite weights after epoch 8"):
+        train(QUICK, TRAIN, TEST, checkpoint_path=tmp_path / "net.safetensors", progress=break_weights)
+    assert not (tmp_path / "net.safetensors").exists()
 
 
 def test_evaluation_goes_over_all_images_in_batches():
@@ -228,6 +253,12 @@ def test_recipes_of_the_families():
         {"weight_decay": -1e-4},
         {"cycles": 0},
         {"cycles": 2},
+        {"learning_rate": float("inf")},
+        {"loss_target": float("nan")},
+        {"temperature": float("inf")},
+        {"sparsity": 0.9999999},
+        {"snapshots": (9,)},
+        {"snapshots": (0,)},
     ],
 )
 def test_recipe_out_of_range(changes):
@@ -330,6 +361,8 @@ def test_train_command_trains_several_and_skips_what_is_finished(archive, tmp_pa
     )
     assert _run(words) == 0
     assert "All 2 checkpoints are finished" in capsys.readouterr().out
+    assert _run(words.replace("--subset 30", "--subset 40")) == 2
+    assert "got that of 'lrviz train cnn5 --width 1" in capsys.readouterr().err
     before = (tmp_path / "cnn5-w1-noise10.json").stat().st_mtime_ns
     assert _run(words + " --force") == 0
     assert (tmp_path / "cnn5-w1-noise10.json").stat().st_mtime_ns > before
@@ -401,6 +434,7 @@ def test_half_stores_rounded_weights_that_the_card_is_about(archive, tmp_path):
         ("cnn5 --width 0 --data {archive}", "got width 0"),
         ("cnn5 --subset 51 --data {archive}", "1 to 50 images"),
         ("cnn5 --noise 2 --data {archive}", "from 0 to 1"),
+        ("cnn5 --data {archive} --dataset cifar100", "or ask for cifar10"),
         ("cnn5 --device abacus --data {archive}", "'abacus'"),
     ],
 )
@@ -410,3 +444,17 @@ def test_train_command_ends_with_a_sentence(archive, tmp_path, capsys, options, 
     assert captured.err.startswith("lrviz: ")
     assert captured.err.count("\n") == 1
     assert message in captured.err
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(archive, tmp_path, capsys):
+    (tmp_path / "out").touch()
+    assert _run(f"train cnn5 --width 1 --data '{archive}' --out '{tmp_path / 'out'}'") == 2
+    assert "Expected a folder for the checkpoints" in capsys.readouterr().err
+
+
+def test_another_data_set_than_the_command_names_is_refused(tmp_path, capsys):
+    three = make_dataset(30, classes=("a", "b", "c"))
+    write_archive(tmp_path / "three.npz", {"train": three, "test": three})
+    words = f"train cnn5 --width 1 --epochs 1 --data '{tmp_path / 'three.npz'}' --out '{tmp_path / 'out'}'"
+    assert _run(f"{words} --dataset cifar10") == 2
+    assert "of 3 classes: name the place" in capsys.readouterr().err

@@ -56,6 +56,8 @@ def test_a_missing_name_is_stood_in_for(key, stands_in, text):
 
 def test_what_a_window_lacks_is_named_once():
     query = {key: text for key, text in WHOLE.items() if key != "v"}
+    empty = read_link({"u": "", "v": ""}, STANDING_IN)
+    assert empty.view.center is None and {"u", "v"} <= set(empty.missing)
     assert read_link(query, STANDING_IN).missing == read_link({**query, "v": ""}, STANDING_IN).missing == ("v",)
 
 

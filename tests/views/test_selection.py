@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
-from lrviz.errors import InvalidData, InvalidImage, InvalidRequest, UnknownModel
+from lrviz.errors import InvalidData, InvalidImage, InvalidPath, InvalidRequest, UnknownModel
 from lrviz.models.catalogue import list_models, load_model, models_folder, remember
 from lrviz.models.datasets import load_dataset
 from lrviz.models.images import DATA_VARIABLE, load_image
@@ -191,7 +191,7 @@ def test_segments_are_chosen_at_random_the_same_ones_for_all_models():
 def test_missing_data_are_asked_for(card, tmp_path):
     with pytest.raises(InvalidData, match="give --data"):
         find_paths(PathsSpec.parse("closed:train:clean:0"), card)
-    with pytest.raises(InvalidImage, match=DATA_VARIABLE):
+    with pytest.raises(InvalidData, match=f"give --data, or set the environment variable {DATA_VARIABLE}"):
         find_paths(PathsSpec.parse("closed:test:0"), card)
     with pytest.raises(InvalidData, match="torchvision's layout"):
         find_paths(PathsSpec.parse("closed:train:clean:0"), card, tmp_path)
@@ -217,6 +217,25 @@ def test_files_and_folders_select_their_networks(tmp_path):
     assert list(find_models([str(tmp_path)])) == files[:1]
     assert list(find_models([str(tmp_path)], snapshots=True)) == files
     assert list(find_models([files[1]])) == files[1:]
+
+
+def test_networks_of_one_name_in_several_folders_are_told_apart(tmp_path):
+    for folder in ("a/x", "b/x", "c"):
+        (tmp_path / folder).mkdir(parents=True)
+        for suffix in (".json", ".safetensors"):
+            shutil.copy(models_folder() / f"cnn5-w1-noise20{suffix}", tmp_path / folder)
+    files = [str(tmp_path / folder / "cnn5-w1-noise20.safetensors") for folder in ("a/x", "b/x", "c")]
+    found = find_models(files)
+    assert list(found) == files
+    assert [card.name for card in found.values()] == [*files[:2], "c/cnn5-w1-noise20"]
+
+
+def test_only_images_move_along_closed_paths(card):
+    points = replace(card, input_shape=(10,), mean=(0.0,), std=(1.0,))
+    for kind in ("closed", "open"):
+        with pytest.raises(InvalidPath, match=r"inputs of shape \(10,\) are none"):
+            find_paths(PathsSpec.parse(f"{kind}:random:0"), points)
+    assert len(find_paths(PathsSpec.parse("direction:random:0", radius=1.0), points)) == 1
 
 
 @pytest.mark.parametrize("is_edited", [False, True])
