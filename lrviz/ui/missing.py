@@ -26,9 +26,13 @@ def offer_others(view: View, first: Callable[[], View]) -> None:
     """
     known = [card.name for cards in resources.checkpoints().values() for card in cards]
     with st.container(horizontal=True):
-        for name in view.models:
-            for close in get_close_matches(name, known, n=_MOST) if name not in known else ():
-                st.button(f"Open {plain(close)}", key=f"instead-{name}-{close}", on_click=_replace, args=(name, close))
+        meant = {
+            close: name
+            for name in view.models
+            for close in (get_close_matches(name, known, n=_MOST) if name not in known else ())
+        }
+        for close, name in meant.items():
+            st.button(f"Open {plain(close)}", key=f"instead-{close}", on_click=_replace, args=(name, close))
         st.button("Default view", key="default-view", on_click=_start_again, args=(first,))
     for name in filter(is_file, view.models):
         if not changed_at(name):

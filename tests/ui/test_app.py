@@ -2,15 +2,19 @@
 
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from lrviz.engine import requests as requests_module
+from lrviz.figures.paper import Paper
+from lrviz.figures.sheet import Panel, render_sheet
 from lrviz.measures.window import QUANTITIES
 from lrviz.results.status import Status
-from lrviz.ui import pins, resources
+from lrviz.ui import exports, pins, resources
 from lrviz.ui.state import DEFAULT_MODEL
+from lrviz.views.scene import resolve
 from tests.apptest import control, linked, open_file, settle
 from tests.messages import unpack
 
@@ -253,6 +257,11 @@ def test_two_pinned_regions_can_be_exported():
     control(page.button_group, "w-panels").set_value(["map", "pinned regions"]).run()
     page.button(key="w-preview").click().run()
     assert not page.error and not page.exception
+    view = page.session_state["view"]
+    draw = exports._pins_printer(view, resolve(view), *found)
+    with ThreadPoolExecutor(1) as threads:  # a download is made outside of the page and its session
+        contents = threads.submit(render_sheet, ".png", [Panel(draw=draw, inches=2.0)], view, Paper()).result()
+    assert contents.startswith(b"\x89PNG")
 
 
 def go_to(page, name):
