@@ -22,6 +22,8 @@ from lrviz.ui.look import Container
 from lrviz.ui.markdown import plain
 from lrviz.ui.page_width import page_width
 from lrviz.views.commands import measure_commands
+from lrviz.views.scene import resolve
+from lrviz.views.sources import shipped_source
 from lrviz.views.view import IMAGES, View
 from lrviz.words import counted
 
@@ -202,7 +204,7 @@ def _show_links(curve: pd.DataFrame, paths: pd.DataFrame, chosen: float | None) 
     if chosen not in names:
         st.caption(f"The networks at {place} are not among the shipped models.")
         return
-    inside = View(models=(names[chosen],), images=IMAGES, center=DEFAULT_CENTER, half_width=DEFAULT_HALF_WIDTH)
+    inside = _look_inside(names[chosen], curve["data"].iloc[0])
     links = [f"[open in Explore](.{inside.to_link()})"]
     if against_of(curve) == "width":
         index = positions.index(chosen)
@@ -210,6 +212,16 @@ def _show_links(curve: pd.DataFrame, paths: pd.DataFrame, chosen: float | None) 
         beside = replace(inside, page="compare", models=neighbours)
         links.append(f"[compare with its neighbours](.{beside.to_link()})")
     st.markdown(f"{place.capitalize()}: {' · '.join(links)}")
+
+
+def _look_inside(model: str, data: str) -> View:
+    """A window of a plane through shipped images of a model's data set."""
+    source = shipped_source(data)
+    if source == "samples":
+        return View(models=(model,), images=IMAGES, center=DEFAULT_CENTER, half_width=DEFAULT_HALF_WIDTH)
+    view = View(models=(model,), images=tuple(f"{source}:{name.rpartition(':')[2]}" for name in IMAGES))
+    u, v = resolve(view, store=resources.store()).window.center.tolist()
+    return replace(view, center=(round(u, 2), round(v, 2)), half_width=DEFAULT_HALF_WIDTH)
 
 
 def _shipped_names(curve: pd.DataFrame, paths: pd.DataFrame) -> dict[float, str]:

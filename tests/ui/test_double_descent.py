@@ -13,6 +13,7 @@ from lrviz.measures.sweeps import SERIES, aggregate, read_results, select_paths,
 from lrviz.models.assets import assets_folder
 from lrviz.models.catalogue import list_models
 from lrviz.ui import double_descent, resources, sweep_jobs
+from lrviz.views.scene import resolve
 from lrviz.views.selection import PathsSpec
 from lrviz.views.sources import shipped_source
 from tests.apptest import control, linked, open_file, settle
@@ -336,3 +337,14 @@ def test_distributions_are_of_the_networks_of_the_curve():
 def test_families_of_a_data_set_are_measured_again_on_its_images():
     assert shipped_source("CIFAR-100 (lossless PNG)") == "samples:cifar100"
     assert shipped_source("CIFAR-10 (JPEG-compressed copy)") == shipped_source("my data") == "samples"
+
+
+def test_a_network_is_opened_on_images_of_its_data_set():
+    ten = double_descent._look_inside("cnn5-w2-noise20", "CIFAR-10 (JPEG-compressed copy)")
+    hundred = double_descent._look_inside("cnn5-w2-noise20-cifar100", "CIFAR-100 (lossless PNG)")
+    assert ten.images == ("samples:0", "samples:1", "samples:4")
+    assert hundred.images == ("samples:cifar100:0", "samples:cifar100:1", "samples:cifar100:4")
+    for view in (ten, hundred):
+        scene = resolve(view)
+        corners = scene.plane.triangle().corners
+        assert (corners.min(0) < scene.window.center).all() and (scene.window.center < corners.max(0)).all()
