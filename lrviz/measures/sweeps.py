@@ -260,12 +260,17 @@ def _intervals(kept: pd.DataFrame, against: str) -> pd.DataFrame:
         columns = {
             name + end: values
             for name in (*ERRORS, *MEASURES)
-            for end, values in zip(_ENDS, (*resamples.interval(name), resamples.standard_error(name)), strict=True)
+            for end, values in zip(_ENDS, (*_interval(resamples, name), resamples.standard_error(name)), strict=True)
         }
         parts.append(pd.DataFrame(columns, index=index))
     empty = pd.DataFrame({name + end: [] for name in (*ERRORS, *MEASURES) for end in _ENDS}, dtype=float)
     index = pd.MultiIndex.from_arrays([[] for _ in names], names=names)
     return pd.concat(parts) if parts else empty.set_index(index)
+
+
+def _interval(resamples: Resamples, name: str) -> list[np.ndarray]:
+    """The ends of an interval, which is cut off where there are no such errors and measures."""
+    return [np.clip(end, *_LIMITS.get(name, (-np.inf, np.inf))) for end in resamples.interval(name)]
 
 
 def correlations(aggregated: pd.DataFrame, table: pd.DataFrame | None = None) -> pd.DataFrame:
