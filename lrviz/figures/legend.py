@@ -22,13 +22,13 @@ _LEGEND_SHARE = 0.35
 """Entries side by side in a printed legend, and the share of a figure's height that it takes, at most."""
 
 
-def legend(colouring: Colouring, *, narrow: bool = False) -> list[go.Scatter]:
+def legend(colouring: Colouring, *, narrow: bool = False, most: int = _MOST_ENTRIES) -> list[go.Scatter]:
     """An empty trace that carries the colour bar, or one for each category; lower if a legend stands above it."""
     same = {"x": [None], "y": [None], "mode": "markers", "hoverinfo": "skip"}
     if colouring.scale is not None:
         return [go.Scatter(showlegend=False, marker=_bar(colouring.scale, colouring.title, narrow=narrow), **same)]
     square = {"symbol": "square", "size": 11}
-    shown, more = colouring.categories[:_MOST_ENTRIES], len(colouring.categories) - _MOST_ENTRIES
+    shown, more = colouring.categories[:most], len(colouring.categories) - most
     entries = [go.Scatter(name=literal(name), marker={"color": colour, **square}, **same) for name, colour in shown]
     if more > 0:
         entries.append(go.Scatter(name=f"and {more} smaller", marker={"color": "rgba(0,0,0,0)", **square}, **same))

@@ -28,6 +28,9 @@ _THUMBNAIL = 0.17
 _ASPECT = 1.16
 """Width over height of what is shown, so that the frame fills its half of the page."""
 _LETTERS = "ABC"
+_MOST_CLASSES, _FEW_CLASSES = 10, 7
+"""Classes that a legend in the picture lists, and how many of more than these, so that the triangle stays in sight."""
+
 _TOO_SMALL = 0.04
 """A window below this share of what is shown is ringed."""
 
@@ -57,7 +60,8 @@ def overview(
     colouring = colour_overview(samples, quantity, class_names)
     figure.add_layout_image(_pixel_picture(samples, colouring))
     figure.add_traces(outlines(class_outlines(samples.predicted, samples.u, samples.v, samples.values)))
-    figure.add_traces(legend(colouring))
+    all_fit = len(colouring.categories) <= _MOST_CLASSES
+    figure.add_traces(legend(colouring, most=_MOST_CLASSES if all_fit else _FEW_CLASSES))
     figure.add_trace(_hover(samples, quantity, class_names))
     figure.add_trace(_triangle(samples.window))
     bounds = _add_corners(figure, samples.window, images, labels)
