@@ -65,10 +65,10 @@ class Window(Comparable):
                 "Give positive ones."
             )
         corners = middle + size * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-        if not (corners[2] > corners[0]).all():
+        if np.isfinite(corners).all() and not (corners[2] > corners[0]).all():
             raise InvalidWindow(
                 f"A window of half width {half_width:g} and half height {half_height:g} around "
-                f"{tuple(middle.tolist())} has no area in float64. Choose a larger one."
+                f"{tuple(middle.tolist())} has no positive area in float64. Choose a larger one."
             )
         return cls(corners=corners)
 

@@ -21,8 +21,8 @@ from lrviz.ui.compare_models import DEFAULT_CENTER, DEFAULT_HALF_WIDTH
 from lrviz.ui.look import Container
 from lrviz.ui.markdown import plain
 from lrviz.ui.page_width import page_width
+from lrviz.ui.visit import resolve
 from lrviz.views.commands import measure_commands
-from lrviz.views.scene import resolve
 from lrviz.views.sources import shipped_source
 from lrviz.views.view import IMAGES, View
 from lrviz.words import counted
@@ -220,7 +220,7 @@ def _look_inside(model: str, data: str) -> View:
     if source == "samples":
         return View(models=(model,), images=IMAGES, center=DEFAULT_CENTER, half_width=DEFAULT_HALF_WIDTH)
     view = View(models=(model,), images=tuple(f"{source}:{name.rpartition(':')[2]}" for name in IMAGES))
-    u, v = resolve(view, store=resources.store()).window.center.tolist()
+    u, v = resolve(view, resources.store()).window.center.tolist()
     return replace(view, center=(round(u, 2), round(v, 2)), half_width=DEFAULT_HALF_WIDTH)
 
 

@@ -225,5 +225,5 @@ def test_inputs_of_one_number_span_no_plane() -> None:
 
 
 def test_a_rectangle_too_small_for_its_place_is_refused() -> None:
-    with pytest.raises(InvalidWindow, match=r"half width 1e-30 .* has no area in float64"):
+    with pytest.raises(InvalidWindow, match=r"half width 1e-30 .* has no positive area in float64"):
         Window.rectangle((35.0, 18.0), 1e-30)
