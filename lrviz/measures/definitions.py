@@ -234,9 +234,9 @@ PUBLISHED = (
 """Why numbers differ from those of the published code."""
 
 IMAGE_KINDS = {
+    "test": "test images",
     "samples": "test images (shipped)",
     "samples-cifar100": "CIFAR-100 test images (shipped)",
-    "test": "test images",
     "train-clean": "training images, clean labels",
     "train-noisy": "training images, noisy labels",
 }

@@ -232,7 +232,7 @@ def test_a_file_that_is_no_table_is_refused_in_a_sentence():
 
 def test_a_click_offers_links():
     page = open_page(family="vgg11")
-    chart = "sweep-width-vgg11-samples"
+    chart = "sweep-width-vgg11-test"
     page.session_state[chart] = {"selection": {"points": [{"customdata": 4}]}}
     page.run()
     links = " ".join(text.value for text in page.markdown)
