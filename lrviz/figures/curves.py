@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
 from plotly.subplots import make_subplots
 
 from lrviz.figures.axis import Axis
+from lrviz.figures.legend import print_entries
 from lrviz.figures.paper import fit_axes, typeset, wrap
 from lrviz.figures.style import ACCENT, FAINT, INK, literal, template
 
@@ -20,6 +23,8 @@ _ABOVE, _ABOVE_LOW, _BELOW = 52, 40, 46
 
 _GAP, _GAP_GRID = 35, 75
 """Pixels between diagrams under each other that are as wide as the figure, and in a grid, with two lines of heading."""
+
+_PRINTED_DASHES = {"dash": "dashed", "dot": "dotted"}
 
 _NUM_TICKS, _NUM_TICKS_LOW = 5, 3
 """Most ticks of a diagram, and of one that is lower than the others."""
@@ -166,11 +171,13 @@ def print_curves(
     rows = -(-len(diagrams) // columns)
     heights = [diagram.height for diagram in diagrams[::columns]]
     grid = figure.subplots(rows, columns, sharex=True, height_ratios=heights, squeeze=False)
+    styles: list[dict[str, Any]] = [
+        {"color": "0.6", "linewidth": 0.6, "linestyle": _PRINTED_DASHES[mark.dash]} for mark in marks
+    ]
     for axes, diagram in zip(grid.flat, diagrams, strict=False):
         _print_curve(axes, diagram)
-        for mark in marks:
-            style = "dashed" if mark.dash == "dash" else "dotted"
-            axes.axvline(mark.x, color="0.6", linewidth=0.6, linestyle=style, zorder=0, label=mark.text)
+        for mark, style in zip(marks, styles, strict=True):
+            axes.axvline(mark.x, zorder=0, **style)
         lines = _heading(diagram, columns, "\n(", ")").split("\n")
         room = 0.95 * width_inches / columns
         axes.set_title("\n".join(wrap(line, room, _TITLE_POINTS) for line in lines), fontsize=_TITLE_POINTS, loc="left")
@@ -179,9 +186,7 @@ def print_curves(
         axes.set_visible(False)
     for axes in grid[-1]:
         axes.set_xlabel(typeset(x_title))
-    if marks:
-        lines = [line for line in grid[0, 0].get_lines() if line.get_label() in {mark.text for mark in marks}]
-        figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), frameon=False)
+    print_entries(figure, [Line2D([], [], label=mark.text, **style) for mark, style in zip(marks, styles, strict=True)])
 
 
 def _heading(diagram: Diagram, columns: int, before: str, after: str) -> str:

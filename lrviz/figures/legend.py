@@ -61,10 +61,10 @@ def _bar(scale: Scale, title: str, *, narrow: bool) -> dict:
 
 def print_legend(figure: Figure | SubFigure, colouring: Colouring, others: Sequence[Artist] = ()) -> None:
     """The categories of a colouring below all else, after other entries."""
-    _print_entries(figure, [*others, *(Patch(facecolor=colour, label=name) for name, colour in colouring.categories)])
+    print_entries(figure, [*others, *(Patch(facecolor=colour, label=name) for name, colour in colouring.categories)])
 
 
-def _print_entries(figure: Figure | SubFigure, handles: Sequence[Artist]) -> None:
+def print_entries(figure: Figure | SubFigure, handles: Sequence[Artist]) -> None:
     """In as many columns as the figure is wide for, and of as many entries as it is high for."""
     if not handles:
         return
@@ -80,7 +80,7 @@ def _print_entries(figure: Figure | SubFigure, handles: Sequence[Artist]) -> Non
         legend.remove()
         shown = max(most_rows * num_columns - 1, 1)
         rest = Patch(facecolor="none", label=f"and {len(handles) - shown} more")
-        _print_entries(figure, [*handles[:shown], rest])
+        print_entries(figure, [*handles[:shown], rest])
 
 
 def print_bar(figure: Figure | SubFigure, axes: Sequence[Axes], colouring: Colouring, *, aspect: float = 28) -> None:

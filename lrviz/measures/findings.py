@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lrviz.words import chance
+
 PEAK_HEIGHT = 0.01
 """A peak of the test error is higher than this; smaller ups and downs are left to the seeds."""
 
@@ -206,5 +208,5 @@ def _relation(found: pd.Series) -> str:
     is_sure = found["p_value"] <= UNLIKELY and (low > 0 or high < 0)
     words = ("goes against the test error", "follows the test error")[int(rho > 0)]
     interval = f"{low:+.2f} to {high:+.2f}" if np.isfinite(low) else "no interval over one seed"
-    chance = "p < 0.001" if found["p_value"] < 0.001 else f"p = {found['p_value']:.2g}"
-    return f"{words if is_sure else 'has no sure relation to the test error'} (ρ = {rho:+.2f}, {interval}, {chance})"
+    relation = words if is_sure else "has no sure relation to the test error"
+    return f"{relation} (ρ = {rho:+.2f}, {interval}, {chance(found['p_value'])})"

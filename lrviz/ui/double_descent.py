@@ -25,7 +25,7 @@ from lrviz.ui.visit import resolve
 from lrviz.views.commands import measure_commands
 from lrviz.views.sources import shipped_source
 from lrviz.views.view import IMAGES, View
-from lrviz.words import counted
+from lrviz.words import chance, counted
 
 _TEXT = (
     "Every point is the mean over {0} of what was measured along paths; bars and bands show its 95 % interval, from "
@@ -188,7 +188,7 @@ def _name_correlation(row: pd.Series) -> str:
     lines = [f"**{row['correlation']:+.2f}**"]
     if np.isfinite(row["low"]):
         lines.append(f"{row['low']:+.2f} to {row['high']:+.2f}")
-    lines.append("p < 0.001" if row["p_value"] < 0.001 else f"p = {row['p_value']:.3f}")
+    lines.append(chance(row["p_value"]))
     return "  \n".join(lines)
 
 
