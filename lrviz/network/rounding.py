@@ -14,6 +14,7 @@ from lrviz.tolerance import TOLERANCE
 
 _SEED = 20220212
 _NUM_PROBES = 4
+_NUM_BETWEEN = 32
 _BETWEEN = 3.0
 _LEAST = 1e-300
 
@@ -58,7 +59,7 @@ class Magnitude(NamedTuple):
 
 
 def find_magnitudes(
-    program: Propagating, points: Float[torch.Tensor, "..."], *, spanning: bool = False
+    program: Propagating, points: Float[torch.Tensor, "..."], *, spanning: bool = False, gated: bool = False
 ) -> list[Magnitude]:
     """Magnitudes of the values before every layer, and last of the outputs, at some points.
 
@@ -70,13 +71,16 @@ def find_magnitudes(
         program: The network.
         points: (n, *input_shape) inputs.
         spanning: Whether they span what is looked at, so that entries of maxima are to be compared.
+        gated: Whether directions pass a layer as its units are at one of the points, a direction for each. Otherwise
+            they pass every unit that may be on anywhere, so that they grow from layer to layer; no point does that.
     """
     n, found, generator = len(points), list[Magnitude](), np.random.default_rng(_SEED)
+    num_probes = n if gated else _NUM_PROBES
 
     def probes(sizes: torch.Tensor) -> torch.Tensor:
-        numbers = generator.uniform(-1, 1, (_NUM_PROBES, sizes.numel()))
+        numbers = generator.uniform(-1, 1, (num_probes, sizes.numel()))
         random = torch.as_tensor(numbers, dtype=sizes.dtype, device="cpu")
-        return random.to(sizes.device).view(_NUM_PROBES, *sizes.shape) * sizes
+        return random.to(sizes.device).view(num_probes, *sizes.shape) * sizes
 
     def on_layer(layer: int, z: torch.Tensor) -> torch.Tensor:
         entries, terms = program.entries(layer), z[n:].abs().amax(0)
@@ -87,11 +91,16 @@ def find_magnitudes(
         most = high + _BETWEEN * (high - z[:n].amin(0))
         if entries is None:
             most = most.clamp(min=0)
-            return torch.cat([z[:n].clamp(min=0), z[n:] * (most > 0) + probes(most)])
-        value, *_ = find_winners(z[:n], entries, torch.zeros_like(z[0]))
-        may_win = most[entries] >= value.amin(0)[:, None]
-        place = torch.where(may_win, terms[entries], -1.0).argmax(1, keepdim=True)
-        return torch.cat([value, z[n:, entries.gather(1, place)[:, 0]] + probes(value.abs().amax(0))])
+            is_on = z[:n] > 0 if gated else most > 0
+            return torch.cat([z[:n].clamp(min=0), z[n:] * is_on + probes(most)])
+        value, place, _ = find_winners(z[:n], entries, torch.zeros_like(z[0]))
+        if gated:
+            passed = z[n:].gather(1, entries.T.gather(0, place))
+        else:
+            may_win = most[entries] >= value.amin(0)[:, None]
+            place = torch.where(may_win, terms[entries], -1.0).argmax(1, keepdim=True)
+            passed = z[n:, entries.gather(1, place)[:, 0]]
+        return torch.cat([value, passed + probes(value.abs().amax(0))])
 
     def add_errors(step: fx.Node, value: Any) -> Any:
         constants = program.constants(step)
@@ -129,11 +138,30 @@ def find_zeros(
 ) -> list[Float[torch.Tensor, "_"]]:
     """The values up to which features are rounding errors near points: see `Program.zeros`.
 
+    In a deep network without normalisation, directions that pass all units that may be on grow by orders of magnitude
+    more than any that pass those which are on together. Where that leaves no digits, it is looked at point by point.
+
     Raises:
         LostDigits: Too few digits of the values before a layer, or of the differences in a maximum, are left.
     """
     precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
-    found = find_magnitudes(program, points, spanning=spanning)
+    try:
+        found = _require_digits(program, find_magnitudes(program, points, spanning=spanning))
+    except LostDigits:
+        more = torch.cat([points, _between(points)]) if spanning else points
+        found = _require_digits(program, find_magnitudes(program, more, spanning=spanning, gated=True))
+    return [precision * TOLERANCE.rounding * terms for terms, *_ in found]
+
+
+def _between(points: Float[torch.Tensor, "..."]) -> Float[torch.Tensor, "..."]:
+    """Points between some points (n, *input_shape), as (_NUM_BETWEEN, *input_shape): means with random weights."""
+    weights = np.random.default_rng(_SEED).dirichlet(np.full(len(points), 0.5), _NUM_BETWEEN)
+    shares = torch.as_tensor(weights, dtype=points.dtype, device=points.device)
+    return (shares @ points.flatten(1)).view(-1, *points.shape[1:])
+
+
+def _require_digits(program: Propagating, found: list[Magnitude]) -> list[Magnitude]:
+    """The same magnitudes, unless they say that digits are lost."""
     for layer, (terms, largest, behind) in enumerate(found):
         name = "the output" if layer == len(found) - 1 else f"layer {program.layer_name(layer)!r}"
         most = _largest(terms)
@@ -148,7 +176,7 @@ def find_zeros(
                 f"Expected maxima of {name} whose entries float64 can tell apart, got some that differ by no more than "
                 f"{_largest(doubtful):.1g} of their terms: choose a larger window, or scale the weights before it."
             )
-    return [precision * TOLERANCE.rounding * terms for terms, *_ in found]
+    return found
 
 
 def _largest(values: torch.Tensor) -> float:
