@@ -145,38 +145,46 @@ def find_zeros(
         LostDigits: Too few digits of the values before a layer, or of the differences in a maximum, are left.
     """
     precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
-    try:
-        found = _require_digits(program, find_magnitudes(program, points, spanning=spanning))
-    except LostDigits:
-        more = torch.cat([points, _between(points)]) if spanning else points
-        found = _require_digits(program, find_magnitudes(program, more, spanning=spanning, gated=True))
+    found = find_magnitudes(program, points, spanning=spanning)
+    if _find_lost(found) is not None:
+        points = torch.cat([points, _between(points)]) if spanning else points
+        found = find_magnitudes(program, points, spanning=spanning, gated=True)
+    lost = _find_lost(found)
+    if lost is not None:
+        raise LostDigits(
+            f"Expected values of {_name(program, lost, found)} that float64 can tell apart, got values up to "
+            f"{found[lost].largest:.1g} that are left of terms up to {_largest(found[lost].terms):.1g}: scale the "
+            "weights before it so that less cancels or saturates."
+        )
+    for layer, (_, _, behind) in enumerate(found):
+        doubtful = behind[(behind > 10 * TOLERANCE.rounding) & (behind < TOLERANCE.clear)]
+        if len(doubtful):
+            raise LostDigits(
+                f"Expected maxima of {_name(program, layer, found)} whose entries float64 can tell apart, got some "
+                f"that differ by no more than {_largest(doubtful):.1g} of their terms: choose a larger window, or "
+                "scale the weights before it."
+            )
     return [precision * TOLERANCE.rounding * terms for terms, *_ in found]
 
 
+def _find_lost(found: list[Magnitude]) -> int | None:
+    """The first layer whose values are so small beside their terms that few digits are left; not if all cancels."""
+    for layer, (terms, largest, _) in enumerate(found):
+        most = _largest(terms)
+        if 10 * TOLERANCE.rounding * most < largest < TOLERANCE.left * most:
+            return layer
+    return None
+
+
 def _between(points: Float[torch.Tensor, "..."]) -> Float[torch.Tensor, "..."]:
-    """Points between some points (n, *input_shape), as (_NUM_BETWEEN, *input_shape): means with random weights."""
+    """Means of some points (n, *input_shape) with random weights, as (_NUM_BETWEEN, *input_shape)."""
     weights = np.random.default_rng(_SEED).dirichlet(np.full(len(points), 0.5), _NUM_BETWEEN)
     shares = torch.as_tensor(weights, dtype=points.dtype, device=points.device)
     return (shares @ points.flatten(1)).view(-1, *points.shape[1:])
 
 
-def _require_digits(program: Propagating, found: list[Magnitude]) -> list[Magnitude]:
-    """The same magnitudes, unless they say that digits are lost."""
-    for layer, (terms, largest, behind) in enumerate(found):
-        name = "the output" if layer == len(found) - 1 else f"layer {program.layer_name(layer)!r}"
-        most = _largest(terms)
-        if 10 * TOLERANCE.rounding * most < largest < TOLERANCE.left * most:  # below, everything cancels
-            raise LostDigits(
-                f"Expected values of {name} that float64 can tell apart, got values up to {largest:.1g} that are left "
-                f"of terms up to {most:.1g}: scale the weights before it so that less cancels or saturates."
-            )
-        doubtful = behind[(behind > 10 * TOLERANCE.rounding) & (behind < TOLERANCE.clear)]
-        if len(doubtful):
-            raise LostDigits(
-                f"Expected maxima of {name} whose entries float64 can tell apart, got some that differ by no more than "
-                f"{_largest(doubtful):.1g} of their terms: choose a larger window, or scale the weights before it."
-            )
-    return found
+def _name(program: Propagating, layer: int, found: list[Magnitude]) -> str:
+    return "the output" if layer == len(found) - 1 else f"layer {program.layer_name(layer)!r}"
 
 
 def _largest(values: torch.Tensor) -> float:
