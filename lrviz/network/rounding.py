@@ -146,16 +146,17 @@ def find_zeros(
     """
     precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
     found = find_magnitudes(program, points, spanning=spanning)
-    if _find_lost(found) is not None:
-        points = torch.cat([points, _between(points)]) if spanning else points
-        found = find_magnitudes(program, points, spanning=spanning, gated=True)
     lost = _find_lost(found)
     if lost is not None:
-        raise LostDigits(
-            f"Expected values of {_name(program, lost, found)} that float64 can tell apart, got values up to "
-            f"{found[lost].largest:.1g} that are left of terms up to {_largest(found[lost].terms):.1g}: scale the "
-            "weights before it so that less cancels or saturates."
-        )
+        more = torch.cat([points, _between(points)]) if spanning else points
+        gated = find_magnitudes(program, more, spanning=spanning, gated=True)
+        if _find_lost(gated) is not None:
+            raise LostDigits(
+                f"Expected values of {_name(program, lost, found)} that float64 can tell apart, got values up to "
+                f"{found[lost].largest:.1g} that are left of terms up to {_largest(found[lost].terms):.1g}: scale the "
+                "weights before it so that less cancels or saturates."
+            )
+        found = gated
     for layer, (_, _, behind) in enumerate(found):
         doubtful = behind[(behind > 10 * TOLERANCE.rounding) & (behind < TOLERANCE.clear)]
         if len(doubtful):
