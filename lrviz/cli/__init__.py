@@ -6,6 +6,7 @@ import warnings
 import typer
 
 from lrviz.cli import caching, finding, inspecting, mapping, measuring, serving, training
+from lrviz.cli.terminal import REFUSED
 from lrviz.errors import LrvizError
 
 app = typer.Typer(help="The exact linear regions of trained ReLU networks.", no_args_is_help=True, add_completion=False)
@@ -36,10 +37,10 @@ def main(arguments: list[str] | None = None) -> None:
             app(arguments)
         except (LrvizError, OSError) as error:
             typer.echo(f"lrviz: {error}", err=True)
-            sys.exit(2)
+            sys.exit(REFUSED)
         except MemoryError:
             typer.echo("lrviz: the memory is not enough; choose a smaller network, window or budget.", err=True)
-            sys.exit(2)
+            sys.exit(REFUSED)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -1,15 +1,20 @@
 """The work of the command that measures many models on many paths."""
 
 import time
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
 
 from lrviz.cli.describer import tell_assumed
 from lrviz.cli.finder import Run
-from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
+from lrviz.cli.terminal import INTERRUPTED, REFUSED, cancel_on_interrupt, progress_bar, tell, written_whole
+from lrviz.devices import choose_device
 from lrviz.engine.workers import Workers
+from lrviz.errors import LrvizError
 from lrviz.measures.sweeps import SUFFIXES, write_results
+from lrviz.models.card import Card
 from lrviz.models.images import SHAPE
 from lrviz.models.numbers import image_shape
 from lrviz.models.opening import is_file
@@ -33,22 +38,31 @@ def measure_all(
     how: Run,
     workers: Workers,
 ) -> None:
-    """Measure every model on every path, write the table, and print a summary; Ctrl-C ends it with what is complete."""
+    """Measure every model on every path, write the table, and print a summary.
+
+    Ctrl-C ends it with what is complete. What cannot be measured is left out, and told at the end.
+    """
     began = time.perf_counter()
+    if workers.are_this_process:
+        choose_device(how.device)
     specs = [PathsSpec.parse(text, num_anchors=num_anchors, radius=radius, segments=segments) for text in paths]
     with written_whole(out, SUFFIXES) as target:
         found = find_models(models, snapshots=snapshots, access=how.access)
-        for name in filter(is_file, found):
-            tell_assumed(load_program(name, access=how.access, store=how.store)[0])
-            shape = image_shape(found[name].input_shape)
-            if shape not in (None, SHAPE):
-                tell(f"{name}: images are resized to {shape[2]} x {shape[1]}{', in grey' * (shape[0] == 1)}.")
-        survey = Survey.plan(found, specs, data, gradients=gradients, access=how.access)
+        unusable = _check_files(found, how)
+        usable = {name: card for name, card in found.items() if name not in unusable}
+        survey = Survey.plan(usable, specs, data, gradients=gradients, access=how.access)
+        failures: dict[str, list[LrvizError]] = defaultdict(list)
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
             measured = survey.rows(
-                how.store, workers=workers, device=how.device, progress=progress, cancelled=cancelled
-            )
+                how.store, workers=workers, device=how.device, progress=progress, cancelled=cancelled,
+                refused=lambda task, error: failures[task[0]].append(error),
+            )  # fmt: skip
             rows = list(measured)
+        _tell_failures(unusable, failures)
+        num_refused = sum(map(len, failures.values()))
+        if not rows and len(survey) == num_refused:
+            tell("nothing could be measured, and nothing was written.")
+            raise typer.Exit(REFUSED)
         if not rows:
             tell("cancelled before a path was finished; nothing was written.")
             raise typer.Exit(INTERRUPTED)
@@ -59,7 +73,34 @@ def measure_all(
         f"{counted(len(table), 'path')} of {counted(num_models, 'model')}, {counted(num_pieces, 'piece')}, "
         f"{time.perf_counter() - began:.2f} s: {out}"
     )
-    if len(rows) < len(survey):
+    if len(rows) + num_refused < len(survey):
         done = "what is finished is stored and will not be computed again" if how.cache else "nothing was stored"
         tell(f"cancelled: {len(rows):,} of {len(survey):,} paths were measured; {done}.")
         raise typer.Exit(INTERRUPTED)
+    if unusable or failures:
+        raise typer.Exit(REFUSED)
+
+
+def _check_files(found: Mapping[str, Card], how: Run) -> dict[str, LrvizError]:
+    """Say what is assumed of the files among some models; why some cannot be used. A single one raises the error."""
+    unusable: dict[str, LrvizError] = {}
+    for name in filter(is_file, found):
+        try:
+            tell_assumed(load_program(name, access=how.access, store=how.store)[0])
+        except LrvizError as error:
+            if len(found) == 1:
+                raise
+            unusable[name] = error
+            continue
+        shape = image_shape(found[name].input_shape)
+        if shape not in (None, SHAPE):
+            tell(f"{name}: images are resized to {shape[2]} x {shape[1]}{', in grey' * (shape[0] == 1)}.")
+    return unusable
+
+
+def _tell_failures(unusable: Mapping[str, LrvizError], failures: Mapping[str, list[LrvizError]]) -> None:
+    """Say of every model why it, or some of its paths, were left out."""
+    for name, error in unusable.items():
+        tell(f"{name} was left out: {error}")
+    for name, errors in failures.items():
+        tell(f"{counted(len(errors), 'path')} of {name} left out: {errors[0]}")

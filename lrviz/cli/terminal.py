@@ -16,6 +16,9 @@ from lrviz.errors import InvalidRequest
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
+REFUSED = 2
+"""Exit code after an error that one sentence tells."""
+
 
 def tell(sentence: str) -> None:
     """Say something on the error stream that is not the command's result."""

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from lrviz.cli.describer import tell_assumed
+from lrviz.cli.terminal import INTERRUPTED, tell
 from lrviz.errors import InvalidData, InvalidRequest, LrvizError
 from lrviz.files import shown
 from lrviz.models.access import USER, Access
@@ -184,14 +185,20 @@ def _train_one(
     options: dict[str, Any],
 ) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bar:
-        task = bar.add_task(path.stem, total=config.epochs, state="")
+    try:
+        with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bar:
+            task = bar.add_task(path.stem, total=config.epochs, state="")
 
-        def show(report: EpochReport) -> None:
-            state = f"epoch {report.epoch}/{report.epochs}, loss {report.loss:.3f}, error {report.error:.3f}"
-            bar.update(task, completed=report.epoch, total=report.epochs, state=state)
+            def show(report: EpochReport) -> None:
+                state = f"epoch {report.epoch}/{report.epochs}, loss {report.loss:.3f}, error {report.error:.3f}"
+                bar.update(task, completed=report.epoch, total=report.epochs, state=state)
 
-        card = train(config, *sets, checkpoint_path=path, progress=show, **options)
+            card = train(config, *sets, checkpoint_path=path, progress=show, **options)
+    except KeyboardInterrupt as interrupt:
+        kept = partial_path(path)
+        goes_on = f"goes on from the state in {kept}" if kept.exists() else "starts from the beginning"
+        tell(f"stopped; the same command {goes_on}.")
+        raise typer.Exit(INTERRUPTED) from interrupt
     typer.echo(f"{path}: train error {card.train_error:.3f}, test error {card.test_error:.3f}, {card.epochs} epochs")
 
 

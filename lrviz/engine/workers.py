@@ -5,13 +5,13 @@ stopped or killed computes nothing twice; a worker that is lost loses what it wa
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
 from lrviz.engine.requests import Device, Request, keep, look_up, pack, request_key, run
-from lrviz.errors import InvalidRequest
+from lrviz.errors import InvalidRequest, LrvizError
 from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.results.status import Status
 from lrviz.results.store import MemoryStore, Store
@@ -51,6 +51,13 @@ class Workers:
 HERE = Workers()
 """This process alone."""
 
+Refused = Callable[[int, LrvizError], None]
+
+
+def stop_at_refusal(_: object, error: LrvizError) -> None:
+    """Raise the error of a request that cannot be answered."""
+    raise error
+
 
 def answer_all(
     requests: Sequence[Request],
@@ -61,6 +68,7 @@ def answer_all(
     progress: Progress = ignore,
     within: Progress = ignore,
     cancelled: Cancelled = never,
+    refused: Refused = stop_at_refusal,
 ) -> Iterator[tuple[int, Any]]:
     """Answer requests, in any order, each as soon as it is known; ends early when it is cancelled.
 
@@ -72,6 +80,7 @@ def answer_all(
         progress: Called with the fraction of the requests that is answered, and a short text.
         within: Called with the fraction of the work while a request is answered in this process, and a short text.
         cancelled: Asked often.
+        refused: Called with the index of a request that cannot be answered, and the error; raises it if not given.
 
     Yields:
         The index of a request and its result.
@@ -94,9 +103,9 @@ def answer_all(
             done += 1
             yield index, found
     if workers.are_this_process:
-        answers = _answer_here(requests, missing, store, device, report, cancelled)
+        answers = _answer_here(requests, missing, store, device, report, cancelled, refused)
     else:
-        answers = _answer_there(requests, missing, store, workers, device, cancelled)
+        answers = _answer_there(requests, missing, store, workers, device, cancelled, refused)
     for index, result in answers:
         done += 1
         progress(done / len(requests), f"{done:,} of {len(requests):,}")
@@ -110,9 +119,14 @@ def _answer_here(
     device: Device,
     progress: Progress,
     cancelled: Cancelled,
+    refused: Refused,
 ) -> Iterator[tuple[int, Any]]:
     for index in missing:
-        result = run(requests[index], store, device=device, progress=progress, cancelled=cancelled).result
+        try:
+            result = run(requests[index], store, device=device, progress=progress, cancelled=cancelled).result
+        except LrvizError as error:
+            refused(index, error)
+            continue
         if cancelled() or getattr(result, "status", Status.COMPLETE) == Status.CANCELLED:
             return
         yield index, result
@@ -125,6 +139,7 @@ def _answer_there(
     workers: Workers,
     device: Device,
     cancelled: Cancelled,
+    refused: Refused,
 ) -> Iterator[tuple[int, Any]]:
     """Send every network once to every worker, and the requests without it; collect bytes."""
     if not missing:
@@ -150,7 +165,12 @@ def _answer_there(
                 return
             future = _next(waiting)
             if future is not None:
-                index, value = asked.pop(future), future.result()
+                index = asked.pop(future)
+                try:
+                    value = future.result()
+                except LrvizError as error:
+                    refused(index, error)
+                    continue
                 request = requests[index]
                 result = request.result_type.load(io.BytesIO(value))
                 keep(result, request_key(request), store)

@@ -13,6 +13,7 @@ from lrviz.figures.frame import straight_lines
 from lrviz.figures.style import INK
 from lrviz.measures.boundary import Boundary
 from lrviz.measures.definitions import WINDOW_TERMS
+from lrviz.results.status import Status
 
 _COLOURS = ("white", INK)
 """Lines are dark over a light rim, so that they show on every colour."""
@@ -23,13 +24,14 @@ _THIN_PIXELS, _THIN_POINTS = (2.2, 0.9), (0.9, 0.4)
 
 
 def boundary_lines(boundary: Boundary) -> list[go.Scatter]:
-    """Traces of the boundary, the light rim first; none where there is no boundary.
+    """Traces of the boundary, the light rim first; where there is none, one that says so in the legend.
 
     Args:
         boundary: as from `lrviz.measures.find_boundary`.
     """
     if len(boundary) == 0:
-        return []
+        absent = {"name": _absence(boundary), "line": {"color": "rgba(0, 0, 0, 0)"}}
+        return [go.Scatter(x=[None], y=[None], mode="lines", hoverinfo="skip", showlegend=True, **absent)]
     return [
         straight_lines(
             boundary.segments, name=_NAME, colour=colour, width=width, legendgroup=_NAME, showlegend=colour == INK
@@ -41,9 +43,15 @@ def boundary_lines(boundary: Boundary) -> list[go.Scatter]:
 def print_boundary(axes: Axes, boundary: Boundary) -> list[Line2D]:
     """Draw the boundary over a printed map; what a legend shows of it."""
     if len(boundary) == 0:
-        return []
+        return [Line2D([], [], linestyle="none", label=_absence(boundary))]
     _print_lines(axes, list(boundary.segments), _POINTS)
     return [Line2D([], [], color=INK, linewidth=_POINTS[1], label=_NAME)]
+
+
+def _absence(boundary: Boundary) -> str:
+    """What a legend says where nothing is drawn."""
+    where = "" if boundary.status == Status.COMPLETE else " in what was found"
+    return f"no {_NAME}{where}"
 
 
 def outlines(lines: Sequence[Float[np.ndarray, "_ 2"]]) -> list[go.Scatter]:

@@ -21,6 +21,15 @@ SPLITS = ("train", "test")
 _BYTES = ("images", "jpeg")
 """What a split's encoded images are called after `train_` or `test_`."""
 _SHARED = {"classes", *(f"{split}_labels" for split in SPLITS)}
+_PIXELS = (
+    "pixels as whole numbers from 0 to 255 (uint8), or the bytes of image files",
+    "multiply values from 0 to 1 by 255, round them, and store them as uint8",
+)
+_WHOLE = dict.fromkeys(_BYTES, _PIXELS) | {
+    "labels": ("class numbers", "number the classes from 0, and put their names into classes, in that order"),
+    "offsets": ("whole numbers of bytes", "give where each image file begins, and where the last one ends"),
+}
+"""What the fields of a split hold, and what to do where they hold something else."""
 _MOST_CLASSES = 1_000_000
 _MOST_PIXELS, _MOST_BYTES = 36_000_000, 100 * 2**20
 """Of an image in a folder."""
@@ -179,13 +188,15 @@ def _read_fields(path: Path, split: str) -> dict[str, np.ndarray]:
             found = ", ".join(sorted(data)) or "nothing of it"
             raise KeyError(f"it has no {split}_images and {split}_labels, but {found}")
         fields: dict[str, np.ndarray] = {
-            "images": data[f"{split}_{name}"].astype(np.uint8, casting="safe"),
-            "labels": data[f"{split}_labels"].astype(np.int64, casting="same_kind"),
+            "images": _take_whole(data, f"{split}_{name}", np.uint8, path),
+            "labels": _take_whole(data, f"{split}_labels", np.int64, path),
         }
         if f"{split}_offsets" in data:
-            fields["offsets"] = data[f"{split}_offsets"].astype(np.int64, casting="same_kind")
+            fields["offsets"] = _take_whole(data, f"{split}_offsets", np.int64, path)
         fields["classes"] = data["classes"] if "classes" in data else _number_classes(data)
         return fields
+    except InvalidData:
+        raise
     except UnreadableFile as error:
         raise InvalidData(
             f"Expected a data file at {path}, found none that can be read ({error}): check the path."
@@ -195,6 +206,15 @@ def _read_fields(path: Path, split: str) -> dict[str, np.ndarray]:
             f"Expected an npz file of images with the split {split!r} at {path}, got one that cannot be read "
             f"({str(error).strip(chr(34))}): fetch it again, or name its fields {split}_images and {split}_labels."
         ) from error
+
+
+def _take_whole(data: Mapping[str, np.ndarray], name: str, kind: type[np.integer], path: Path) -> np.ndarray:
+    """An array of whole numbers as the kind that is worked with; all kinds hold labels, one byte holds a pixel."""
+    values = data[name]
+    if not np.can_cast(values.dtype, kind, "safe" if kind is np.uint8 else "same_kind"):
+        expected, advice = _WHOLE[name.rpartition("_")[2]]
+        raise InvalidData(f"Expected {expected} in {name} of {path}, got {values.dtype.name}: {advice}.")
+    return values.astype(kind)
 
 
 def _check_labels(labels: Int[np.ndarray, "..."], path: Path) -> Int[np.ndarray, " n"]:

@@ -154,10 +154,12 @@ def _marks(outcome: Outcome | None) -> dict[str, Any]:
     """The region that is open and those that are pinned."""
     if outcome is None:
         return {"selected": None, "pinned": []}
-    pinned = (map_memory.find_region(outcome.result, pin.pattern) for pin in pins.pins(map_memory.recall().plane))
+    pinned = pins.pins(map_memory.recall().plane)
     return {
         "selected": map_memory.open_region(outcome.result),
-        "pinned": list(pinned),
+        "pinned": [
+            {"region": map_memory.find_region(outcome.result, pin.pattern), "place": list(pin.point)} for pin in pinned
+        ],
     }
 
 

@@ -1,6 +1,6 @@
 """Measuring many models on many paths; what is finished is in the store, so that a stopped survey goes on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -12,7 +12,8 @@ import torch
 
 from lrviz import __version__
 from lrviz.engine.requests import ENGINE_VERSION, Device
-from lrviz.engine.workers import HERE, Workers, answer_all
+from lrviz.engine.workers import HERE, Workers, answer_all, stop_at_refusal
+from lrviz.errors import LrvizError
 from lrviz.measures.requests import MeasureRequest
 from lrviz.measures.sweeps import COLUMNS, ERRORS, summarise_path
 from lrviz.models.access import USER, Access
@@ -29,6 +30,8 @@ DIGEST_DIGITS = 12
 
 Task = tuple[str, Card, NamedPath]
 """What `lrviz.load_model` takes, the model's card, and a path."""
+
+Refused = Callable[[Task, LrvizError], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,7 @@ class Survey:
         device: Device = None,
         progress: Progress = ignore,
         cancelled: Cancelled = never,
+        refused: Refused = stop_at_refusal,
     ) -> Iterator[dict[str, Any]]:
         """Measure: path by path here, or all at once on workers; ends with the paths that were finished when cancelled.
 
@@ -93,13 +97,14 @@ class Survey:
             progress: Called with a fraction of the work and a short text; a path's work grows with its segments and
                 with the parameters of the network.
             cancelled: Asked often.
+            refused: Called with a model and a path that cannot be measured, and the error; raises it if not given.
 
         Yields:
             The rows of the table, as in `lrviz.measures.sweeps.COLUMNS`, in the order of the paths.
         """
         if not workers.are_this_process:
             yield from self._rows_of(
-                self.tasks, store, workers=workers, device=device, progress=progress, cancelled=cancelled
+                self.tasks, refused, store, workers=workers, device=device, progress=progress, cancelled=cancelled
             )
             return
         work = np.array([card.num_parameters * _num_segments(path) for _, card, path in self.tasks], float)
@@ -113,17 +118,36 @@ class Survey:
             show(0.0, "")
             if cancelled():
                 return
-            yield from self._rows_of([task], store, device=device, within=show, cancelled=cancelled)
+            yield from self._rows_of([task], refused, store, device=device, within=show, cancelled=cancelled)
 
-    def _rows_of(self, tasks: Sequence[Task], store: Store, **how: Any) -> Iterator[dict[str, Any]]:
+    def _rows_of(self, tasks: Sequence[Task], refused: Refused, store: Store, **how: Any) -> Iterator[dict[str, Any]]:
         """The rows of those of some paths that are finished; options as of `answer_all`."""
-        planned = [self._requests(name, path, store) for name, _, path in tasks]
-        everything = [request for _, requests in planned for request in requests]
-        answers, number = dict(answer_all(everything, store, **how)), count()
-        for (_, card, path), (points, requests) in zip(tasks, planned, strict=True):
+        planned = list(self._planned(tasks, refused, store))
+        owners = [place for place, (*_, requests) in enumerate(planned) for _ in requests]
+        told: set[int] = set()
+
+        def refuse(index: int, error: LrvizError) -> None:
+            if owners[index] not in told:  # of a path's segments the first one that fails is enough
+                told.add(owners[index])
+                refused(planned[owners[index]][0], error)
+
+        everything = [request for *_, requests in planned for request in requests]
+        answers, number = dict(answer_all(everything, store, refused=refuse, **how)), count()
+        for (_, card, path), points, requests in planned:
             parts = [answers[index] for index in islice(number, len(requests)) if index in answers]
             if len(parts) == len(requests):
                 yield _row(card, path, points, PathMeasures.join(parts), requests[0].program.digest)
+
+    def _planned(
+        self, tasks: Sequence[Task], refused: Refused, store: Store
+    ) -> Iterator[tuple[Task, torch.Tensor, list[MeasureRequest]]]:
+        """Of every path that can be measured its points, and what is asked."""
+        for task in tasks:
+            name, _, path = task
+            try:
+                yield task, *self._requests(name, path, store)
+            except LrvizError as error:
+                refused(task, error)
 
     def _requests(self, name: str, path: NamedPath, store: Store) -> tuple[torch.Tensor, list[MeasureRequest]]:
         """The points of a path in a model's inputs, and what is asked of the model along it."""

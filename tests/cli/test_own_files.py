@@ -58,6 +58,23 @@ def test_what_is_assumed_of_measured_networks_is_said_and_folders_hold_own_ones(
     assert pd.read_csv("m.csv")["num_pieces"].sum() > 2
 
 
+def test_a_network_that_cannot_be_measured_is_left_out_and_named(lrviz, folder):
+    torch.save(nn.Sequential(nn.Flatten(), nn.Linear(3072, 6), nn.GELU(), nn.Linear(6, 10)).state_dict(), "smooth.pth")
+    (folder / "smooth.py").write_text(BUILDER.replace("ReLU", "GELU"))
+    assert lrviz("inspect smooth.pth --architecture smooth.py:build --trust --input-shape 3,32,32")[0] == 2
+    command = "measure --paths closed:samples:0 --segments 1 --out m.csv --trust"
+    own = "--architecture mynet.py:build --input-shape 3,32,32 --dataset cifar10"
+    assert lrviz(f"inspect a.pth {own} --trust")[0] == 0
+    code, _, err = lrviz(f"{command} --models smooth.pth --models a.pth")
+    assert code == 2
+    assert "smooth.pth was left out: " in " ".join(err.split())
+    assert "gelu" in err
+    assert pd.read_csv("m.csv")["model"].tolist() == ["a"]
+    Path("m.csv").unlink()
+    code, _, err = lrviz(f"{command} --models smooth.pth")
+    assert (code, "left out" in err, "gelu" in err, Path("m.csv").exists()) == (2, False, True, False)
+
+
 def test_models_that_ship_are_not_described(lrviz):
     code, _, err = lrviz("measure --models cnn5-w1-noise20 --mean 0.5 --paths closed:samples:0 --out m.csv")
     assert code == 2

@@ -9,8 +9,9 @@ from distributed import Client, LocalCluster
 
 from lrviz.engine import workers
 from lrviz.engine.workers import Workers, answer_all
-from lrviz.errors import InvalidRequest
+from lrviz.errors import InvalidPlane, InvalidRequest
 from lrviz.measures.plane_map import MapGrid, map_requests
+from lrviz.measures.requests import MeasureRequest
 from lrviz.results.plane_map import PlaneMap
 from lrviz.results.store import MemoryStore
 from tests.cases import CASE
@@ -67,6 +68,20 @@ def test_a_cluster_gives_the_same_answers_though_a_worker_is_killed(requests):
     whole = PlaneMap.join(list(found.values()), *grid.centres(), grid.window.corners)
     assert whole.num_regions > 100
     assert len(list(answer_all(requests, store, workers=Workers(scheduler="tcp://nowhere:1"), device="cpu"))) == 9
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_cannot_be_answered_is_told_and_the_rest_is_answered(number):
+    case = CASE["mlp-50-50"]
+    path = case.plane().embed([[0.0, 0.0], [1.0, 0.0]])
+    wanted = [MeasureRequest(program=case.program, points=points) for points in (path, path[[0, 0]], path.flip(0))]
+    refusals = {}
+    found = dict(answer_all(wanted, MemoryStore(), workers=Workers(number=number), refused=refusals.__setitem__))
+    assert sorted(found) == [0, 2]
+    assert [type(refusals.pop(index)) for index in (1,)] == [InvalidPlane]
+    assert not refusals
+    with pytest.raises(InvalidPlane):
+        list(answer_all(wanted, MemoryStore(), workers=Workers(number=number)))
 
 
 def test_bad_workers_are_refused_in_a_sentence(requests, monkeypatch):

@@ -13,6 +13,7 @@ from matplotlib.collections import LineCollection
 from PIL import Image
 
 from lrviz.errors import InvalidRequest
+from lrviz.figures.boundary import boundary_lines
 from lrviz.figures.colouring import colour_regions
 from lrviz.figures.paper import Paper
 from lrviz.figures.region_map import print as regions_module
@@ -23,6 +24,7 @@ from lrviz.figures.region_map.screen import region_map
 from lrviz.measures.boundary import find_boundary
 from lrviz.measures.window import slope_norm
 from lrviz.results.regions import Regions
+from lrviz.results.status import Status
 from lrviz.views.view import View
 from tests.pictures import NAMES, assert_inside, keep_sheets, region_at, regions, traces
 
@@ -57,7 +59,12 @@ def test_the_boundary_is_drawn_bold_over_polygons_and_pixels(monkeypatch):
         assert list(figure.data).index(traces(figure, "regions")[0]) > list(figure.data).index(line)
     assert not traces(region_map(regions(), colour_regions(regions(), "slope")), "decision boundary")
     none = replace(boundary, **{name: getattr(boundary, name)[:0] for name in SEGMENTS})
-    assert not traces(region_map(regions(), colour_regions(regions(), "slope"), boundary=none), "decision boundary")
+    figure = region_map(regions(), colour_regions(regions(), "slope"), boundary=none)
+    assert not traces(figure, "decision boundary")
+    assert [line.showlegend for line in traces(figure, "no decision boundary")] == [True]
+    partial = replace(none, status=Status.MAX_REGIONS)
+    (line,) = boundary_lines(partial)
+    assert line.name == "no decision boundary in what was found"
 
 
 def test_map_has_equal_scales_named_axes_and_the_windows_range():

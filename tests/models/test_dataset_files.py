@@ -142,13 +142,16 @@ def test_plain_arrays(tmp_path, channels_last, column, has_names):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_images": np.zeros((9, 3, 8, 8), np.float32)}, "cannot be read"),
+        ({"train_images": np.zeros((9, 3, 8, 8), np.float32)}, "from 0 to 255 .*got float32: multiply"),
+        ({"train_images": np.zeros((9, 3, 8, 8), np.int64)}, r"\(uint8\).*got int64"),
         ({"train_images": np.zeros((9, 8, 8), np.uint8)}, r"\(N, H, W, 3\).*got shape \(9, 8, 8\)"),
         ({"train_images": np.zeros((8, 3, 8, 8), np.uint8)}, "9 labels for 8 images"),
         ({"train_labels": np.zeros((9, 2), np.int64)}, r"labels of shape \(9, 2\)"),
         ({"train_labels": np.arange(9)}, "labels from 0 to 2, got 0 to 8"),
         ({"train_labels": np.full(9, -1)}, "got -1 to -1"),
-        ({"train_labels": np.zeros(9)}, "cannot be read"),
+        ({"train_labels": np.zeros(9)}, "class numbers in train_labels .*got float64: number the classes"),
+        ({"train_labels": np.array(["a", "b", "c"] * 3)}, "class numbers in train_labels .*got str32"),
+        ({"train_offsets": np.arange(10.0)}, "whole numbers of bytes in train_offsets .*got float64"),
         ({"train_labels": None}, "it has no train_images and train_labels, but classes, train_images"),
         ({"classes": np.array(["a", "b", "a"])}, "a name twice"),
         ({"train_offsets": np.arange(10)}, "increasing offsets"),
@@ -180,7 +183,7 @@ def test_offsets_into_an_older_archive_of_jpeg(tmp_path):
     [
         ({"train_labels": np.array([2**62] * 4)}, "cannot be read"),
         ({"train_images": np.array([{}], dtype=object)}, "Python objects"),
-        ({"train_images": np.array(["a"])}, "cannot be read"),
+        ({"train_images": np.array(["a"])}, "got str32"),
     ],
 )
 def test_an_archive_with_hostile_fields_is_refused(tmp_path, change, words):

@@ -8,6 +8,8 @@ import torch
 from torchvision.datasets import CIFAR100
 
 from lrviz import cli
+from lrviz.cli import trainer
+from lrviz.cli.terminal import INTERRUPTED
 from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
 from lrviz.models import train as train_module
 from lrviz.models.card import Card
@@ -366,6 +368,25 @@ def test_train_command_trains_several_and_skips_what_is_finished(archive, tmp_pa
     before = (tmp_path / "cnn5-w1-noise10.json").stat().st_mtime_ns
     assert _run(words + " --force") == 0
     assert (tmp_path / "cnn5-w1-noise10.json").stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize(("last", "words"), [(3, "starts from the beginning"), (6, "goes on from the state in ")])
+def test_an_interrupted_training_says_how_it_goes_on(archive, tmp_path, capsys, monkeypatch, last, words):
+    def interrupted(*args, progress, **options):
+        def show(report):
+            progress(report)
+            if report.epoch == last:
+                raise KeyboardInterrupt
+
+        return train(*args, progress=show, **options)
+
+    command = f"train cnn5 --width 1 --subset 30 --epochs 7 --data '{archive}' --out '{tmp_path}'"
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "train", interrupted)
+        assert _run(command) == INTERRUPTED
+    assert f"lrviz: stopped; the same command {words}" in capsys.readouterr().err
+    assert _run(command) == 0
+    assert load_model(tmp_path / "cnn5-w1.safetensors").card.epochs == 7
 
 
 def test_cifar100_in_torchvisions_layout_is_trained_and_followed_to_its_images(tmp_path, monkeypatch):

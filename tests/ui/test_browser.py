@@ -334,6 +334,16 @@ def test_two_regions_are_pinned_and_compared(browser, address):
     page.keyboard.up("Shift")
     page.wait_for_selector("text=cosine of the slopes", timeout=LONG)
     page.wait_for_selector("text=units differ", timeout=LONG)
+    numerals = """canvas => {
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const dark = (k) => data[k] === 27 && data[k + 1] === 27 && data[k + 2] === 27 && data[k + 3] === 255;
+        return [...Array(data.length / 4).keys()].filter((k) => dark(4 * k)).length;
+    }"""
+    assert page.locator(".map-marks").first.evaluate(numerals) > 10
+    page.get_by_role("button", name="Remove pins").click()
+    page.wait_for_selector("text=units differ", state="detached", timeout=LONG)
+    await_rest(page)
+    assert page.locator(".map-marks").first.evaluate(numerals) == 0
     page.context.close()
 
 

@@ -9,6 +9,7 @@ import torch
 
 from lrviz.engine.find_pieces import find_path_pieces
 from lrviz.engine.workers import Workers, answer_all
+from lrviz.errors import LostDigits
 from lrviz.measures import requests
 from lrviz.measures.sweeps import MEASURES
 from lrviz.models.catalogue import load_model
@@ -132,6 +133,26 @@ def test_several_chosen_segments_are_one_row_and_stored_one_by_one(count):
     more = Survey(tasks=((name, card, path._replace(segments=(0, 1))),))
     list(more.rows(store, progress=ignore, cancelled=never))
     assert len(count) == 3
+
+
+def test_what_cannot_be_measured_is_told_once_and_the_rest_is_measured(monkeypatch):
+    ((name, card, path), *_) = plan().tasks
+    tasks = tuple((name, card, path._replace(segments=segments)) for segments in (None, (0, 2), (1,)))
+    refusals = []
+
+    def find(program, points, **options):
+        if len(points) == 2 and not np.array_equal(points, whole[1:3]):
+            raise LostDigits("No digit is left.")
+        return find_path_pieces(program, points, **options)
+
+    whole = load_model(name).normalise(path.path.points)
+    monkeypatch.setattr(requests, "find_path_pieces", find)
+    survey = Survey(tasks=tasks)
+    rows = list(survey.rows(MemoryStore(), refused=lambda task, error: refusals.append((task, str(error)))))
+    assert [row["num_segments"] for row in rows] == [3, 1]
+    assert refusals == [(tasks[1], "No digit is left.")]
+    with pytest.raises(LostDigits):
+        list(survey.rows(MemoryStore()))
 
 
 def test_attacks_and_directions_are_measured():

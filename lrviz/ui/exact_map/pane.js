@@ -404,10 +404,11 @@ class Pane {
 
   mark() {
     const { selected, pinned = [] } = this.message;
-    const outlines = pinned.map((region, k) => [region, PINNED[k % 2], 3]).filter(([region]) => region !== null);
+    const pins = pinned.map((pin, k) => ({ ...pin, colour: PINNED[k % 2], label: String(k + 1) }));
+    const outlines = pins.filter(({ region }) => region !== null).map(({ region, colour }) => [region, colour, 3]);
     if (selected !== null && selected !== undefined) outlines.push([selected, SELECTED, 2.6]);
     if (this.hovered >= 0 && this.screen.current?.isVector) outlines.push([this.hovered, this.theme.text, 1.4]);
-    this.screen.mark(outlines);
+    this.screen.mark(outlines, pins);
   }
 }
 

@@ -70,13 +70,14 @@ class Screen {
     return u1 - u0 < 2 * picture.span;
   }
 
-  // Outlines: [[region, colour, width], ...], under each other.
-  mark(outlines) {
+  // Outlines: [[region, colour, width], ...], under each other. Pins: their place, colour and label.
+  mark(outlines, pins = []) {
     const context = this.marks.getContext("2d");
     context.clearRect(0, 0, this.marks.width, this.marks.height);
     if (!this.current || !this.plot.visible) return;
     const frame = this.frame(this.plot.visible);
     for (const [region, colour, width] of outlines) this.current.drawRegion(context, frame, region, colour, width);
+    for (const pin of pins) drawPin(context, frame, pin);
   }
 
   // Plane coordinates under a pointer; null outside the axes.
@@ -87,4 +88,23 @@ class Screen {
     const [u0, u1, v0, v1] = this.plot.visible;
     return [u0 + (x / box.width) * (u1 - u0), v1 - (y / box.height) * (v1 - v0)];
   }
+}
+
+// A round label beside the place that is pinned, so that it does not cover a small region.
+function drawPin(context, { u0, v1, perU, perV, dpr }, { place: [u, v], colour, label }) {
+  const [x, y] = [(u - u0) * perU, (v1 - v) * perV];
+  const [radius, away] = [8 * dpr, 11 * dpr];
+  context.lineWidth = 1.5 * dpr;
+  context.strokeStyle = "rgba(255,255,255,.95)";
+  context.fillStyle = colour;
+  for (const [left, top, size] of [[x, y, 2.5 * dpr], [x + away, y - away, radius]]) {
+    context.beginPath();
+    context.arc(left, top, size, 0, 2 * Math.PI);
+    context.fill();
+    context.stroke();
+  }
+  context.fillStyle = "#1b1b1b";
+  context.font = `600 ${11 * dpr}px sans-serif`;
+  [context.textAlign, context.textBaseline] = ["center", "middle"];
+  context.fillText(label, x + away, y - away + 0.5 * dpr);
 }
