@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from lrviz.errors import InvalidData
+from lrviz.files import shown
 from lrviz.models.card import Card
 from lrviz.models.recipes import TrainConfig
 
@@ -29,7 +30,15 @@ def prune_config(card: Card, sparsity: float, num_images: int, **overrides: Any)
         sparsity: fraction of the weights that become zero.
         num_images: number of training images of the whole data set.
         overrides: what of the recipe to set otherwise; the learning rate falls linearly over all epochs.
+
+    Raises:
+        InvalidData: the model is sparser already.
     """
+    if 0 <= sparsity < card.sparsity:
+        raise InvalidData(
+            f"Expected a sparsity of at least {card.sparsity:g}, which {shown(card.name)} has already, got "
+            f"{sparsity:g}: prune the network that it was made from."
+        )
     values = FINE_TUNING | overrides
     return TrainConfig(
         family=card.architecture,
@@ -47,7 +56,7 @@ def prune_config(card: Card, sparsity: float, num_images: int, **overrides: Any)
 
 
 def prune_weights(module: nn.Module, sparsity: float) -> list[tuple[nn.Parameter, Bool[Tensor, "..."]]]:
-    """Set the smallest weights of all convolutions and linear layers together to zero.
+    """Set the smallest weights of all convolutions and linear layers together to zero; those that are zero stay so.
 
     Global magnitude pruning (Han et al. 2015, arXiv 1506.02626): one threshold for all layers; biases and batch norms
     are kept.
@@ -73,10 +82,10 @@ def prune_weights(module: nn.Module, sparsity: float) -> list[tuple[nn.Parameter
     prune.global_unstructured(
         [(layer, "weight") for layer in layers], pruning_method=prune.L1Unstructured, amount=float(sparsity)
     )
-    kept = [layer.get_buffer("weight_mask").bool() for layer in layers]
     for layer in layers:
         prune.remove(layer, "weight")
-    return [(layer.get_parameter("weight"), mask) for layer, mask in zip(layers, kept, strict=True)]
+    weights = [layer.get_parameter("weight") for layer in layers]
+    return [(weight, weight.detach() != 0) for weight in weights]
 
 
 def keep_zero(pruned: list[tuple[nn.Parameter, Bool[Tensor, "..."]]]) -> None:

@@ -86,20 +86,13 @@ def find_magnitudes(
         entries, terms = program.entries(layer), z[n:].abs().amax(0)
         behind = _find_behind(z[:n], terms, entries if spanning else None)
         found.append(Magnitude(terms, _largest(z[:n]), behind))
-        # What is off, or behind, at all points may be on, or win, between them.
-        high = z[:n].amax(0)
-        most = high + _BETWEEN * (high - z[:n].amin(0))
         if entries is None:
-            most = most.clamp(min=0)
+            most = _find_most(z[:n]).clamp(min=0)
             is_on = z[:n] > 0 if gated else most > 0
             return torch.cat([z[:n].clamp(min=0), z[n:] * is_on + probes(most)])
         value, place, _ = find_winners(z[:n], entries, torch.zeros_like(z[0]))
-        if gated:
-            passed = z[n:].gather(1, entries.T.gather(0, place))
-        else:
-            may_win = most[entries] >= value.amin(0)[:, None]
-            place = torch.where(may_win, terms[entries], -1.0).argmax(1, keepdim=True)
-            passed = z[n:, entries.gather(1, place)[:, 0]]
+        feature = entries.T.gather(0, place) if gated else _largest_that_may_win(z[:n], value, terms, entries)
+        passed = z[n:].gather(1, feature.expand(num_probes, -1))
         return torch.cat([value, passed + probes(value.abs().amax(0))])
 
     def add_errors(step: fx.Node, value: Any) -> Any:
@@ -117,6 +110,24 @@ def find_magnitudes(
 
     output = program.propagate(torch.cat([points, probes(points.abs().amax(0))]), n, on_layer, watch=add_errors)
     return [*found, Magnitude(output[n:].abs().amax(0), _largest(output[:n]), output.new_zeros(0))]
+
+
+def _find_most(values: Float[torch.Tensor, "n features"]) -> Float[torch.Tensor, "features"]:
+    """How large values may be between points: what is off, or behind, at all of them may be on, or win, in between."""
+    high = values.amax(0)
+    return high + _BETWEEN * (high - values.amin(0))
+
+
+def _largest_that_may_win(
+    values: Float[torch.Tensor, "n features"],
+    value: Float[torch.Tensor, "n results"],
+    terms: Float[torch.Tensor, "features"],
+    entries: torch.Tensor,
+) -> torch.Tensor:
+    """Of every maximum the entry with the largest terms among those that may win between some points."""
+    may_win = _find_most(values)[entries] >= value.amin(0)[:, None]
+    place = torch.where(may_win, terms[entries], -1.0).argmax(1, keepdim=True)
+    return entries.gather(1, place).T
 
 
 def _find_behind(

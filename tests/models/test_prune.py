@@ -74,6 +74,19 @@ def test_pruned_weights_stay_zero_while_the_others_are_trained(model, tmp_path):
     assert card.train_error == pytest.approx(wrong.mean())
 
 
+def test_zeros_of_a_pruned_network_do_not_grow_back(model, tmp_path):
+    path = tmp_path / "sparse.safetensors"
+    train(prune_config(model.card, 0.8, len(TRAIN), epochs=1), TRAIN, TEST, checkpoint_path=path, source=model)
+    sparse = load_model(path)
+    with pytest.raises(InvalidData, match=r"at least 0.8, which 'sparse' has already, got 0.5: prune the network"):
+        prune_config(sparse.card, 0.5, len(TRAIN))
+    again = tmp_path / "again.safetensors"
+    unknown = dataclasses.replace(sparse, card=dataclasses.replace(sparse.card, sparsity=0.0))  # as of other people
+    train(prune_config(unknown.card, 0.5, len(TRAIN), epochs=1), TRAIN, TEST, checkpoint_path=again, source=unknown)
+    for weight, first in zip(_weights(load_model(again).module), _weights(sparse.module), strict=True):
+        assert torch.equal(weight == 0, first == 0)
+
+
 def test_pruning_goes_on_where_it_was_stopped(model, tmp_path):
     config = prune_config(model.card, 0.5, len(TRAIN), epochs=3)
     whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
