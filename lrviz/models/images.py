@@ -18,6 +18,7 @@ from lrviz.files import shown
 from lrviz.models.access import USER, Access
 from lrviz.models.assets import assets_folder
 from lrviz.models.datasets import CIFAR_NAMES, SPLITS, load_dataset
+from lrviz.models.library import is_upload
 from lrviz.models.numbers import ARRAY, NOISE, POINT, decode_array, image_shape, read_numbers
 
 DATA_VARIABLE = "LRVIZ_DATA_DIR"
@@ -208,7 +209,8 @@ def _fit(image: Image.Image, reference: str, shape: tuple[int, ...]) -> tuple[UI
         cut = "it was" if part == (0, 0, *before) else "its central part was"
         if part[2] - part[0] == part[3] - part[1] and before[0] != before[1]:
             cut = "its central square was"
-        notices.append(f"{reference} is {before[0]} x {before[1]} pixels: {cut} resized to {width} x {height}.")
+        named = "The uploaded image" if is_upload(reference) else reference
+        notices.append(f"{named} is {before[0]} x {before[1]} pixels: {cut} resized to {width} x {height}.")
     if channels == 1:
         if image.mode != "L" and np.ptp(np.asarray(image), axis=2).any():
             notices.append("Colours became grey.")

@@ -113,6 +113,13 @@ def test_wide_image_keeps_its_central_square(tmp_path, suffix):
     assert "128 x 64 pixels: its central square was resized" in record.notice
 
 
+def test_an_upload_is_not_called_by_its_hash():
+    data = io.BytesIO()
+    Image.fromarray(np.full((50, 50, 3), 90, np.uint8)).save(data, "png")
+    record = decode_image(data.getvalue(), f"upload:{'0' * 32}.png")
+    assert record.notice == "The uploaded image is 50 x 50 pixels: it was resized to 32 x 32."
+
+
 def test_square_image_is_resized_without_a_cut(tmp_path):
     record = load_image(_save(tmp_path / "big.png", np.full((50, 50, 3), 90, np.uint8)))
     assert record.notice.endswith("50 x 50 pixels: it was resized to 32 x 32.")
