@@ -6,6 +6,7 @@ const TWICE = 200; // milliseconds that a click waits for a second one
 const STEP = 2; // how much a double click or a key changes the width of the window
 const SELECTED = "#d1495b";
 const PINNED = ["#00798c", "#edae49"];
+const INK_ON_PINNED = ["#ffffff", "#1b1b1b"];
 
 class Pane {
   constructor() {
@@ -404,7 +405,7 @@ class Pane {
 
   mark() {
     const { selected, pinned = [] } = this.message;
-    const pins = pinned.map((pin, k) => ({ ...pin, colour: PINNED[k % 2], label: String(k + 1) }));
+    const pins = pinned.map((pin, k) => ({ ...pin, colour: PINNED[k % 2], ink: INK_ON_PINNED[k % 2], label: String(k + 1) }));
     const outlines = pins.filter(({ region }) => region !== null).map(({ region, colour }) => [region, colour, 3]);
     if (selected !== null && selected !== undefined) outlines.push([selected, SELECTED, 2.6]);
     if (this.hovered >= 0 && this.screen.current?.isVector) outlines.push([this.hovered, this.theme.text, 1.4]);

@@ -70,7 +70,7 @@ class Screen {
     return u1 - u0 < 2 * picture.span;
   }
 
-  // Outlines: [[region, colour, width], ...], under each other. Pins: their place, colour and label.
+  // Outlines: [[region, colour, width], ...], under each other. Pins: their place, colours and label.
   mark(outlines, pins = []) {
     const context = this.marks.getContext("2d");
     context.clearRect(0, 0, this.marks.width, this.marks.height);
@@ -91,7 +91,7 @@ class Screen {
 }
 
 // A round label beside the place that is pinned, so that it does not cover a small region.
-function drawPin(context, { u0, v1, perU, perV, dpr }, { place: [u, v], colour, label }) {
+function drawPin(context, { u0, v1, perU, perV, dpr }, { place: [u, v], colour, ink, label }) {
   const [x, y] = [(u - u0) * perU, (v1 - v) * perV];
   const [radius, away] = [8 * dpr, 11 * dpr];
   context.lineWidth = 1.5 * dpr;
@@ -103,7 +103,7 @@ function drawPin(context, { u0, v1, perU, perV, dpr }, { place: [u, v], colour, 
     context.fill();
     context.stroke();
   }
-  context.fillStyle = "#1b1b1b";
+  context.fillStyle = ink;
   context.font = `600 ${11 * dpr}px sans-serif`;
   [context.textAlign, context.textBaseline] = ["center", "middle"];
   context.fillText(label, x + away, y - away + 0.5 * dpr);
