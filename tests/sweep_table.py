@@ -16,6 +16,7 @@ NAMES = {
     "test": "test images",
     "train-clean": "training images",
     "train-noisy": "noisily labelled ones",
+    "random": "random pixels",
 }
 WHOLE = {8: ", whole paths"}
 

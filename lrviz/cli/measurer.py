@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
 import typer
 
 from lrviz.cli.describer import tell_assumed
@@ -59,26 +60,26 @@ def measure_all(
             )  # fmt: skip
             rows = list(measured)
         _tell_failures(unusable, failures)
-        num_refused = sum(map(len, failures.values()))
-        if not rows and len(survey) == num_refused:
-            tell("nothing could be measured, and nothing was written.")
-            raise typer.Exit(REFUSED)
+        num_left = len(survey) - len(rows) - sum(map(len, failures.values()))
         if not rows:
-            tell("cancelled before a path was finished; nothing was written.")
-            raise typer.Exit(INTERRUPTED)
+            why = "cancelled before a path was finished" if num_left else "nothing could be measured"
+            tell(f"{why}; nothing was written.")
+            raise typer.Exit(INTERRUPTED if num_left else REFUSED)
         table = make_table(rows)
         write_results(table, target)
-    num_models, num_pieces = table["model"].nunique(), int(table["num_pieces"].sum())
-    typer.echo(
-        f"{counted(len(table), 'path')} of {counted(num_models, 'model')}, {counted(num_pieces, 'piece')}, "
-        f"{time.perf_counter() - began:.2f} s: {out}"
-    )
-    if len(rows) + num_refused < len(survey):
+    typer.echo(f"{_summary(table)}, {time.perf_counter() - began:.2f} s: {out}")
+    if num_left:
         done = "what is finished is stored and will not be computed again" if how.cache else "nothing was stored"
         tell(f"cancelled: {len(rows):,} of {len(survey):,} paths were measured; {done}.")
         raise typer.Exit(INTERRUPTED)
     if unusable or failures:
         raise typer.Exit(REFUSED)
+
+
+def _summary(table: pd.DataFrame) -> str:
+    """How much was measured."""
+    num_models, num_pieces = table["model"].nunique(), int(table["num_pieces"].sum())
+    return f"{counted(len(table), 'path')} of {counted(num_models, 'model')}, {counted(num_pieces, 'piece')}"
 
 
 def _check_files(found: Mapping[str, Card], how: Run) -> dict[str, LrvizError]:

@@ -239,5 +239,6 @@ IMAGE_KINDS = {
     "samples-cifar100": "CIFAR-100 test images (shipped)",
     "train-clean": "training images, clean labels",
     "train-noisy": "training images, noisy labels",
+    "random": "random pixels",
 }
 """What a user calls the kinds of images that paths start from, in this order."""
