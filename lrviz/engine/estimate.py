@@ -127,6 +127,27 @@ def expected_regions(pieces_per_length: float, window: Window) -> float:
     return 1 + nu * window.perimeter / 2 + math.pi * nu**2 * window.area / 4
 
 
+def fitting_half_width(pieces_per_length: float, num_regions: float) -> float:
+    """Half the width of a square window that holds some number of regions.
+
+    Solves num_regions = 1 + nu P / 2 + pi nu^2 A / 4 for a square of perimeter P = 8 h and area A = 4 h^2.
+
+    Args:
+        pieces_per_length: nu, pieces per unit of L2 distance.
+        num_regions: How many regions it is to hold.
+
+    >>> round(fitting_half_width(10.0, 1 + 10 * 8 / 2 + math.pi * 100 * 4 / 4), 12)
+    1.0
+    """
+    return (math.sqrt(4 + math.pi * max(num_regions - 1, 0)) - 2) / (math.pi * pieces_per_length)
+
+
+def rounded_down(value: float) -> float:
+    """Rounded down to two digits."""
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return math.floor(value / step) * step
+
+
 def expected_pieces_per_length(num_regions: float, window: Window) -> float:
     """The pieces per unit of L2 distance that a window suggests which holds so many regions.
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 
 from lrviz.arrays import ArrayLike, frozen_array
-from lrviz.engine.estimate import estimate_regions, expected_regions
+from lrviz.engine.estimate import estimate_regions, expected_regions, fitting_half_width, rounded_down
 from lrviz.engine.find_pieces import find_path_pieces, find_pieces
 from lrviz.engine.find_regions import find_regions
 from lrviz.engine.sample import sample_plane
@@ -342,21 +341,6 @@ def bytes_per_region(program: Program) -> int:
     return BYTES_PER_REGION + BYTES_PER_OUTPUT * program.num_outputs
 
 
-def fitting_half_width(pieces_per_length: float, num_regions: float) -> float:
-    """Half the width of a square window that holds some number of regions.
-
-    Solves num_regions = 1 + nu P / 2 + pi nu^2 A / 4 for a square of perimeter P = 8 h and area A = 4 h^2.
-
-    Args:
-        pieces_per_length: nu, pieces per unit of L2 distance.
-        num_regions: How many regions it is to hold.
-
-    >>> round(fitting_half_width(10.0, 1 + 10 * 8 / 2 + math.pi * 100 * 4 / 4), 12)
-    1.0
-    """
-    return (math.sqrt(4 + math.pi * max(num_regions - 1, 0)) - 2) / (math.pi * pieces_per_length)
-
-
 def look_up(request: Request, key: str, store: Store) -> AnyResult | None:
     """The stored answer to a request, given its key; None if there is none, or if it is damaged."""
     value = store.get(key)
@@ -381,12 +365,6 @@ def pack(result: AnyResult) -> bytes:
     buffer = io.BytesIO()
     result.save(buffer)
     return buffer.getvalue()
-
-
-def rounded_down(value: float) -> float:
-    """Rounded down to two digits."""
-    step = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return math.floor(value / step) * step
 
 
 def _memory_bytes() -> int:

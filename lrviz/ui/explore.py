@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from lrviz.engine.requests import fitting_half_width
+from lrviz.engine.estimate import fitting_half_width
 from lrviz.errors import BudgetExceeded, LrvizError
 from lrviz.models.images import ImageRecord
 from lrviz.ui import (

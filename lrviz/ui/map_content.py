@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
-from lrviz.engine.estimate import expected_regions
-from lrviz.engine.requests import rounded_down
+from lrviz.engine.estimate import expected_regions, rounded_down
 from lrviz.figures.colouring import colour_samples
 from lrviz.figures.facts import fact_columns, sample_columns
 from lrviz.results.regions import Regions

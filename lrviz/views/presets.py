@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from lrviz.engine.requests import EstimateRequest, fitting_half_width, run
+from lrviz.engine.estimate import fitting_half_width
+from lrviz.engine.requests import EstimateRequest, run
 from lrviz.geometry.plane import Window
 from lrviz.measures.locate import boundary_point
 from lrviz.results.estimate import Estimate

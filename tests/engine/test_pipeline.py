@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from lrviz.engine import requests as requests_module
+from lrviz.engine.estimate import fitting_half_width
 from lrviz.engine.find_regions import find_regions
 from lrviz.engine.requests import (
     EstimateRequest,
@@ -19,7 +20,6 @@ from lrviz.engine.requests import (
     PiecesRequest,
     RegionsRequest,
     SamplesRequest,
-    fitting_half_width,
     request_key,
     run,
 )
