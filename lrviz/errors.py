@@ -1,6 +1,8 @@
 """The errors that lrviz raises on purpose; each message says what was expected, what came, and the remedy."""
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 
 class LrvizError(Exception):
@@ -102,6 +104,11 @@ class BudgetExceeded(LrvizError):
         super().__init__(message)
         self.reason = reason
         self.pieces_per_length = pieces_per_length
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As another process sends it."""
+        known = {"reason": self.reason, "pieces_per_length": self.pieces_per_length}
+        return partial(BudgetExceeded, **known), self.args
 
 
 class InvalidGeometry(LrvizError):

@@ -1,6 +1,7 @@
 """Many requests, here and on workers: the same answers, nothing twice, and a lost worker loses no answer."""
 
 import os
+import pickle
 import signal
 import sys
 
@@ -9,7 +10,14 @@ from distributed import Client, LocalCluster
 
 from lrviz.engine import workers
 from lrviz.engine.workers import Workers, answer_all
-from lrviz.errors import InvalidPlane, InvalidRequest
+from lrviz.errors import (
+    BudgetExceeded,
+    InvalidPlane,
+    InvalidRequest,
+    LostDigits,
+    Refusal,
+    UnsupportedOperation,
+)
 from lrviz.measures.plane_map import MapGrid, map_requests
 from lrviz.measures.requests import MeasureRequest
 from lrviz.results.plane_map import PlaneMap
@@ -82,6 +90,17 @@ def test_what_cannot_be_answered_is_told_and_the_rest_is_answered(number):
     assert not refusals
     with pytest.raises(InvalidPlane):
         list(answer_all(wanted, MemoryStore(), workers=Workers(number=number)))
+
+
+def test_errors_come_back_whole_from_other_processes():
+    refusal = Refusal(operation="gelu", module="0", kind="GELU", reason="", line="")
+    for error in (
+        BudgetExceeded("Too many.", reason="Too many", pieces_per_length=3.0),
+        UnsupportedOperation("No gelu.", (refusal,)),
+        LostDigits("None is left."),
+    ):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
 def test_bad_workers_are_refused_in_a_sentence(requests, monkeypatch):
