@@ -107,8 +107,8 @@ class BudgetExceeded(LrvizError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As another process sends it."""
-        known = {"reason": self.reason, "pieces_per_length": self.pieces_per_length}
-        return partial(BudgetExceeded, **known), self.args
+        make = partial(BudgetExceeded, reason=self.reason, pieces_per_length=self.pieces_per_length)
+        return make, self.args
 
 
 class InvalidGeometry(LrvizError):
