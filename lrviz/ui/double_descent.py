@@ -277,11 +277,13 @@ def _show_distributions(place: str, paths: pd.DataFrame) -> None:
                 look.chart(
                     distribution_curves(paths, measure), key=f"distribution-{measure}", config={"displayModeBar": False}
                 )
-        compared = compare_images(paths, "deviation")
+        compared = pd.concat(
+            [compare_images(paths, name).assign(measure=PATH_QUANTITIES[name].label) for name in _DISTRIBUTED]
+        )
         if len(compared):
             named = compared.replace({"one": IMAGE_KINDS, "other": IMAGE_KINDS})
             st.dataframe(named[list(_COMPARED)], hide_index=True, column_config=_COMPARED, key="compared")
-        st.caption("Share of the paths up to a value, and the Kolmogorov-Smirnov statistic of the deviation.")
+        st.caption("Share of the paths up to a value, and the Kolmogorov-Smirnov statistic of both measures.")
 
 
 def _show_numbers(curve: pd.DataFrame, paths: pd.DataFrame) -> None:
@@ -313,10 +315,11 @@ _COLUMNS = {
 
 _COMPARED = {
     "model": st.column_config.TextColumn("network"),
+    "measure": st.column_config.TextColumn("measure"),
     "one": st.column_config.TextColumn("images"),
     "other": st.column_config.TextColumn("compared with"),
     "num_one": st.column_config.NumberColumn("paths", format="%d"),
     "num_other": st.column_config.NumberColumn("paths of the other", format="%d"),
     "statistic": st.column_config.NumberColumn("KS statistic", format="%.2f"),
-    "p_value": st.column_config.NumberColumn("p", format="%.3f", help="probability of as large a one by chance"),
+    "p_value": st.column_config.NumberColumn("p", format="%.2g", help="probability of as large a one by chance"),
 }

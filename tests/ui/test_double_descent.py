@@ -282,7 +282,8 @@ def test_the_distributions_are_those_of_the_position_that_was_clicked():
     ]
     page = upload(open_page(), table(rows))
     compared = pd.DataFrame(page.dataframe[1].value)
-    assert compared[["model", "num_one", "num_other", "statistic"]].to_numpy().tolist() == [["n2", 4, 4, 1.0]]
+    columns = ["model", "measure", "num_one", "num_other", "statistic"]
+    assert compared[columns].to_numpy().tolist() == [["n2", "density", 4, 4, 0.0], ["n2", "deviation", 4, 4, 1.0]]
     assert page.expander[1].label == "Distributions over paths, at width 2"
 
 
