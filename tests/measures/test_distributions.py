@@ -74,7 +74,7 @@ def test_an_unknown_measure_is_refused():
 def test_every_kind_has_a_staircase_from_0_to_1():
     data = measured(train_clean=[1, 2, 2, 4], random=[30.0, 10, 20])
     clean, noise = distribution_curves(data, "density").data
-    assert (clean.name, noise.name) == ("training images, clean labels (4)", "random (3)")
+    assert (clean.name, noise.name) == ("training images, clean labels (4)", "random pixels (3)")
     assert (clean.y[0], clean.y[-1], list(noise.x)) == (0, 1, [10, 10, 20, 20, 30, 30])
     assert stats.ecdf([1, 2, 2, 4]).cdf.evaluate(3) == clean.y[np.flatnonzero(np.array(clean.x) <= 3)].max()
     axis = distribution_curves(data, "density").layout.xaxis

@@ -56,7 +56,7 @@ def _damage(archive, path, **changes):
     [
         ({"train_offsets": lambda offsets: offsets[:-1]}, "increasing offsets"),
         ({"train_offsets": lambda offsets: offsets[::-1]}, "increasing offsets"),
-        ({"train_offsets": lambda offsets: offsets + 0.5}, "cannot be read"),
+        ({"train_offsets": lambda offsets: offsets + 0.5}, "whole numbers of bytes in train_offsets"),
         ({"train_jpeg": lambda jpeg: jpeg[:-1]}, "increasing offsets"),
         ({"train_jpeg": lambda jpeg: jpeg * 0}, "position 0 of damaged.npz"),
         ({"train_jpeg": lambda jpeg: None}, "cannot be read"),
