@@ -4,6 +4,7 @@ import random
 
 import streamlit as st
 
+from lrviz.models import library
 from lrviz.models.images import ImageRecord, list_samples
 from lrviz.ui import dialogs, look, state
 from lrviz.ui.gallery import choose_image
@@ -37,8 +38,8 @@ def _show_one(index: int, letter: str, record: ImageRecord | None, predictions: 
 
 def origin(reference: str) -> str:
     """What to call an image without a label."""
-    is_upload = reference.startswith("upload:") or "/uploads/" in reference
-    return "uploaded image" if is_upload else reference.rsplit("/", 1)[-1]
+    is_uploaded = library.is_upload(reference) or "/uploads/" in reference
+    return "uploaded image" if is_uploaded else reference.rsplit("/", 1)[-1]
 
 
 def _set_image(index: int, reference: str) -> None:
