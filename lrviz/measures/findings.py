@@ -170,8 +170,7 @@ def _describe_fit(fitted: list[float], positions: list[float], against: Against)
 def _describe_measures(values: pd.DataFrame, against: Against) -> str:
     density, deviation = values["density"], values["deviation"]
     ratio = density.iloc[-1] / density.iloc[0] if density.iloc[0] > 0 else np.nan
-    factor = f", {ratio:.3g}-fold in all" if ratio >= 1 else f", to {ratio:.3g} of the first" if ratio < 1 else ""
-    trend = "grows at every step" if (density.diff().dropna() > 0).all() else "changes"
+    factor = f", {ratio:.3g}-fold in all" if ratio > 1 else f", to {ratio:.3g} of the first" if ratio < 1 else ""
     top = deviation.idxmax()
     if top == deviation.index[-1]:
         shape = f"and the deviation is largest at {against.last}"
@@ -180,7 +179,16 @@ def _describe_measures(values: pd.DataFrame, against: Against) -> str:
     else:
         fall = 1 - deviation.iloc[-1] / deviation[top]
         shape = f"while the deviation is largest at {against.place(top)} and {fall:.0%} lower at {against.last}"
-    return f"The density {trend}{factor}, {shape}."
+    return f"The density {_trend(density)}{factor}, {shape}."
+
+
+def _trend(values: pd.Series) -> str:
+    steps = values.diff().dropna()
+    for verb, is_step in (("grows", steps > 0), ("falls", steps < 0)):
+        if is_step.all():
+            return f"{verb} at every step"
+    change = values.iloc[-1] - values.iloc[0]
+    return f"{'grows' if change > 0 else 'falls'}, though not at every step" if change else "ends where it began"
 
 
 def _describe_images(curve: pd.DataFrame) -> list[str]:

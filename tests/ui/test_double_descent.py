@@ -90,11 +90,15 @@ def test_the_words_follow_the_numbers():
     assert "second descent only" in describe(curve(**errors, **PEAKED))
     falling = describe(curve([0.7, 0.6, 0.5, 0.4], density=[1.0, 3, 2, 4], deviation=[1.0, 2, 3, 4]))
     assert "without a peak; no network fits its training labels" in falling
-    assert "The density changes" in falling
+    assert "The density grows, though not at every step, 4-fold in all" in falling
     assert "largest at the widest network" in falling
 
 
 def test_words_for_a_single_width_and_for_an_error_that_rises():
+    thinning = {name: [4.0, 3, 2] if name == "density" else [1.0, 2, 1] for name in ("density", "deviation")}
+    assert "The density falls at every step, to 0.5 of the first" in describe(curve([0.4, 0.5, 0.6], **thinning))
+    level = describe(curve([0.4, 0.5, 0.6], density=[2.0, 3, 2], deviation=[1.0, 2, 1]))
+    assert "The density ends where it began" in level
     single = describe(curve([0.6], [0.5], density=[2.0], deviation=[3.0]))
     assert "0.600 at the only width" in single and "density is 2" in single
     rising = describe(curve([0.4, 0.5, 0.6], [0.5, 0.1, 0.0], density=[1.0, 2, 3], deviation=[1.0, 2, 3]))
@@ -126,7 +130,7 @@ def test_the_shipped_results_are_those_of_the_shipped_models():
     expected = [cards[name].test_error for name in table["model"]]
     assert np.allclose(table["test_error"], expected)
     assert (table["status"] == "complete").all()
-    assert {"cnn5", "vgg11", "resnet18"} <= set(table["family"])
+    assert {"cnn5", "vgg11", "resnet18-stride"} <= set(table["family"])
     assert {"CIFAR-10", "CIFAR-100"} == {name.partition(" ")[0] for name in table["data"]}
     assert all(len(select_paths(table, against)) for against in AGAINST)
     sampled = table[(table["num_segments"] == 1) & ~table["is_snapshot"]]
@@ -147,7 +151,7 @@ def test_the_page_shows_the_shipped_results():
 
 
 def test_a_link_chooses_family_and_images():
-    page = open_page(family="resnet18", images="train-clean")
+    page = open_page(family="cnn5", data="CIFAR-100 (lossless PNG)", images="train-clean")
     assert control(page.radio, "d-images").value == "train-clean"
     assert "second descent only" in page.markdown[0].value
 
