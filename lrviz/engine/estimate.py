@@ -10,7 +10,7 @@ from jaxtyping import Float
 from lrviz.devices import THREADS, choose_device, single_threaded
 from lrviz.engine.arguments import check_scene
 from lrviz.geometry.plane import Plane, Window
-from lrviz.network.maxima import DEAD, find_winners
+from lrviz.network.maxima import DEAD, features_at, find_winners
 from lrviz.network.program import Program
 from lrviz.results.estimate import Estimate
 from lrviz.tolerance import TOLERANCE
@@ -92,7 +92,7 @@ def _distances(program: Program, rows: Float[torch.Tensor, "rows ..."], reach: f
             collect(points, directions, zero)
         else:
             _, place, winner = find_winners(points, entries, zero)
-            best = entries.T.gather(0, place)
+            best = features_at(place, entries)
             for column in entries.T:
                 gap = points[:, column] - points.gather(1, best)
                 rate = (directions[:, column] - directions.gather(1, best)).masked_fill(winner == DEAD, 0.0)

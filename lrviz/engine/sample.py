@@ -17,7 +17,7 @@ from lrviz.devices import THREADS, choose_device, single_threaded
 from lrviz.engine.arguments import check_callbacks, check_number, check_scene
 from lrviz.errors import InvalidRequest
 from lrviz.geometry.plane import Plane, Window
-from lrviz.network.maxima import find_winners
+from lrviz.network.maxima import features_at, find_winners
 from lrviz.network.patterns import xor_winners
 from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, ignore, never
@@ -198,7 +198,7 @@ class _Sampler:
             value, place, winner = find_winners(z[:n], entries, zero)
             if self.keys is not None:
                 ids.bitwise_xor_(xor_winners(winner, self.keys[self.program.layers[layer].units].view(entries.shape)))
-            feature = entries.T.gather(0, place).repeat(2, 1)
+            feature = features_at(place, entries).repeat(2, 1)
             return torch.cat([value, z[n:].gather(1, feature)])
 
         outputs = self.program.propagate(rows.reshape(-1, *self.program.input_shape), n, on_layer)

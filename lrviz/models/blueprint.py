@@ -16,7 +16,7 @@ from lrviz.files import shown
 from lrviz.models.architectures import FAMILIES, build
 from lrviz.models.formats.tensors import Tensors
 from lrviz.models.multilayer import MLP, build_mlp
-from lrviz.models.weights import Shapes, fit_tensors, require_real
+from lrviz.models.weights import Shapes, fill
 
 TORCHVISION = "torchvision:"
 
@@ -98,11 +98,9 @@ class Blueprint:
         """
         if self.name == MLP:
             return build_mlp(tensors).eval()
-        fitting = fit_tensors(tensors, self.shapes(), self)
         module = self._hollow()
         state = module.state_dict()  # with the versions of its layers
-        require_real(fitting, state, self)
-        state.update({name: value.clone() for name, value in fitting.items()})  # the file may change
+        fill(state, tensors, self)
         module.load_state_dict(state, assign=True)
         return module.eval()
 

@@ -16,7 +16,7 @@ from lrviz.models.formats.trusted import build_from_file
 from lrviz.models.guess import LAST_LAYERS, guess_architecture
 from lrviz.models.multilayer import MLP, Perceptron, find_mlp
 from lrviz.models.saved import Saved, build_whole, contradicts_perceptron, read_saved
-from lrviz.models.weights import fit_tensors, require_real, unused
+from lrviz.models.weights import fill, unused
 
 SEQUENTIAL = "sequential"
 """What cards call the architecture of a network that was saved whole, and is nothing but layers of PyTorch's."""
@@ -67,13 +67,10 @@ def read_weights(file: BinaryIO, blueprint: Blueprint | None, access: Access, *,
     if blueprint is not None and blueprint.is_code:
         module = build_from_file(blueprint.name, blueprint.options)
         state = module.state_dict()
-        shapes = {key: tuple(value.shape) for key, value in state.items()}
-        fitting = fit_tensors(tensors, shapes, blueprint)
-        require_real(fitting, state, blueprint)
-        state.update(fitting)
+        fill(state, tensors, blueprint)
         module.load_state_dict(state)
         network = Network(module=module.cpu(), architecture=str(blueprint), blueprint=blueprint)
-        return _tell_others(_look_beside(network, unused(tensors, shapes), tensors), saved)
+        return _tell_others(_look_beside(network, unused(tensors, state), tensors), saved)
     network = _build(blueprint, saved, layers, access)
     if network.blueprint is not None:
         used = network.module.state_dict() if network.architecture == MLP else None

@@ -38,12 +38,14 @@ def fit_tensors(tensors: Tensors, expected: Shapes, architecture: object) -> Ten
     return found
 
 
-def require_real(found: Tensors, state: Tensors, architecture: object) -> None:
-    """Refuse whole numbers in the place of real weights, as quantised networks have them beside their scales.
+def fill(state: Tensors, tensors: Tensors, architecture: object) -> None:
+    """Put tensors into a state dict of an architecture, as copies, for a file may change.
 
     Raises:
-        InvalidCheckpoint: There are some.
+        InvalidCheckpoint: They do not fit, or are whole numbers in the place of real weights, as quantised networks
+            have them beside their scales.
     """
+    found = fit_tensors(tensors, {name: tuple(value.shape) for name, value in state.items()}, architecture)
     whole = [name for name in found if state[name].is_floating_point() and not found[name].is_floating_point()]
     if whole:
         kind = str(found[whole[0]].dtype).removeprefix("torch.")
@@ -51,9 +53,10 @@ def require_real(found: Tensors, state: Tensors, architecture: object) -> None:
             f"Expected real numbers in the weights of {shown(str(architecture))}, got {kind} in {shown(whole[0])}: "
             "the network is quantised. Save it as it was before, or with its weights multiplied by their scales."
         )
+    state.update({name: value.clone() for name, value in found.items()})
 
 
-def unused(tensors: Tensors, expected: Shapes) -> list[str]:
+def unused(tensors: Tensors, expected: Iterable[str]) -> list[str]:
     """Names of the tensors that are no weights of an architecture."""
     own = wrapper_prefix(expected)
     names = {name.removeprefix(own) for name in expected}

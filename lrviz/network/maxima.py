@@ -54,6 +54,17 @@ def find_winners(
     return largest, first, first.masked_fill(largest.abs() <= slack, DEAD)
 
 
+def features_at(
+    place: Int[torch.Tensor, "points M"], entries: Int[torch.Tensor, "M n"]
+) -> Int[torch.Tensor, "points M"]:
+    """Which feature stands at a place of each maximum's row of the table.
+
+    >>> features_at(torch.tensor([[1, 0]], device="cpu"), torch.tensor([[0, 1], [2, 0]], device="cpu")).tolist()
+    [[1, 2]]
+    """
+    return entries.T.gather(0, place)
+
+
 def pool_entries(
     size: tuple[int, ...],
     shape: tuple[int, ...],

@@ -16,7 +16,7 @@ from lrviz.errors import InvalidData
 from lrviz.network.archive import Parts, decode_graph, encode_graph, read_parts, write_parts
 from lrviz.network.conversion import convert
 from lrviz.network.layer import Layer
-from lrviz.network.maxima import find_winners, largest_entry
+from lrviz.network.maxima import features_at, find_winners, largest_entry
 from lrviz.network.operations import aten
 from lrviz.network.origins import tell_origins
 from lrviz.network.patterns import xor_active, xor_winners
@@ -224,7 +224,7 @@ class Program:
         if entries is None:
             return z * (points > 0).repeat(1 + copies, 1)
         value, place, _ = find_winners(points, entries, torch.zeros_like(z[0]))
-        feature = entries.T.gather(0, place).repeat(copies, 1)
+        feature = features_at(place, entries).repeat(copies, 1)
         return torch.cat([value, directions.gather(1, feature)])
 
     def propagate(

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import fx
 
 from lrviz.errors import LostDigits
-from lrviz.network.maxima import find_winners
+from lrviz.network.maxima import features_at, find_winners
 from lrviz.tolerance import TOLERANCE
 
 _SEED = 20220212
@@ -91,7 +91,7 @@ def find_magnitudes(
             is_on = z[:n] > 0 if gated else most > 0
             return torch.cat([z[:n].clamp(min=0), z[n:] * is_on + probes(most)])
         value, place, _ = find_winners(z[:n], entries, torch.zeros_like(z[0]))
-        feature = entries.T.gather(0, place) if gated else _largest_that_may_win(z[:n], value, terms, entries)
+        feature = features_at(place, entries) if gated else _largest_that_may_win(z[:n], value, terms, entries)
         passed = z[n:].gather(1, feature.expand(num_probes, -1))
         return torch.cat([value, passed + probes(value.abs().amax(0))])
 
