@@ -63,11 +63,15 @@ def choose_window(view: View, scene: Scene, wanted: Wanted, aim: Aim, store: Sto
 
 
 def fitted_half_width(scene: Scene, center: tuple[float, float], num_regions: float, store: Store) -> float:
-    """Half the width of a window around a point that holds about this many regions, to three digits."""
-    half = scene.plane.triangle().radius / 100
+    """Half the width of a window around a point that holds about this many regions, to three digits.
+
+    At most as large as the triangle: a network of few units has no such number of regions anywhere.
+    """
+    largest = scene.plane.triangle().radius
+    half = largest / 100
     for _ in range(2):
         found = estimate(scene, Window.rectangle(center, half), store)
-        half = min(fitting_half_width(max(found.pieces_per_length, 1e-3), num_regions), 100 * half)
+        half = min(fitting_half_width(max(found.pieces_per_length, 1e-3), num_regions), 100 * half, largest)
     return float(f"{half:.3g}")
 
 

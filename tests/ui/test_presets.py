@@ -39,6 +39,11 @@ def test_one_that_does_not_is_replaced_around_its_middle(store, aim):
     assert choose(HERE, store, aim) == found
 
 
+def test_a_network_of_few_regions_gets_a_window_as_large_as_the_triangle(store):
+    found = choose(HERE, store, Aim(1e9, 0, 1e9))
+    assert found.half_width == pytest.approx(resolve(VIEW).plane.triangle().radius, rel=1e-2)
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_every_place_gets_a_window_of_that_size(store, place):
     found = choose(place, store)
