@@ -216,12 +216,7 @@ def _assemble(
         found = [Found.nothing(program.num_outputs)]
     fragments, maps = Fragments.join([part.cells for part in found]), [(part.bias, part.slope) for part in found]
     found.clear()
-    merged, largest = merge_fragments(fragments)
-    if len(merged.count) > max_regions:
-        patterns, first = np.unique(fragments.pattern, return_index=True)
-        first = first[np.searchsorted(patterns, merged.pattern)]
-        kept = np.sort(np.argsort(first)[:max_regions])
-        merged, largest = merged.take(kept), largest[kept]
+    merged, largest = _merge(fragments, max_regions)
     del fragments
     with ThreadPoolExecutor(1) as beside:
         chosen = beside.submit(_chosen_maps, maps, largest)
@@ -254,6 +249,17 @@ def _assemble(
         seconds=time.perf_counter() - began,
         device=program.device.type,
     )
+
+
+def _merge(fragments: Fragments, max_regions: int) -> tuple[Fragments, np.ndarray]:
+    """The regions, at most so many, the first ones; and which fragment is the largest of each."""
+    merged, largest = merge_fragments(fragments)
+    if len(merged.count) <= max_regions:
+        return merged, largest
+    patterns, first = np.unique(fragments.pattern, return_index=True)
+    first = first[np.searchsorted(patterns, merged.pattern)]
+    kept = np.sort(np.argsort(first)[:max_regions])
+    return merged.take(kept), largest[kept]
 
 
 def _clear_vanishing(bias: np.ndarray, slope: np.ndarray, merged: Fragments, window: Window, zero: np.ndarray) -> None:

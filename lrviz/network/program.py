@@ -1,7 +1,7 @@
 """A traced network as a list of affine steps, ReLUs and maxima."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from inspect import isfunction
 from typing import Any, BinaryIO
 
@@ -27,6 +27,7 @@ from lrviz.network.rounding import find_magnitudes, find_zeros
 from lrviz.network.rows import call_rows
 from lrviz.network.scripted import without_script
 from lrviz.network.tracing import Trace, module_path, trace_module
+from lrviz.network.values import first_tensor, flat_rows, map_tensors, subtract_offset, tensors_of, with_zeros
 
 _KEY_SEED = 20220211
 _LAYERS = frozenset([aten.relu.default, largest_entry])
@@ -213,7 +214,7 @@ class Program:
     def activate(self, layer: int, z: Float[torch.Tensor, "points features"]) -> Float[torch.Tensor, "points results"]:
         """What a layer makes of points: their ReLUs or maxima."""
         entries = self.entries(layer)
-        return z.clamp(min=0) if entries is None else _flat(largest_entry(z, entries, self.layers[layer].shape))
+        return z.clamp(min=0) if entries is None else flat_rows(largest_entry(z, entries, self.layers[layer].shape))
 
     def differentiate(
         self, layer: int, z: Float[torch.Tensor, "rows features"], num_points: int
@@ -255,16 +256,16 @@ class Program:
         layer = 0
         for node in self._nodes:
             if node.target in _LAYERS:
-                result = on_layer(layer, _flat(values[node.args[0]]))
+                result = on_layer(layer, flat_rows(values[node.args[0]]))
                 values[node] = result.reshape(-1, *self.layers[layer].shape)
                 layer += 1
             else:
-                values[node] = self._affine(node, values, num_points, extend or _with_zeros)
+                values[node] = self._affine(node, values, num_points, extend or with_zeros)
             if watch is not None:
                 values[node] = watch(node, values[node])
             for used in self._release.get(node, ()):
                 values.pop(used, None)
-        return _flat(values[self._output])
+        return flat_rows(values[self._output])
 
     def magnitudes(self, points: Float[torch.Tensor, "..."]) -> list[Float[torch.Tensor, "_"]]:
         """For every layer, and last for the outputs, how large the terms are that they are summed from, at some points.
@@ -300,7 +301,7 @@ class Program:
         if step.target in _LAYERS:
             return None
         offset = self._offsets.get(step.name)
-        return [] if offset is None else list(_tensors(offset))
+        return [] if offset is None else list(tensors_of(offset))
 
     def patterns(self, inputs: Float[torch.Tensor, "..."]) -> np.ndarray:
         """Pattern ids (n,) uint64 of inputs (n, *input_shape): the XOR of the keys of active units and of winners."""
@@ -322,13 +323,13 @@ class Program:
 
     def _affine(self, node: fx.Node, values: dict[fx.Node, Any], num_points: int | None, extend: Extend) -> Any:
         inputs = [n for n in node.all_input_nodes if n in values]
-        num_rows = max(len(_first(values[n])) for n in inputs)
-        extended = {n: _map_tensors(values[n], lambda tensor: extend(tensor, num_rows)) for n in inputs}
+        num_rows = max(len(first_tensor(values[n])) for n in inputs)
+        extended = {n: map_tensors(values[n], lambda tensor: extend(tensor, num_rows)) for n in inputs}
         output = call_rows(node, extended, self.state, num_rows)
         offset = self._offsets[node.name]
         if offset is None or num_points is None or num_rows == num_points:
             return output
-        return _subtract(output, offset, num_points)
+        return subtract_offset(output, offset, num_points)
 
     def _measure(self) -> tuple[dict[str, Any], tuple[Layer, ...], int]:
         """Run every step on zeros once: its offset f(0), the layers' shapes, the number of outputs."""
@@ -337,13 +338,13 @@ class Program:
         layers: list[Layer] = []
         for node in self._nodes:
             value = call_rows(node, values, self.state, 1)
-            values[node] = _map_tensors(value, torch.zeros_like)
+            values[node] = map_tensors(value, torch.zeros_like)
             if node.target in _LAYERS:
                 if node.target is largest_entry:
                     self._entries[len(layers)] = str(node.args[1])
                 layers.append(self._layer(node, value, layers))
             else:
-                offsets[node.name] = value if any(bool(t.any()) for t in _tensors(value)) else None
+                offsets[node.name] = value if any(bool(t.any()) for t in tensors_of(value)) else None
         return offsets, tuple(layers), values[self._output].numel()
 
     def _layer(self, node: fx.Node, value: torch.Tensor, before: list[Layer]) -> Layer:
@@ -377,34 +378,3 @@ def _last_uses(nodes: list[fx.Node], output: Any) -> dict[fx.Node, list[fx.Node]
         if used is not output:
             release.setdefault(node, []).append(used)
     return release
-
-
-def _tensors(value: Any) -> Iterable[torch.Tensor]:
-    return [value] if isinstance(value, torch.Tensor) else [v for v in value if isinstance(v, torch.Tensor)]
-
-
-def _map_tensors(value: Any, function: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    return function(value) if isinstance(value, torch.Tensor) else tuple(function(v) for v in value)
-
-
-def _flat(rows: torch.Tensor) -> torch.Tensor:
-    return rows.flatten(1) if rows.dim() > 1 else rows[:, None]
-
-
-def _first(value: Any) -> torch.Tensor:
-    return value if isinstance(value, torch.Tensor) else value[0]
-
-
-def _with_zeros(tensor: torch.Tensor, num_rows: int) -> torch.Tensor:
-    """Append zero rows: directions that did not exist yet when this value was computed."""
-    missing = num_rows - len(tensor)
-    return tensor if missing == 0 else torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])])
-
-
-def _subtract(value: Any, offset: Any, num_points: int) -> Any:
-    if isinstance(value, torch.Tensor):
-        if value._base is None and not value.requires_grad:
-            value[num_points:] -= offset
-            return value
-        return torch.cat([value[:num_points], value[num_points:] - offset])
-    return tuple(_subtract(v, o, num_points) for v, o in zip(value, offset, strict=True))

@@ -29,7 +29,7 @@ _CSS = """
 .st-key-step-Undo p, .st-key-step-Redo p {font-size: 0;}
 .st-key-sampled {gap: 0.4rem; min-height: 24rem;}
 .st-key-controls {display: grid; grid-template-columns: 1fr 1fr; gap: 0.5rem 0.8rem; align-items: end;}
-@media (max-width: 1390px) {.exact-map {height: calc(100vh - 11.6rem) !important;}}
+@media (max-width: 1390px) {.exact-map {height: min(calc(100vh - 11.6rem), 60vw) !important;}}
 @media (min-width: 641px) {.stColumn:has(.st-key-exact) {position: sticky; top: 7rem; align-self: flex-start;}}
 @media (min-width: 641px) and (max-width: 1390px) {.stColumn:has(.st-key-exact) {top: 10rem;}}
 .stApp:has(.st-key-notices .stAlert) .exact-map {height: calc(100vh - 13rem);}
