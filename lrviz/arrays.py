@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 
 from lrviz.errors import LrvizError
 
@@ -31,6 +32,23 @@ def _are_equal(one: Any, other: Any) -> bool:
     if isinstance(one, np.ndarray):
         return bool(np.array_equal(one, other, equal_nan=one.dtype.kind in "fc"))
     return bool(one == other) or (one != one and other != other)  # noqa: PLR0124  NaN is not itself
+
+
+def first_largest(
+    values: Float[np.ndarray, "n columns"], slack: Float[np.ndarray, "n columns"] | Float[np.ndarray, "columns"]
+) -> Int[np.ndarray, "n"]:
+    """The first column that is the largest of its row, up to rounding errors.
+
+    Args:
+        values: (n, K) numbers.
+        slack: (n, K) or (K,) their rounding errors.
+
+    >>> first_largest(np.array([[1.0, 2.0, 2.0 + 1e-15]]), np.full(3, 1e-14)).tolist()
+    [1]
+    """
+    rows, top, slack = np.arange(len(values)), values.argmax(1), np.broadcast_to(slack, values.shape)
+    behind = values[rows, top][:, None] - values
+    return (behind <= slack + slack[rows, top][:, None]).argmax(1)
 
 
 def frozen_array(values: ArrayLike | list | tuple, dtype: type | None = None) -> np.ndarray:

@@ -13,13 +13,15 @@ from lrviz.models.datasets import CIFAR10_CLASSES, Dataset
 CIFAR100_CLASSES = ("apple", "aquarium_fish", *(f"class{number}" for number in range(2, 100)))
 
 
-def make_dataset(num_images: int = 40, *, seed: int = 0, classes: tuple[str, ...] = CIFAR10_CLASSES) -> Dataset:
+def make_dataset(
+    num_images: int = 40, *, seed: int = 0, classes: tuple[str, ...] = CIFAR10_CLASSES, name: str = "tiny"
+) -> Dataset:
     """Images of one grey level per class, with a little noise: easy to learn, different from each other."""
     generator = np.random.default_rng(seed)
     labels = np.arange(num_images) % len(classes)
     level = 20 + 200 * labels[:, None, None, None] // len(classes)
     noise = generator.integers(-15, 16, size=(num_images, 3, 32, 32))
-    return Dataset(name="tiny", images=(level + noise).astype(np.uint8), labels=labels, classes=classes)
+    return Dataset(name=name, images=(level + noise).astype(np.uint8), labels=labels, classes=classes)
 
 
 def write_archive(path: Path, splits: dict[str, Dataset], form: str = "JPEG", **options: object) -> None:

@@ -51,8 +51,12 @@ def measure_all(
         found = find_models(models, snapshots=snapshots, access=how.access)
         unusable = _check_files(found, how)
         usable = {name: card for name, card in found.items() if name not in unusable}
-        survey = Survey.plan(usable, specs, data, gradients=gradients, access=how.access)
         failures: dict[str, list[LrvizError]] = defaultdict(list)
+        survey = Survey.plan(
+            usable, specs, data, gradients=gradients, access=how.access,
+            refused=lambda name, error: failures[name].append(error),
+        )  # fmt: skip
+        num_planned = len(survey) + sum(map(len, failures.values()))
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
             measured = survey.rows(
                 how.store, workers=workers, device=how.device, progress=progress, cancelled=cancelled,
@@ -60,7 +64,7 @@ def measure_all(
             )  # fmt: skip
             rows = list(measured)
         _tell_failures(unusable, failures)
-        num_left = len(survey) - len(rows) - sum(map(len, failures.values()))
+        num_left = num_planned - len(rows) - sum(map(len, failures.values()))
         if not rows:
             why = "cancelled before a path was finished" if num_left else "nothing could be measured"
             tell(f"{why}; nothing was written.")

@@ -241,6 +241,7 @@ def _assemble(
         "edge_layer": program.layer_of(unit),
         "edge_length": np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) * window.radius,
         "edge_coordinates": window.center + window.radius * ends,
+        "rounding": zero.double().cpu().numpy().copy(),
     }
     return Regions(
         **{name: _sealed(array) for name, array in arrays.items()},

@@ -22,7 +22,7 @@ from lrviz.files import format_size
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress, ignore, never
-from lrviz.results.archive import SCHEMA_VERSION
+from lrviz.results.archive import Archive
 from lrviz.results.estimate import Estimate
 from lrviz.results.pieces import PathMeasures, PathPieces, Pieces
 from lrviz.results.plane_map import MapTile
@@ -296,8 +296,9 @@ class PathRequest(PointsRequest):
 
 def request_key(request: Request) -> str:
     """The content of a request as a hexadecimal hash: equal content has an equal key in every process."""
-    kind = request.result_type.__name__
-    digest = hashlib.sha256(f"{kind} engine {ENGINE_VERSION} schema {SCHEMA_VERSION} float64".encode())
+    kind = request.result_type
+    schema = kind.schema if issubclass(kind, Archive) else 1
+    digest = hashlib.sha256(f"{kind.__name__} engine {ENGINE_VERSION} schema {schema} float64".encode())
     for part in request.content():
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from lrviz.arrays import first_largest
 from lrviz.devices import THREADS, choose_device, single_threaded
 from lrviz.engine.arguments import check_callbacks, check_number, check_scene
 from lrviz.errors import InvalidRequest
@@ -25,7 +26,7 @@ from lrviz.results.samples import Samples
 from lrviz.results.status import Status
 from lrviz.tolerance import TOLERANCE
 
-_Seen: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+_Seen: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 _BATCH_BYTES = {"cpu": 2**25, "cuda": 2**30}
 _COPIES = 4  # the activations of a step, of the step before, what a shortcut keeps, and a step's own scratch space
@@ -78,8 +79,8 @@ def sample_plane(
     u, v = pixel_centers(window, resolution)
     program = program.to(choose_device(device), dtype)
     rows, columns = np.nonzero(window.contains(_grid(u, v)).reshape(len(v), len(u)))
-    canvas = _Canvas.empty(len(v), len(u), program.num_outputs, dtype)
     sampler = _Sampler.of(program, plane, window, dtype, patterns)
+    canvas = _Canvas.empty(len(v), len(u), program.num_outputs, dtype)
     size, status, done = _batch_size(program, dtype), Status.COMPLETE, 0
     batches = [slice(start, start + size) for start in range(0, len(rows), size)]
     points = (np.stack([u[columns[batch]], v[rows[batch]]], 1) for batch in batches)
@@ -181,7 +182,7 @@ class _Sampler:
 
     @torch.no_grad()
     def sample(self, points: Float[np.ndarray, "n 2"]) -> _Seen:
-        """Values (n, K), slopes (n, K, 2) and pattern ids (n,) at plane coordinates (n, 2)."""
+        """Classes (n,), values (n, K), slopes (n, K, 2) and pattern ids (n,) at plane coordinates (n, 2)."""
         n, device = len(points), self.program.device
         inputs = self.origin + torch.tensor(points, dtype=torch.float64, device=device) @ self.basis
         rows = torch.cat([inputs, self.basis.repeat_interleave(n, 0)]).to(self.dtype)
@@ -205,7 +206,8 @@ class _Sampler:
         values, along_u, along_v = outputs.unflatten(0, (3, n))
         places = torch.arange(64, device=device)
         pattern = (ids ^ (parity.to(torch.int64) << places).sum(1)).cpu().numpy().view(np.uint64)
-        return values.cpu().numpy(), torch.stack([along_u, along_v], 2).cpu().numpy(), pattern
+        found, slope = values.cpu().numpy(), torch.stack([along_u, along_v], 2).cpu().numpy()
+        return first_largest(found, self.zeros[-1].cpu().numpy()), found, slope, pattern
 
 
 def _key_bits(program: Program) -> list[torch.Tensor]:
@@ -240,7 +242,6 @@ class _Canvas:
         )
 
     def paint(self, row: np.ndarray, column: np.ndarray, *seen: np.ndarray) -> None:
-        """Enter values, slopes and pattern ids of some pixels."""
-        values, slope, pattern = seen
-        self.predicted[row, column] = values.argmax(1)
-        self.values[row, column], self.slope[row, column], self.pattern[row, column] = values, slope, pattern
+        """Enter classes, values, slopes and pattern ids of some pixels."""
+        for item, values in zip(fields(self), seen, strict=True):
+            getattr(self, item.name)[row, column] = values

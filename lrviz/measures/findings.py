@@ -75,17 +75,17 @@ def against_of(curve: pd.DataFrame) -> str:
 
 
 def find_peak(curve: pd.DataFrame) -> float | None:
-    """Where the test error of one series, after it has fallen or begun, peaks; None if it only falls.
+    """Where the test error of one series, after it has fallen or begun, peaks; None if it only falls, or ends higher.
 
-    A peak lies above what comes before it, and above what comes after it, by more than `PEAK_HEIGHT`.
+    A peak lies above all that comes after it, and above something before it and the end by more than `PEAK_HEIGHT`.
 
     Args:
         curve: The rows of one series of `lrviz.measures.sweeps.aggregate`.
     """
     error = _by_position(curve)["test_error"]
     values = error.to_numpy()
-    before, after = np.minimum.accumulate(values), np.minimum.accumulate(values[::-1])[::-1]
-    height = np.minimum(values - before, values - after)
+    is_passed = values >= np.maximum.accumulate(values[::-1])[::-1]
+    height = np.where(is_passed, np.minimum(values - np.minimum.accumulate(values), values - values[-1:]), 0.0)
     return error.index.tolist()[height.argmax()] if len(height) and height.max() > PEAK_HEIGHT else None
 
 
@@ -172,13 +172,14 @@ def _describe_measures(values: pd.DataFrame, against: Against) -> str:
     ratio = density.iloc[-1] / density.iloc[0] if density.iloc[0] > 0 else np.nan
     factor = f", {ratio:.3g}-fold in all" if ratio > 1 else f", to {ratio:.3g} of the first" if ratio < 1 else ""
     top = deviation.idxmax()
-    if top == deviation.index[-1]:
+    if not deviation[top] > 0:
+        shape = "and the deviation is 0 everywhere"
+    elif top == deviation.index[-1]:
         shape = f"and the deviation is largest at {against.last}"
-    elif top == deviation.index[0]:
-        shape = f"while the deviation is largest at {against.first} and then falls"
     else:
+        place = against.first if top == deviation.index[0] else against.place(top)
         fall = 1 - deviation.iloc[-1] / deviation[top]
-        shape = f"while the deviation is largest at {against.place(top)} and {fall:.0%} lower at {against.last}"
+        shape = f"while the deviation is largest at {place} and {fall:.0%} lower at {against.last}"
     return f"The density {_trend(density)}{factor}, {shape}."
 
 

@@ -12,10 +12,12 @@ import shapely
 import torch
 from jaxtyping import Float, Int
 
+from lrviz.arrays import first_largest
 from lrviz.engine.find_regions import find_regions
 from lrviz.engine.requests import MAX_RESOLUTION, Device, WindowRequest
 from lrviz.errors import InvalidRequest
 from lrviz.geometry.plane import Plane, Window
+from lrviz.measures.boundary import class_areas, find_boundary
 from lrviz.measures.interpolation import Interpolation, deviation, interpolate
 from lrviz.measures.window import inner_length, jump, region_mean, similarity, slope_norm
 from lrviz.network.program import Program
@@ -187,7 +189,7 @@ def measure_tile(tile: MapTileRequest, regions: Regions, reference: Interpolatio
         row=tile.row, column=tile.column, rasters=rasters, predicted=predicted, num_parts=len(regions),
         side=side[:, 0], side_pattern=regions.pattern[side[:, 1]],
         corner=corner[:, 0], corner_pattern=regions.pattern[corner[:, 1]],
-        class_area=np.bincount(regions.predicted, regions.area, regions.num_outputs).astype(float),
+        class_area=class_areas(find_boundary(regions)),
         slope=float(slope @ regions.area), edge_length=float(length.sum()), jump=float(length @ jumps),
         similarity=float(length @ alike), deviation=float(deviations.sum()), status=regions.status,
         seconds=time.perf_counter() - began,
@@ -217,7 +219,8 @@ def _rasterise(
         total = np.bincount(pixel[fit], (regions.area * some)[fit], len(centres))
         np.divide(total, area, out=raster, where=area > 0)
     predicted = np.full(len(centres), -1)
-    predicted[inside] = regions.predicted[here[inside]]
+    at = here[inside]
+    predicted[inside] = first_largest(regions.values(at, centres[inside]), regions.value_rounding[at])
     return rasters.reshape(-1, *shape), predicted.reshape(shape)
 
 

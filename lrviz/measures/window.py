@@ -80,8 +80,7 @@ def slope_of(regions: Regions, output: Output = "all") -> Float[np.ndarray, "reg
         return regions.slope.reshape(len(regions), 2 * regions.num_outputs)
     if isinstance(output, int):
         return regions.slope[:, _checked(regions, output)]
-    values, rows = regions.centroid_values, np.arange(len(regions))
-    first = values.argmax(1)
+    values, rows, first = regions.centroid_values, np.arange(len(regions)), regions.predicted
     slope = regions.slope[rows, first]
     if output == "predicted" or regions.num_outputs == 1:
         return slope

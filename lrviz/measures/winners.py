@@ -20,8 +20,7 @@ class OutputMaps:
 
     def __init__(self, regions: Regions) -> None:
         self.centroid, self.slope, self.value = regions.centroid, regions.slope, regions.centroid_values
-        terms = np.abs(regions.bias) + np.einsum("rkd,rd->rk", np.abs(regions.slope), np.abs(regions.centroid))
-        self.rounding = TOLERANCE.rounding * terms
+        self.rounding = regions.value_rounding
         # So far off may a vertex be from where the engine's lines meet.
         self.reach = TOLERANCE.distance * np.ptp(regions.window, axis=0).max()
 

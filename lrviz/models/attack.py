@@ -9,6 +9,7 @@ from jaxtyping import Float, Shaped
 
 from lrviz.errors import InvalidPath
 from lrviz.models.catalogue import Model
+from lrviz.models.numbers import image_shape
 from lrviz.models.paths import Path
 from lrviz.network.program import Program
 
@@ -51,7 +52,7 @@ def find_attack(
     """Move an image away from its predicted class by projected gradient descent on L2 (Madry et al. 2018).
 
     Every step goes along the gradient of the cross-entropy of the class that is predicted at the image, and then back
-    into the ball around it and into the range of pixels. There is no random start, so that it is reproducible.
+    into the ball around it and, of an image, into the range of pixels. There is no random start: it is reproducible.
 
     Args:
         model: Tells how images are normalised.
@@ -76,7 +77,9 @@ def find_attack(
         length = float(away.norm())
         if length == 0:
             raise InvalidPath(f"An attack of distance {distance:g} changes no pixel in float64. Choose a larger one.")
-        pixels = (start + away * min(1.0, distance / length)).clamp(0, 1)
+        pixels = start + away * min(1.0, distance / length)
+        if image_shape(model.input_shape) is not None:
+            pixels = pixels.clamp(start.clamp(max=0), start.clamp(min=1))
     if torch.equal(pixels, start):
         raise InvalidPath(
             f"An attack needs a network that changes around the image; {model.name} does not. Choose another image."

@@ -22,6 +22,10 @@ FINE_TUNING: dict[str, Any] = {
 """What the recipe after pruning differs in from that of `TrainConfig`."""
 
 
+_SOME_ZEROS = 0.05
+"""So much more of the weights may be zero before, as where they began as zeros or were rounded to float16."""
+
+
 def prune_config(card: Card, sparsity: float, num_images: int, **overrides: Any) -> TrainConfig:
     """Return the recipe that prunes a model and then trains what is left, shortly, on what it was trained on.
 
@@ -69,7 +73,7 @@ def prune_weights(module: nn.Module, sparsity: float) -> list[tuple[nn.Parameter
         Each pruned weight tensor, and which of its entries are kept.
 
     Raises:
-        InvalidData: the fraction is out of range.
+        InvalidData: the fraction is out of range, or more weights are zero already.
     """
     if not 0 <= sparsity < 1:
         raise InvalidData(f"Expected a sparsity from 0 to below 1, got {sparsity:g}: give the fraction of the weights.")
@@ -78,6 +82,12 @@ def prune_weights(module: nn.Module, sparsity: float) -> list[tuple[nn.Parameter
         raise InvalidData(
             "Expected a network with convolutions or linear layers to prune, got one without, as ONNX graphs, "
             "TorchScript and exported programs are: give a state dict and its --architecture."
+        )
+    zero = sum(int((layer.weight == 0).sum()) for layer in layers) / sum(layer.weight.numel() for layer in layers)
+    if zero > sparsity + _SOME_ZEROS:
+        raise InvalidData(
+            f"Expected a sparsity of at least {zero:.3g}, for so many of the weights are zero already, got "
+            f"{sparsity:g}: give more, or prune the network that it was made from."
         )
     prune.global_unstructured(
         [(layer, "weight") for layer in layers], pruning_method=prune.L1Unstructured, amount=float(sparsity)

@@ -374,7 +374,7 @@ def _check_models(config: TrainConfig, train_set: Dataset, source: Model | None,
         ):
             raise InvalidData(
                 f"Expected images of the size and classes of {model.name}, got {train_set.name}: "
-                f"name the data set that it was trained on, {model.card.data}."
+                f"name the data set that it was trained on{f', {model.card.data}' * bool(model.card.data)}."
             )
     if source is not None and source.card.data not in ("", train_set.name):
         raise InvalidData(

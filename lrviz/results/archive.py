@@ -5,7 +5,7 @@ import os
 from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from jaxtyping import jaxtyped
@@ -15,8 +15,6 @@ from lrviz.errors import InvalidData, UnreadableFile
 from lrviz.files import MAX_ARCHIVE_BYTES, open_regular, read_arrays, read_json, shown
 from lrviz.results.status import Status
 
-SCHEMA_VERSION = 1
-
 NOTE = "view"
 """An array that a file may hold besides the result: what was shown when it was written."""
 
@@ -24,9 +22,14 @@ Result = TypeVar("Result", bound="Archive")
 
 
 class Archive(Comparable):
-    """Results that are saved as npz, without pickles, and checked when they are made."""
+    """Results that are saved as npz, without pickles, and checked when they are made.
+
+    Attributes:
+        schema: Version of the fields, and of what they mean.
+    """
 
     __slots__ = ()
+    schema: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         for item in fields(self):  # type: ignore[arg-type]
@@ -63,7 +66,7 @@ class Archive(Comparable):
         """
         arrays = {item.name: getattr(self, item.name) for item in fields(self)}  # type: ignore[arg-type]
         plain = {name: value for name, value in arrays.items() if not isinstance(value, np.ndarray)}
-        header = {"kind": type(self).__name__, "schema": SCHEMA_VERSION, **plain}
+        header = {"kind": type(self).__name__, "schema": self.schema, **plain}
         arrays = {name: value for name, value in arrays.items() if isinstance(value, np.ndarray)}
         np.savez(path, header=np.array(json.dumps(header)), **arrays)
 
@@ -84,8 +87,8 @@ class Archive(Comparable):
             kind, schema = header.pop("kind"), header.pop("schema")
         except (UnreadableFile, ValueError, KeyError, TypeError, AttributeError) as error:
             raise _unreadable(cls, name, str(error)) from error
-        if (kind, schema) != (cls.__name__, SCHEMA_VERSION):
-            raise InvalidData(f"{name} is not {cls.__name__} of version {SCHEMA_VERSION}. Compute it again.")
+        if (kind, schema) != (cls.__name__, cls.schema):
+            raise InvalidData(f"{name} is not {cls.__name__} of version {cls.schema}. Compute it again.")
         return cls._from_parts(header | arrays, name)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
@@ -30,7 +31,7 @@ class MapTile(Archive):
         side_pattern: (P,) the part's pattern id.
         corner: (Q,) a number for each corner of the tile in the window, and
         corner_pattern: (Q,) the pattern id of the part that holds it.
-        class_area: (K,) area where each class is predicted.
+        class_area: (K,) area where each class wins.
         slope: Integral of the slope's norm.
         edge_length: Length of all edges between regions, and
         jump: the integral along them of the jump, and
@@ -40,6 +41,7 @@ class MapTile(Archive):
         status: complete or cancelled.
     """
 
+    schema: ClassVar[int] = 2
     row: int
     column: int
     rasters: Float[np.ndarray, "5 height width"]
@@ -82,7 +84,7 @@ class PlaneMap(Archive):
         deviation: (H, W) mean absolute deviation from the affine map through the window's corners, in logits.
         predicted: (H, W) class at the pixels' centres, -1 outside.
         num_regions: Number of regions.
-        class_area: (K,) area where each class is predicted.
+        class_area: (K,) area where each class wins.
         mean_slope: Area-weighted mean of the slope's norm.
         edge_length: Length of all edges between regions, in units of L2 distance.
         mean_jump: Edge-length weighted mean jump.

@@ -1,12 +1,15 @@
 """The linear regions of a network in a window."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
 
+from lrviz.arrays import first_largest
 from lrviz.results.archive import Archive, describe_window, require
 from lrviz.results.status import Status
+from lrviz.tolerance import TOLERANCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -28,11 +31,13 @@ class Regions(Archive):
         edge_length: (E,) in units of L2 distance.
         edge_coordinates: (E, 2, 2) the two ends of every edge, in plane coordinates.
         window: (C, 2) corners of the window.
+        rounding: (K,) up to this, values of an output are rounding errors; without entries if that is not known.
         status: "complete", "max_regions" (the budget was hit) or "cancelled".
         seconds: Time that finding them took.
         device: Where they were found.
     """
 
+    schema: ClassVar[int] = 2
     coordinates: Float[np.ndarray, "vertices 2"]
     offsets: Int[np.ndarray, "regions_plus_1"]
     pattern: UInt64[np.ndarray, "regions"]
@@ -46,6 +51,7 @@ class Regions(Archive):
     edge_length: Float[np.ndarray, "edges"]
     edge_coordinates: Float[np.ndarray, "edges 2 2"]
     window: Float[np.ndarray, "corners 2"]
+    rounding: Float[np.ndarray, "_"] = field(default_factory=lambda: np.zeros(0))
     status: Status = Status.COMPLETE
     seconds: float = field(default=0.0, compare=False)
     device: str = field(default="cpu", compare=False)
@@ -61,6 +67,7 @@ class Regions(Archive):
         )
         for name in ("bias", "slope", "area", "centroid"):
             require(len(getattr(self, name)) == num_regions, f"{name} does not have one entry per region.")
+        require(len(self.rounding) in (0, self.num_outputs), "rounding does not have one entry per output.")
         for name in ("edge_regions", "edge_layer", "edge_length", "edge_coordinates"):
             require(len(getattr(self, name)) == num_edges, f"{name} does not have one entry per edge.")
 
@@ -86,6 +93,12 @@ class Regions(Archive):
         return self.bias + np.einsum("nkd,nd->nk", self.slope, self.centroid)
 
     @property
+    def value_rounding(self) -> Float[np.ndarray, "regions outputs"]:
+        """Up to this (R, K), values in a region are rounding errors."""
+        terms = np.abs(self.bias) + np.einsum("rkd,rd->rk", np.abs(self.slope), np.abs(self.centroid))
+        return np.maximum(TOLERANCE.rounding * terms, self.rounding if len(self.rounding) else 0.0)
+
+    @property
     def predicted(self) -> Int[np.ndarray, "regions"]:
-        """Index (R,) of the largest output at the centroid."""
-        return self.centroid_values.argmax(1)
+        """Index (R,) of the largest output at the centroid; of those that are equal up to rounding, the lowest."""
+        return first_largest(self.centroid_values, self.value_rounding)

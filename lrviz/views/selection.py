@@ -3,16 +3,17 @@
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from lrviz.errors import InvalidPath, InvalidRequest, UnknownModel
+from lrviz.engine.workers import stop_at_refusal
+from lrviz.errors import InvalidPath, InvalidRequest, LrvizError, UnknownModel
 from lrviz.files import shown
 from lrviz.models import paths
 from lrviz.models.access import USER, Access
@@ -27,6 +28,8 @@ from lrviz.views.sources import SOURCE, Image, find_images
 TRANSLATED, MOVED, JOINED = ("closed", "open"), ("attack", "direction"), ("triplet", "images")
 PATH_KINDS = (*TRANSLATED, *MOVED, *JOINED)
 """Translations of an image; an image moved a little in one direction; images joined."""
+
+Refused = Callable[[Any, LrvizError], None]
 
 MAX_IMAGES = 100_000
 """Most images that one text can name."""
@@ -128,13 +131,17 @@ class NamedPath(NamedTuple):
     segments: tuple[int, ...] | None = None
 
 
-def find_paths(spec: PathsSpec, card: Card, data_path: Path | str | None = None) -> list[NamedPath]:
+def find_paths(
+    spec: PathsSpec, card: Card, data_path: Path | str | None = None, refused: Refused = stop_at_refusal
+) -> list[NamedPath]:
     """The paths of a specification, for one model.
 
     Args:
         spec: Which paths.
         card: The model's card, which tells its data set, and its training images and their noisy labels.
         data_path: Where the data sets are; the environment variable `LRVIZ_DATA_DIR` when None.
+        refused: Called with the reference of images that form no path, and the error, which names them; raises it if
+            not given.
 
     Raises:
         InvalidImage: There are no such images.
@@ -142,39 +149,37 @@ def find_paths(spec: PathsSpec, card: Card, data_path: Path | str | None = None)
         InvalidPath: The images form no path.
     """
     images = find_images(spec.source, spec.indices, card, data_path)
-    if spec.kind in JOINED:
-        path = paths.triplet_path(*images) if spec.kind == "triplet" else paths.image_path(images)
-        found = [_named(spec, path, spec.indices, len(images), 0.0)]
-    else:
-        found = [
-            _named(
-                spec,
-                _path_from(spec, image, index),
-                (index,),
-                spec.num_anchors if spec.kind in TRANSLATED else 2,
-                float(spec.radius),
-            )
-            for index, image in zip(spec.indices, images, strict=True)
-        ]
+    starts = [(spec.indices, images)]
+    if spec.kind not in JOINED:
+        starts = [((index,), [image]) for index, image in zip(spec.indices, images, strict=True)]
+    found = []
+    for indices, some in starts:
+        reference = f"{spec.source}:{','.join(map(str, indices))}"
+        try:
+            found.append(_named(spec, _make_path(spec, some, indices[0]), reference, indices))
+        except InvalidPath as error:
+            refused(reference, InvalidPath(f"{reference}: {error}"))
     return found
 
 
-def _named(
-    spec: PathsSpec, path: paths.Path | Attack, indices: tuple[int, ...], num_anchors: int, radius: float
-) -> NamedPath:
-    reference = f"{spec.source}:{','.join(map(str, indices))}"
+def _named(spec: PathsSpec, path: paths.Path | Attack, reference: str, indices: tuple[int, ...]) -> NamedPath:
+    num_anchors = spec.num_anchors if spec.kind in TRANSLATED else max(2, len(indices))
     return NamedPath(
         path=path,
         image_kind=spec.source.removesuffix(":cifar10").replace(":", "-"),
         images=reference,
         image_index=indices[0],
         num_anchors=num_anchors,
-        radius=radius,
+        radius=0.0 if spec.kind in JOINED else float(spec.radius),
         segments=_choose_segments(spec, reference, path.num_segments),
     )
 
 
-def _path_from(spec: PathsSpec, image: Image, index: int) -> paths.Path | Attack:
+def _make_path(spec: PathsSpec, images: list[Image], index: int) -> paths.Path | Attack:
+    """The path that joins some images, or that begins at the only one, whose position is the index."""
+    if spec.kind in JOINED:
+        return paths.triplet_path(*images) if spec.kind == "triplet" else paths.image_path(images)
+    (image,) = images
     if spec.kind == "attack":
         return Attack(image=image, distance=spec.radius)
     if spec.kind == "direction":
@@ -235,11 +240,14 @@ def find_models(names: Sequence[str], *, snapshots: bool = False, access: Access
 
 
 def _told_apart(found: dict[str, Card]) -> dict[str, Card]:
-    """The same; where files in several folders have one name, each has that of its folder before it, or its path."""
-    for rename in (lambda key, card: f"{Path(key).parent.name}/{card.name}", lambda key, card: key):
+    """The same; where several have one name, that of files has their folder's name before it, or its path."""
+    first = {key: card.name for key, card in found.items()}
+    for folder_of in (lambda key: Path(key).absolute().parent.name, lambda key: Path(key).absolute().parent):
         number = Counter(card.name for card in found.values())
         found = {
-            key: card if number[card.name] == 1 else replace(card, name=rename(key, card))
+            key: replace(card, name=f"{folder_of(key)}/{first[key]}")
+            if number[card.name] > 1 and is_file(key)
+            else card
             for key, card in found.items()
         }
     return found

@@ -53,11 +53,18 @@ def find_images(source: str, indices: Sequence[int], card: Card, data_path: Path
 def _find(source: str, indices: Sequence[int], card: Card, data_path: Path | str | None) -> list[Image]:
     """The images as they are."""
     if re.fullmatch("train:clean|train:noisy", source):
+        if not card.data:
+            raise InvalidData(
+                f"Expected a model whose card says what it was trained on, got {card.name}: choose other images, such "
+                "as samples, cifar10:test or random."
+            )
         folder = _data_folder(source, data_path)
         clean, noisy = _training_images(card.architecture, _recipe(card), folder, card.data)
         return _pick(noisy if source == "train:noisy" else clean, indices, source, card)
     if source.startswith("test:"):
         return _pick(_images_of_class(source, card, data_path), indices, source, card)
+    if source == "test" and card.data and _stem(card.data) not in CIFAR_NAMES.values():
+        return _pick(_test_set(source, card, data_path).images, indices, source, card)
     prefix = f"{_dataset_name(card.data)}:test" if source == "test" else source
     place = None if source.startswith("samples") else _data_folder(source, data_path)
     return [_load(f"{prefix}:{index}", place) for index in indices]
@@ -90,9 +97,22 @@ def _pick(images: Sequence[Image] | np.ndarray, indices: Sequence[int], source: 
     return [images[index] for index in indices]
 
 
+def _test_set(source: str, card: Card, data_path: Path | str | None) -> Dataset:
+    """The test images of a model's data set, of any copy of it."""
+    folder = _data_folder(source, data_path)
+    found = _load_split(_dataset_name(card.data), "test", folder)
+    if card.data and found.classes != card.classes and _stem(found.name) != _stem(card.data):
+        raise _another(card.data, folder, found.name)
+    return found
+
+
+def _another(data: str, folder: str, found: str) -> InvalidData:
+    return InvalidData(f"Expected {data}, which the model was trained on, at {folder}; got {found}: name its place.")
+
+
 def _images_of_class(source: str, card: Card, data_path: Path | str | None) -> np.ndarray:
     """The test images of one class, in their order."""
-    test_set = _load_split(_dataset_name(card.data), "test", _data_folder(source, data_path))
+    test_set = _test_set(source, card, data_path)
     name = source.removeprefix("test:")
     if name not in test_set.classes:
         raise InvalidImage(
@@ -113,9 +133,7 @@ def _training_images(
     """The training images of a model whose labels are clean, and those whose labels are noise, in their order."""
     train_set = _load_split(_dataset_name(data), "train", folder)
     if train_set.name != data:
-        raise InvalidData(
-            f"Expected {data}, which the model was trained on, at {folder}; got {train_set.name}: name its place."
-        )
+        raise _another(data, folder, train_set.name)
     size, noise, seed = recipe
     subset = size if size < len(train_set) else None
     config = default_config(family, 1, subset=subset, label_noise=noise, seed=seed)
@@ -130,7 +148,12 @@ def _load_split(name: str, split: str, folder: str) -> Dataset:
 
 def _dataset_name(data: str) -> str:
     """The short name of a card's data set; CIFAR-10 if it is another, for archives of any name."""
-    return next((short for short, name in CIFAR_NAMES.items() if data.partition(" ")[0] == name), "cifar10")
+    return next((short for short, name in CIFAR_NAMES.items() if _stem(data) == name), "cifar10")
+
+
+def _stem(data: str) -> str:
+    """The name of a data set without what is said of the copy."""
+    return data.partition(" (")[0]
 
 
 def shipped_source(data: str) -> str:

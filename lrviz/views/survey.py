@@ -57,6 +57,7 @@ class Survey:
         *,
         gradients: bool = False,
         access: Access = USER,
+        refused: Callable[[str, LrvizError], None] = stop_at_refusal,
     ) -> "Survey":
         """Load the images of all paths, each once, so that what is missing is noticed before the work starts.
 
@@ -66,13 +67,17 @@ class Survey:
             data_path: Where the data sets are, as for `lrviz.views.selection.find_paths`.
             gradients: Whether gradients by the input are compared as well, which takes much longer.
             access: Which files may be opened.
+            refused: Called with what `lrviz.load_model` takes, and the error that names an image, where the images of a
+                model form no path; raises it if not given.
         """
-        tasks = {
-            (name, path.path.kind, *path[2:]): (name, card, path)
-            for name, card in models.items()
-            for spec in specs
-            for path in find_paths(spec, card, data_path)
-        }
+        tasks: dict[tuple, Task] = {}
+        for name, card in models.items():
+
+            def refuse(_: object, error: LrvizError, name: str = name) -> None:
+                refused(name, error)
+
+            for path in (path for spec in specs for path in find_paths(spec, card, data_path, refuse)):
+                tasks[name, path.path.kind, *path[2:]] = name, card, path
         return cls(tasks=tuple(tasks.values()), gradients=gradients, access=access)
 
     def __len__(self) -> int:

@@ -1,5 +1,6 @@
 """Commands that take several networks, or one beside others, describe the user's own as all commands do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,18 @@ def test_a_network_that_cannot_be_measured_is_left_out_and_named(lrviz, folder):
     Path("m.csv").unlink()
     code, _, err = lrviz(f"{command} --models smooth.pth")
     assert (code, "left out" in err, "gelu" in err, Path("m.csv").exists()) == (2, False, True, False)
+
+
+def test_an_image_without_a_path_is_left_out_and_named(lrviz, folder):
+    plain = make_dataset(3)
+    images = plain.images.copy()
+    images[1] = 255
+    write_archive(folder / "plain.npz", {"test": replace(plain, images=images)}, form="PNG")
+    paths = "--paths closed:test:0-2 --paths closed:samples:0"
+    code, _, err = lrviz(f"measure --models cnn5-w1-noise20 {paths} --segments 1 --data plain.npz --out m.csv")
+    assert code == 2
+    assert "1 path of cnn5-w1-noise20 left out: test:1: " in " ".join(err.split())
+    assert pd.read_csv("m.csv")["images"].tolist() == ["test:0", "test:2", "samples:0"]
 
 
 def test_models_that_ship_are_not_described(lrviz):

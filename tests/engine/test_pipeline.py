@@ -30,6 +30,7 @@ from lrviz.measures.path import deviation
 from lrviz.measures.requests import MeasureRequest
 from lrviz.network.program import Program
 from lrviz.results.diskstore import DiskStore
+from lrviz.results.regions import Regions
 from lrviz.results.store import MemoryStore, seal
 
 ROOT = Path(__file__).parents[2]
@@ -131,9 +132,9 @@ def test_other_content_has_another_key(content, monkeypatch):
         MeasureRequest(program=content["program"], points=torch.stack([start, end])),
     ]
     keys = {request_key(request) for request in (base, *others)}
-    for name in ("ENGINE_VERSION", "SCHEMA_VERSION"):
+    for place, name in ((requests_module, "ENGINE_VERSION"), (Regions, "schema")):
         with monkeypatch.context() as change:
-            change.setattr(requests_module, name, 99)
+            change.setattr(place, name, 99)
             keys.add(request_key(base))
     assert len(keys) == len(others) + 3
 

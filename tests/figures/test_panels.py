@@ -28,7 +28,7 @@ def test_classes_beyond_ten_keep_their_own_share_and_colour():
     bias, slope = (np.repeat(part[:, :1], 12, 1) for part in (few.bias - 1e3, few.slope))
     middle = few.bias + (few.slope @ few.centroid.mean(0))
     bias[:, [0, 10]], slope[:, [0, 10]] = (few.bias - np.median(middle, 0))[:, :2], few.slope[:, :2]
-    many = replace(few, bias=bias, slope=slope)
+    many = replace(few, rounding=np.zeros(0), bias=bias, slope=slope)
     (bars,) = histogram(many, colour_regions(many, "class")).data
     assert sum(bars.x) == pytest.approx(1) and len(bars.x) == 2 and len(set(bars.marker.color)) == 2
     whole = regions().area.sum()

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lrviz.engine.find_regions import find_regions
+from lrviz.engine.sample import sample_plane
 from lrviz.errors import InvalidData
 from lrviz.geometry.clip import Polygons, clip, gather
 from lrviz.geometry.plane import Window
@@ -162,6 +163,28 @@ def test_a_region_where_all_outputs_tie() -> None:
     np.testing.assert_allclose(class_areas(falls), [4, 0])
     lower = boundary_of(relu_network([[1, 0]], [[1], [0]]))
     assert len(lower) == 0
+
+
+@pytest.mark.parametrize(("seed", "is_rectified"), [(5, False), (2, True)])
+def test_where_all_units_are_off_the_lowest_class_counts(seed: int, is_rectified: bool) -> None:
+    """The network's outputs are exactly equal there; the maps of the regions are so up to rounding."""
+    torch.manual_seed(seed)
+    layers = [nn.Linear(2, 16), nn.ReLU()]
+    layers += (
+        [nn.Linear(16, 3), nn.ReLU()] if is_rectified else [nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 3, bias=False)]
+    )
+    module = nn.Sequential(*layers).to(device="cpu", dtype=torch.float64)
+    program, window = Program.from_module(module, torch.zeros(1, 2, device="cpu")), Window.rectangle((0, 0), 2.0)
+    regions = find_regions(program, flat_plane(), window)
+    with torch.no_grad():
+        values = module(torch.tensor(regions.centroid, device="cpu"))
+    tied = (values == values[:, :1]).all(1).numpy()
+    assert tied.sum() > 10 and (regions.predicted[tied] == 0).all()
+    boundary = find_boundary(regions)
+    assert set(boundary.polygon_class[tied[boundary.polygon_region]]) == {0}
+    samples = sample_plane(program, flat_plane(), window, resolution=400)
+    shares = np.bincount(samples.predicted.ravel(), minlength=3) / samples.predicted.size
+    np.testing.assert_allclose(class_areas(boundary) / window.area, shares, atol=2e-3)
 
 
 def test_outputs_that_touch_without_crossing() -> None:

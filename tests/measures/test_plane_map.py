@@ -9,6 +9,7 @@ from lrviz.engine.requests import request_key, run
 from lrviz.errors import InvalidData, InvalidRequest
 from lrviz.geometry.plane import Window
 from lrviz.measures import window as measures
+from lrviz.measures.boundary import class_areas, find_boundary
 from lrviz.measures.interpolation import deviation
 from lrviz.measures.plane_map import MapGrid, map_requests
 from lrviz.network.program import Program
@@ -36,6 +37,8 @@ def test_tiles_add_up_to_the_window(name, shape):
     assert found.num_tiles > 10
     assert found.num_regions == len(whole)
     assert found.area == pytest.approx(window.area, rel=1e-9)
+    areas = class_areas(find_boundary(whole))
+    np.testing.assert_allclose(found.class_area, areas, atol=1e-9 * window.area)
     assert found.mean_slope == pytest.approx(measures.mean_slope(whole), rel=1e-9)
     assert found.edge_length == pytest.approx(length.sum(), rel=1e-8)
     assert found.mean_jump == pytest.approx(measures.weighted_mean(measures.jump(whole), length), rel=1e-8)

@@ -41,6 +41,12 @@ def test_an_attack_stays_among_images():
     assert np.linalg.norm(end - image) <= 0.2 + 1e-12
 
 
+def test_an_attack_on_numbers_that_are_no_image_goes_no_further_than_its_distance():
+    weights, start = np.array([3.0, 4.0]), np.array([-2.0, 5.0])
+    end = find_attack(*linear(weights), start, 0.5)
+    np.testing.assert_allclose(np.abs(end - start), [0.3, 0.4], atol=1e-9)
+
+
 def test_a_network_that_does_not_change_cannot_be_attacked():
     with pytest.raises(InvalidPath, match="linear does not"):
         find_attack(*linear(np.zeros((1, 2, 2))), np.full((1, 2, 2), 0.5), 0.2)

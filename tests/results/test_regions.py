@@ -198,7 +198,7 @@ def rewrite(path: Path, **changes: object) -> None:
 
 
 def header(**changes: object) -> np.ndarray:
-    values = {"kind": "Regions", "schema": 1, "status": "complete", "seconds": 0.0, "device": "cpu"}
+    values = {"kind": "Regions", "schema": Regions.schema, "status": "complete", "seconds": 0.0, "device": "cpu"}
     return np.array(json.dumps(values | changes))
 
 

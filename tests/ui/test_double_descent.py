@@ -8,7 +8,7 @@ import pytest
 
 from lrviz.errors import InvalidRequest
 from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
-from lrviz.measures.findings import AGAINST, describe
+from lrviz.measures.findings import AGAINST, describe, find_peak
 from lrviz.measures.sweeps import SERIES, aggregate, read_results, select_paths, series_columns
 from lrviz.models.assets import assets_folder
 from lrviz.models.catalogue import list_models
@@ -92,6 +92,24 @@ def test_the_words_follow_the_numbers():
     assert "without a peak; no network fits its training labels" in falling
     assert "The density grows, though not at every step, 4-fold in all" in falling
     assert "largest at the widest network" in falling
+
+
+@pytest.mark.parametrize("errors", [[0.70, 0.75, 0.72, 0.80], [0.638, 0.655, 0.640, 0.692, 0.744], [0.4, 0.5, 0.6]])
+def test_a_bump_below_the_end_is_no_peak(errors):
+    rising = curve(errors, density=[1.0] * len(errors), deviation=[1.0] * len(errors))
+    assert find_peak(rising) is None
+    assert "without a peak" in describe(rising)
+
+
+def test_the_peak_is_the_highest_from_where_the_error_falls():
+    assert find_peak(curve([0.9, 0.5, 0.6, 0.7, 0.55, 0.6], density=[1.0] * 6, deviation=[1.0] * 6)) == 4
+
+
+def test_words_for_a_deviation_that_rises_again_and_for_none():
+    again = describe(curve([0.4, 0.3, 0.2, 0.1], density=[1.0, 2, 3, 4], deviation=[5.0, 1, 2, 4.9]))
+    assert "largest at the narrowest network and 2% lower at the widest network" in again
+    none = describe(curve([0.4, 0.3], density=[1.0, 2], deviation=[0.0, 0]))
+    assert "the deviation is 0 everywhere" in none
 
 
 def test_words_for_a_single_width_and_for_an_error_that_rises():

@@ -188,6 +188,36 @@ def test_segments_are_chosen_at_random_the_same_ones_for_all_models():
         PathsSpec.parse("closed:samples:0", segments=0)
 
 
+def test_a_model_s_own_test_images_are_found_and_those_of_others_refused(card, tmp_path):
+    flowers = make_dataset(20, classes=("rose", "tulip"), name="flowers")
+    write_archive(tmp_path / "flowers.npz", {"test": flowers}, form="PNG")
+    own = replace(card, data="flowers (lossless PNG)", classes=flowers.classes)
+    (found,) = find_paths(PathsSpec.parse("images:test:3,5"), own, tmp_path / "flowers.npz")
+    np.testing.assert_array_equal(found.path.points, flowers.images[[3, 5]])
+    for text in ("closed:test:0", "closed:test:rose:0"):
+        with pytest.raises((InvalidData, InvalidImage), match="Expected CIFAR-10"):
+            find_paths(PathsSpec.parse(text), card, tmp_path / "flowers.npz")
+    with pytest.raises(InvalidImage, match="images from 0 to 19 of net, got 20"):
+        find_paths(PathsSpec.parse("closed:test:20"), own, tmp_path / "flowers.npz")
+    with pytest.raises(InvalidData, match="Expected a model whose card says what it was trained on, got net"):
+        find_paths(PathsSpec.parse("closed:train:clean:0"), replace(card, data=""), tmp_path / "flowers.npz")
+
+
+def test_images_without_a_path_are_named_and_the_others_kept(card, tmp_path):
+    plain = make_dataset(4, classes=("rose", "tulip"), name="plain")
+    images = plain.images.copy()
+    images[1] = 255
+    write_archive(tmp_path / "plain.npz", {"test": replace(plain, images=images)}, form="PNG")
+    own, spec = replace(card, data="plain", classes=plain.classes), PathsSpec.parse("closed:test:0-2")
+    told = []
+    found = find_paths(spec, own, tmp_path / "plain.npz", lambda *refusal: told.append(refusal))
+    assert [path.images for path in found] == ["test:0", "test:2"]
+    ((reference, error),) = told
+    assert reference == "test:1" and str(error).startswith("test:1: ")
+    with pytest.raises(InvalidPath, match="test:1: "):
+        find_paths(spec, own, tmp_path / "plain.npz")
+
+
 def test_missing_data_are_asked_for(card, tmp_path):
     with pytest.raises(InvalidData, match="give --data"):
         find_paths(PathsSpec.parse("closed:train:clean:0"), card)
@@ -227,7 +257,22 @@ def test_networks_of_one_name_in_several_folders_are_told_apart(tmp_path):
     files = [str(tmp_path / folder / "cnn5-w1-noise20.safetensors") for folder in ("a/x", "b/x", "c")]
     found = find_models(files)
     assert list(found) == files
-    assert [card.name for card in found.values()] == [*files[:2], "c/cnn5-w1-noise20"]
+    assert [card.name for card in found.values()] == [
+        *(name.removesuffix(".safetensors") for name in files[:2]), "c/cnn5-w1-noise20"
+    ]  # fmt: skip
+    beside = find_models(["cnn5-w1-noise20", files[2]])
+    assert [card.name for card in beside.values()] == ["cnn5-w1-noise20", "c/cnn5-w1-noise20"]
+
+
+def test_snapshots_of_one_name_in_several_folders_are_still_snapshots(tmp_path):
+    name = "cnn5-w16-noise20-epoch1"
+    for folder in ("a/x", "b/x"):
+        (tmp_path / folder).mkdir(parents=True)
+        for suffix in (".json", ".safetensors"):
+            shutil.copy(models_folder() / f"{name}{suffix}", tmp_path / folder)
+    found = find_models([str(tmp_path / folder) for folder in ("a/x", "b/x")], snapshots=True)
+    assert len({card.name for card in found.values()}) == 2
+    assert all(card.is_snapshot and card.training.endswith("x/cnn5-w16-noise20") for card in found.values())
 
 
 def test_only_images_move_along_closed_paths(card):
