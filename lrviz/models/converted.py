@@ -14,6 +14,9 @@ from lrviz.network.program import Program
 from lrviz.progress import Cancelled, Progress
 from lrviz.results.store import Store
 
+READING_VERSION = 2
+"""To be raised wherever a file gives another network than before, so that stored ones are converted again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ProgramRequest(Request):
@@ -29,7 +32,8 @@ class ProgramRequest(Request):
     def content(self) -> Iterator[bytes]:
         """What the result depends on: the file, and those who build its network, trace it and convert it."""
         yield self.model.digest.encode()
-        yield repr((self.model.input_shape, __version__, torch.__version__, version("torchvision"))).encode()
+        versions = __version__, READING_VERSION, torch.__version__, version("torchvision")
+        yield repr((self.model.input_shape, *versions)).encode()
 
     def compute(self, store: Store, device: Device, progress: Progress, cancelled: Cancelled) -> Program:
         """Convert the network."""

@@ -50,8 +50,8 @@ def guess_architecture(tensors: Tensors, layers: Collection[str] = (), access: A
     code = "" if access.is_visitor else ", or mynet.py:build with --trust"
     raise InvalidCheckpoint(
         f"Expected weights of an architecture that lrviz or torchvision has, got others ({len(tensors)} tensors, such "
-        f"as {names}): say which it is by --architecture, such as 'torchvision:resnet18(num_classes=10)'{code}; or "
-        "export the network by torch.onnx.export."
+        f"as {names}): say which it is by --architecture, such as mlp or 'torchvision:resnet18(num_classes=10)'{code}; "
+        "or export the network by torch.onnx.export."
     )
 
 

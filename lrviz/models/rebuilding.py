@@ -11,7 +11,7 @@ from lrviz.files import shown, some_shown
 from lrviz.models.access import Access
 from lrviz.models.blueprint import Blueprint
 from lrviz.models.formats.pickles import pickled_layers
-from lrviz.models.formats.tensors import read_safetensors
+from lrviz.models.formats.tensors import averages, read_safetensors
 from lrviz.models.formats.trusted import build_from_file
 from lrviz.models.guess import LAST_LAYERS, guess_architecture
 from lrviz.models.multilayer import MLP, Perceptron, find_mlp
@@ -63,6 +63,7 @@ def read_weights(file: BinaryIO, blueprint: Blueprint | None, access: Access, *,
     """
     layers = frozenset[str]() if safe else pickled_layers(file)
     saved = Saved(tensors=read_safetensors(file)) if safe else read_saved(file)
+    saved = _without_averages(saved)
     tensors = saved.tensors
     if blueprint is not None and blueprint.is_code:
         module = build_from_file(blueprint.name, blueprint.options)
@@ -100,6 +101,17 @@ def _build(said: Blueprint | None, saved: Saved, layers: frozenset[str], access:
     told = f" of the layers {some_shown(order)} in this order" if order else ""
     assumed = () if said is not None else (f"the architecture {blueprint}{told}",)
     return Network(module=module, architecture=str(blueprint), blueprint=blueprint, assumed=assumed)
+
+
+def _without_averages(saved: Saved) -> Saved:
+    """The same without averages of a network over its training, as they stand beside it."""
+    dropped = averages(saved.tensors)
+    if not dropped:
+        return saved
+    kept = {name: value for name, value in saved.tensors.items() if name.partition(".")[0] not in dropped}
+    return dataclasses.replace(
+        saved, tensors=kept, name=saved.name or min(dropped.values()), others=(*saved.others, *sorted(dropped))
+    )
 
 
 def _tell_others(network: Network, saved: Saved) -> Network:

@@ -68,6 +68,21 @@ def test_every_suffix_of_torch_save_opens(tmp_path, suffix):
     torch.testing.assert_close(load_model(tmp_path / f"net{suffix}").module(x), mlp()(x))
 
 
+def test_averages_over_a_training_are_left_out_and_named(tmp_path):
+    averaged = torch.optim.swa_utils.AveragedModel(mlp())
+    torch.save(averaged.state_dict(), tmp_path / "swa.pth")
+    x = torch.rand(4, 2, device="cpu")
+    torch.testing.assert_close(load_model(tmp_path / "swa.pth").module(x), mlp()(x))
+    average = {f"ema_net.{name}": 2 * value for name, value in mlp().state_dict().items()}
+    both = (
+        average | {f"net.{name}": value for name, value in mlp().state_dict().items()} | {"loss.weight": torch.ones(3)}
+    )
+    torch.save({"state_dict": both}, tmp_path / "both.ckpt")
+    model = load_model(tmp_path / "both.ckpt")
+    torch.testing.assert_close(model.module(x), mlp()(x))
+    assert any("the network 'net' of its file, and not 'ema_net'" in text for text in model.assumed)
+
+
 @pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
 @pytest.mark.parametrize("old", [False, True], ids=["zip", "old"])
 def test_wrapped_state_dicts(tmp_path, wrap, old):

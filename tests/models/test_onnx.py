@@ -94,6 +94,31 @@ CASES = {
         (1, 2, 8, 8),
         [],
     ),
+    "max pool without windows in its padding": (
+        [node("MaxPool", "x", kernel_shape=[2, 2], strides=[2, 2], pads=[1, 1, 1, 1], ceil_mode=1)],
+        (1, 2, 9, 7),
+        [],
+    ),
+    "max pool of steps beyond its windows": (
+        [node("MaxPool", "x", kernel_shape=[2, 1], strides=[3, 2], ceil_mode=1)],
+        (1, 2, 6, 8),
+        [],
+    ),
+    "max pool same, step by step": (
+        [node("MaxPool", "x", kernel_shape=[2, 4], auto_pad="SAME_UPPER")],
+        (1, 2, 6, 7),
+        [],
+    ),
+    "max pool padded after, step by step": (
+        [node("MaxPool", "x", kernel_shape=[3, 3], pads=[0, 1, 1, 2])],
+        (1, 2, 6, 7),
+        [],
+    ),
+    "average pool rounded up, padded after": (
+        [node("AveragePool", "x", kernel_shape=[3, 2], strides=[2, 2], pads=[0, 0, 1, 1], ceil_mode=1)],
+        (1, 2, 7, 8),
+        [],
+    ),
     "average pool": (
         [node("AveragePool", "x", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])],
         (1, 2, 8, 8),
@@ -190,6 +215,16 @@ CASES = {
         [node("ConvTranspose", "x", "w", strides=[2, 2], output_shape=[10, 11])],
         (1, 3, 5, 5),
         [("w", f32(3, 2, 3, 3))],
+    ),
+    "transposed conv of a larger size": (
+        [node("ConvTranspose", "x", "w", strides=[3, 3], output_shape=[15, 12], kernel_shape=[2, 2])],
+        (1, 3, 5, 4),
+        [("w", f32(3, 2, 2, 2))],
+    ),
+    "entries that are set to zero": (
+        [node("ScatterND", "x", "i", "z")],
+        (1, 4),
+        [("i", ints(0, 1, 0, 3).reshape(2, 2)), ("z", np.zeros(2, np.float32))],
     ),
     "pad around": ([node("Pad", "x", "p", mode="wrap")], (1, 2, 5, 6), [("p", ints(0, 0, 1, 2, 0, 0, 0, 3))], 19),
     "pad of some axes": (
@@ -320,6 +355,42 @@ def test_resizing_computes_what_onnxruntime_does(mode, places, rounding, sizes):
     assert_as_onnxruntime(graph(nodes, (1, 2, 3, 4), [("s", ints(1, 2, *sizes))]), f32(1, 2, 3, 4))
 
 
+@pytest.mark.parametrize(("factor", "size"), [(1.4, 5), (1.2, 10), (0.7, 10), (2.3, 10)])
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_factors_of_resizing_are_of_single_precision(factor, size, mode):
+    nodes = [node("Resize", "x", "", "f", mode=mode, coordinate_transformation_mode="asymmetric", nearest_mode="floor")]
+    model = graph(nodes, (1, 2, size, 3), [("f", np.array([1, 1, factor, 1], np.float32))])
+    assert_as_onnxruntime(model, f32(1, 2, size, 3))
+
+
+class Strided(nn.Module):
+    """Its shapes hold the size of the batch, which an export for a fixed one writes down."""
+
+    def __init__(self, pool):
+        super().__init__()
+        self.conv, self.head, self.pool = nn.Conv2d(1, 8, 3, padding=1), nn.Linear(8, 10), pool
+
+    def forward(self, x):
+        return self.head(self.pool(self.conv(x).relu().view(x.size(0), 8, -1)))
+
+
+@pytest.mark.parametrize("dynamo", [False, True])
+@pytest.mark.parametrize("pool", [lambda h: h.mean(2), lambda h: h.amax(2), lambda h: h.view(len(h), -1)[:, ::64]])
+def test_graphs_for_a_fixed_batch_compute_what_the_network_does_of_one(tmp_path, pool, dynamo):
+    network, x = Strided(pool).eval(), torch.randn(1, 1, 8, 8, device="cpu")
+    options = DYNAMO if dynamo else {"dynamo": False}
+    (tmp_path / "net.onnx").write_bytes(export(network, (1, 8, 8), number=4, **options))
+    program = load_model(tmp_path / "net.onnx").program()
+    with torch.no_grad():
+        np.testing.assert_allclose(program.forward(x.double()).numpy(), network(x).numpy(), atol=1e-5)
+
+
+def test_a_graph_that_mixes_the_inputs_of_a_fixed_batch_is_refused():
+    mixing = [node("ReduceMean", "x", axes=[0], keepdims=1, outputs=["m"]), node("Sub", "x", "m")]
+    with pytest.raises(UnsupportedOperation, match="takes 4 at once and returns something else for one"):
+        read(graph(mixing, (4, 3), opset=13))
+
+
 def assert_as_onnxruntime(model, x):
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     expected = session.run(None, {"x": x})[0]
@@ -371,11 +442,11 @@ NETWORKS = {
 }
 
 
-def export(module, shape, **options):
+def export(module, shape, number=1, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         buffer = io.BytesIO()
-        torch.onnx.export(module, (torch.zeros(1, *shape, device="cpu"),), buffer, **options)
+        torch.onnx.export(module, (torch.zeros(number, *shape, device="cpu"),), buffer, **options)
     return buffer.getvalue()
 
 
@@ -679,6 +750,11 @@ HOSTILE = {
         lambda: graph([node("Cast", "x", to=INT, outputs=["s"]), node("Reshape", "x", "s")], (1, 2)),
         UnsupportedOperation,
         "depends on the input",
+    ),
+    "operators that mean something else": (
+        lambda: graph([node("Add", "x", "w", broadcast=1, axis=1)], (1, 4, 4), [("w", f32(4))], opset=6),
+        InvalidCheckpoint,
+        "operator set 7 or newer, got 6",
     ),
     "two inputs": (
         lambda: with_second_input(graph([node("Add", "x", "z")], (1, 3))),

@@ -67,10 +67,17 @@ class EachRow(nn.Module):
         return self.last(torch.stack([self.bend(row) for row in self.first(x).unbind(0)]))
 
 
+def set_columns(h: Tensor) -> Tensor:
+    columns = h.relu().t().clone()
+    columns[torch.tensor([2, 3], device="cpu")] = 0.0
+    return columns.t()
+
+
 MOVED: dict[str, Callable[[], nn.Module]] = {
     "new axis": lambda: Between(lambda h: (h.relu()[None] + h[None])[0]),
     "unsqueezed, joined and summed": lambda: Between(lambda h: torch.cat([h.unsqueeze(0), h.relu()[None]]).sum(0)),
     "viewed with an axis in front": lambda: Between(lambda h: h.view(1, -1, 6).relu().view(-1, 6)),
+    "columns set to zero": lambda: Between(set_columns),
     "permuted": lambda: Between(lambda h: h.permute(1, 0).relu().permute(1, 0)),
     "transposed": lambda: Between(lambda h: (torch.eye(6, dtype=h.dtype, device="cpu") @ h.t().relu()).t()),
     "maxima of halves": lambda: Between(lambda h: h.view(-1, 3).amax(1).view(-1, 2) @ ones(2, 6)),

@@ -17,6 +17,9 @@ MAX_NODES = 20_000
 _DOUBLE = 11
 """What a tensor says whose numbers are in float64."""
 
+_OLDEST = 7
+"""The first operator set in which sizes are broadcast as they are in PyTorch."""
+
 DOMAINS = ("", "ai.onnx")
 """Of the operators of ONNX itself."""
 
@@ -59,7 +62,13 @@ def read_graph(data: bytes) -> tuple[Any, int]:
     except Exception as error:  # protobuf and onnx raise many kinds for a damaged file
         raise InvalidCheckpoint("Expected an ONNX file, got one that is damaged: export it again.") from error
     versions = {entry.domain: entry.version for entry in model.opset_import}
-    return model.graph, max((versions[domain] for domain in DOMAINS if domain in versions), default=1)
+    version = max((versions[domain] for domain in DOMAINS if domain in versions), default=_OLDEST)
+    if version < _OLDEST:
+        raise InvalidCheckpoint(
+            f"Expected an ONNX graph of operator set {_OLDEST} or newer, got {version}, whose operators mean something "
+            "else: convert it by onnx.version_converter.convert_version, or export it again."
+        )
+    return model.graph, version
 
 
 def _refuse_external(model: Any) -> None:
@@ -189,6 +198,12 @@ def find_input(
             tuple(max(size, 0) for size in dims[1:]),
         )
     return inputs[0].name, tuple(dims[1:])
+
+
+def find_batch(graph: Any, source: str) -> int:
+    """For how many inputs at once a graph was made; 1 if any number will do."""
+    dims = next(value for value in graph.input if value.name == source).type.tensor_type.shape.dim
+    return max(int(dims[0].dim_value), 1) if len(dims) else 1
 
 
 def find_output(graph: Any, wanted: str | None) -> str:

@@ -1,6 +1,6 @@
 """ONNX graphs are read by running them once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -13,6 +13,7 @@ from lrviz.models.formats.onnx_curves import CURVES
 from lrviz.models.formats.onnx_file import (
     DOMAINS,
     as_tensor,
+    find_batch,
     find_constants,
     find_input,
     find_output,
@@ -34,6 +35,15 @@ _OWN = ("Constant", "If")
 
 _NUMBERS = {torch.float32: 1, torch.float64: 11, torch.int64: 7, torch.bool: 9}
 """What ONNX calls types."""
+
+_SHAPED = ("Reshape", "Expand")
+"""Operators whose second input is the shape of their result."""
+
+_MOST_COMPARED = 300_000_000
+"""Graphs with more numbers than that in all their values for a batch are not run on it."""
+
+_CLOSE = 1e-3
+"""Largest difference between an input's outputs by itself and in a batch, relative to the largest: single precision."""
 
 _AT_THE_END = ("Softmax", "LogSoftmax", "Sigmoid")
 """Operators that are left off where they come last."""
@@ -57,14 +67,59 @@ def read_onnx(data: bytes, input_shape: tuple[int, ...] | None = None, output: s
     graph, version = read_graph(data)
     constants = find_constants(graph)
     source, shape = find_input(graph, constants, input_shape)
-    result = find_output(graph, output)
-    reading = _Reading(constants, source, shape, version, precision(graph))
-    with torch.no_grad(), bounded():
-        for node in needed_nodes(graph, result):
-            reading.add(node, is_last=result in node.output)
-    network = reading.finish(result)
+    result, number = find_output(graph, output), find_batch(graph, source)
+
+    def read(num_inputs: int = 1, given: int = 1) -> tuple[OnnxNetwork, int]:
+        reading = _Reading(constants, source, (num_inputs, *shape), version, precision(graph), given)
+        with torch.no_grad(), bounded(MAX_NUMBERS * num_inputs):
+            for node in needed_nodes(graph, result):
+                reading.add(node, is_last=result in node.output)
+        return reading.finish(result), reading.size
+
+    network = read()[0] if number == 1 else _without_batch(read, number, precision(graph))
     network.outputs = tuple(value.name for value in graph.output)
     return network
+
+
+def _without_batch(read: Callable[..., tuple[OnnxNetwork, int]], number: int, kind: torch.dtype) -> OnnxNetwork:
+    """What a graph for a batch of a fixed number of inputs computes of one.
+
+    Args:
+        read: Reads the graph for so many inputs, and with a number that stands in shapes for that of the inputs.
+        number: Of the inputs in the batch.
+        kind: Precision of the inputs.
+
+    Raises:
+        UnsupportedOperation: It is something else than what the batch gets.
+    """
+    failure: LrvizError | None = None
+    for given in (1, number):
+        try:
+            network, size = read(given=given)
+        except LrvizError as error:
+            failure = error
+            continue
+        if number * size > _MOST_COMPARED:
+            same = given == 1 and len(network.run(torch.zeros(1, *network.input_shape, dtype=kind, device="cpu"))) == 1
+        else:
+            same = _agree(network, read(number)[0], number, kind)
+        if same:
+            return network
+    raise failure or UnsupportedOperation(
+        f"Expected an ONNX graph that takes one input at a time, got one that takes {number} at once and returns "
+        "something else for one: export it for a batch of 1 or of any size."
+    )
+
+
+@torch.no_grad()
+def _agree(network: OnnxNetwork, whole: OnnxNetwork, number: int, kind: torch.dtype) -> bool:
+    """Whether a network computes of inputs one by one what another does of all of them."""
+    generator = torch.Generator("cpu").manual_seed(0)
+    batch = torch.randn(number, *network.input_shape, dtype=kind, generator=generator, device="cpu")
+    received, expected = torch.cat([network.run(row[None]) for row in batch]), whole.run(batch)
+    if received.shape != expected.shape:
+        return False
+    return bool((received - expected).abs().max() <= _CLOSE * expected.abs().max())
 
 
 class _Reading:
@@ -74,12 +129,18 @@ class _Reading:
     """
 
     def __init__(
-        self, constants: Mapping[str, Tensor], source: str, shape: tuple[int, ...], version: int, kind: torch.dtype
+        self,
+        constants: Mapping[str, Tensor],
+        source: str,
+        shape: tuple[int, ...],
+        version: int,
+        kind: torch.dtype,
+        given: int,
     ) -> None:
-        self.source, self.shape, self.version, self.kind = source, shape, version, kind
+        self.source, self.shape, self.version, self.kind, self.given = source, shape[1:], version, kind, given
         self.constants = {name: self._cast(value) for name, value in constants.items()}
-        with torch.no_grad(), bounded():
-            self.values: dict[str, Any] = {source: torch.zeros(1, *shape, dtype=kind, device="cpu")}
+        with torch.no_grad(), bounded(MAX_NUMBERS * shape[0]):
+            self.values: dict[str, Any] = {source: torch.zeros(shape, dtype=kind, device="cpu")}
         self.steps: list[Step] = []
         self.refusals: list[Refusal] = []
         self.unknown = set[str]()
@@ -114,11 +175,12 @@ class _Reading:
         if node.op_type == "Constant":
             self.constants[node.output[0]] = _constant(use)
             return
-        inputs = {name: self.values.get(name, self.constants.get(name)) for name in node.input if name}
+        constants = self._for_one(node)
+        inputs = {name: self.values.get(name, constants.get(name)) for name in node.input if name}
         missing = [name for name, value in inputs.items() if value is None]
         if missing:
             raise NotConverted(f"its input {shown(missing[0])} is computed nowhere")
-        step, values = OnnxNode(node, use, self.constants), dict(inputs)
+        step, values = OnnxNode(node, use, constants), dict(inputs)
         step.run(values)
         results = {name: values[name] for name in node.output if name in values and name}
         if node.op_type == "Shape" or not any(name in self.values for name in node.input):
@@ -126,6 +188,20 @@ class _Reading:
         else:
             self.values.update(results)
             self.steps.append(step)
+
+    def _for_one(self, node: Any) -> Mapping[str, Tensor]:
+        """The constants; the first size of a shape, where it is that of the batch which the graph is for, is 1."""
+        if self.given == 1 or node.op_type not in _SHAPED or node.input[0] not in self.values or len(node.input) < 2:
+            return self.constants
+        shape = self.constants.get(node.input[1])
+        if shape is None or shape.flatten()[:1].tolist() != [self.given]:
+            return self.constants
+        return self.constants | {node.input[1]: torch.cat([torch.ones_like(shape[:1]), shape[1:]])}
+
+    @property
+    def size(self) -> int:
+        """Numbers in all values."""
+        return sum(value.numel() for value in self.values.values())
 
     def _use(self, node: Any) -> Use:
         return Use(

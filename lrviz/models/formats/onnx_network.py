@@ -32,8 +32,10 @@ class OnnxNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The output (n, ...) of the graph for inputs (n, *input_shape); what it was made for is one input."""
-        if len(x) != 1:
-            return torch.cat([self(row[None]) for row in x])
+        return self.run(x) if len(x) == 1 else torch.cat([self.run(row[None]) for row in x])
+
+    def run(self, x: Tensor) -> Tensor:
+        """The output for as many inputs as the graph was read for."""
         values: dict[str, Any] = {self._source: x}
         for name in self._order:
             self._modules[name].run(values)  # type: ignore[union-attr, operator]

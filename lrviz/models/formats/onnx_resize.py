@@ -3,7 +3,9 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,7 +31,7 @@ def resize(use: Use, x: Tensor, region: Literal = None, scales: Literal = None, 
     old = [x.shape[axis] for axis in axes]
     new = [int(size) for size in use.numbers("sizes", sizes) or []]
     factors = [float(factor) for factor in use.numbers("scales", scales) or []] if not new else []
-    new = new or [math.floor(size * factor) for size, factor in zip(old, factors, strict=True)]
+    new = new or [math.floor(np.float32(size) * np.float32(factor)) for size, factor in zip(old, factors, strict=True)]
     factors = factors or [size / before for size, before in zip(new, old, strict=True)]
     mode = use.get("mode", "nearest")
     places = use.get("coordinate_transformation_mode", "half_pixel" if use.version >= 11 else "asymmetric")
@@ -57,22 +59,26 @@ def resize(use: Use, x: Tensor, region: Literal = None, scales: Literal = None, 
 
 
 def _coordinates(kind: str, before: int, after: int, factor: float) -> Tensor:
-    """(after,) where entries of the result lie among those of an axis."""
-    place = torch.arange(after, dtype=torch.float64, device="cpu")
-    middle = (place + 0.5) / factor - 0.5
+    """(after,) where entries of the result lie among those of an axis, in single precision as ONNX has it."""
+    return torch.tensor(_places(kind, before, after, np.float32(factor)).astype(float), device="cpu")
+
+
+def _places(kind: str, before: int, after: int, factor: np.float32) -> Float32[np.ndarray, "after"]:
+    place = np.arange(after, dtype=np.float32)
+    middle = (place + np.float32(0.5)) / factor - np.float32(0.5)
     match kind:
         case "half_pixel":
             return middle
         case "pytorch_half_pixel":
             return middle if after > 1 else place
         case "align_corners":
-            return place * (before - 1) / max(after - 1, 1)
+            return place * np.float32(before - 1) / np.float32(max(after - 1, 1))
         case "asymmetric":
             return place / factor
         case "half_pixel_symmetric":
-            return before / 2 * (1 - after / (factor * before)) + middle
+            return np.float32(before / 2) * (1 - np.float32(after) / (factor * np.float32(before))) + middle
         case "tf_half_pixel_for_nn":
-            return middle + 0.5
+            return middle + np.float32(0.5)
     raise NotConverted(f"a resizing with coordinates {kind!r}")
 
 

@@ -56,6 +56,8 @@ def conv_transpose(use: Use, x: Tensor, weight: Tensor, bias: Tensor | None = No
             x.shape[2:], weight.shape[2:], strides, dilations, extra, strict=True
         )
     ]
+    longer = [max(size, wanted) for size, wanted in zip(full, use.get("output_shape", full)[-number:], strict=True)]
+    extra, full = [more + size - least for more, size, least in zip(extra, longer, full, strict=True)], longer
     before, after = _transposed_padding(use, x, full, strides)
     if before == after:
         return convolve(x, weight, bias, strides, before, extra, use.get("group", 1), dilations)
@@ -88,7 +90,7 @@ def max_pool(use: Use, x: Tensor) -> Tensor:
     pool = by_axes(F.max_pool1d, F.max_pool2d, F.max_pool3d)[number]
     rounded_up = bool(use.get("ceil_mode", 0))
     shape = [
-        _num_windows(extent + first + last - (size - 1) * dilation - 1, stride, rounded_up)
+        _num_windows(extent, first, last, (size - 1) * dilation + 1, stride, rounded_up)
         for extent, first, last, size, dilation, stride in zip(
             x.shape[2:], before, after, kernel, dilations, strides, strict=True
         )
@@ -99,11 +101,21 @@ def max_pool(use: Use, x: Tensor) -> Tensor:
         pooled = pool(x, kernel, strides, before, dilations, ceil_mode)
         if all(got >= wanted for got, wanted in zip(pooled.shape[2:], shape, strict=True)):
             return pooled[(..., *(slice(size) for size in shape))] if list(pooled.shape[2:]) != shape else pooled
+    if all(step == 1 for step in dilations) and all(pad < size for pad, size in zip(after, kernel, strict=True)):
+        longer = F.pad(
+            x, [pad for last in reversed(after) for pad in (0, last)], mode="replicate"
+        )  # changes no maximum
+        return pool(longer, kernel, strides, before, 1, rounded_up)[(..., *(slice(size) for size in shape))]
     raise NotConverted("a max-pool with windows outside its input")
 
 
-def _num_windows(room: int, stride: int, rounded_up: bool) -> int:
-    return (math.ceil(room / stride) if rounded_up else room // stride) + 1
+def _num_windows(extent: int, before: int, after: int, size: int, stride: int, rounded_up: bool) -> int:
+    """How many windows of a size there are along an axis; rounded up, none begins in the padding after it."""
+    room = extent + before + after - size
+    if not rounded_up:
+        return room // stride + 1
+    number = math.ceil(room / stride) + 1
+    return number - ((number - 1) * stride >= extent + before)
 
 
 def average_pool(use: Use, x: Tensor) -> Tensor:
@@ -119,12 +131,13 @@ def average_pool(use: Use, x: Tensor) -> Tensor:
     )
     if before == after and all(2 * pad <= size for pad, size in zip(before, kernel, strict=True)):
         return pool(x, kernel, strides, before, ceil_mode, all_count)
-    pooled = pool(_pad_zeros(x, before, after), kernel, strides, 0, ceil_mode)
-    return (
-        pooled
-        if all_count
-        else pooled / pool(_pad_zeros(torch.ones_like(x), before, after), kernel, strides, 0, ceil_mode)
+    sizes = zip(x.shape[2:], before, after, kernel, strides, strict=True)
+    windows = (..., *(slice(_num_windows(*size, ceil_mode)) for size in sizes))
+    pooled, padded = (
+        pool(_pad_zeros(part, before, after), kernel, strides, 0, ceil_mode)[windows]
+        for part in (x, torch.ones_like(x))
     )
+    return pooled if all_count else pooled / padded
 
 
 def over_image(reduce: Callable[..., Tensor]) -> Operator:

@@ -19,8 +19,11 @@ _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "module", "networ
 _PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "_forward_module.")
 """What wrappers of networks put in front of all names."""
 
-_COUNTERS = ("total_ops", "total_params")
+_COUNTERS = ("total_ops", "total_params", "n_averaged")
 """Tensors that tools leave in networks and that compute nothing."""
+
+_AVERAGED = re.compile(r"(^|_)(ema|swa|averaged?|shadow)(_|$)", re.IGNORECASE)
+"""What averages of a network over its training are called beside it."""
 
 DEEPEST = 4
 """How many containers of a file are looked into, one in the other."""
@@ -124,6 +127,26 @@ def clean(tensors: Mapping[str, Tensor]) -> Tensors:
         raise InvalidCheckpoint("Expected tensors, got a file without any: save model.state_dict().")
     prefix = wrapper_prefix(named)
     return _apply_masks({name.removeprefix(prefix): _as_float(name, value) for name, value in named.items()})
+
+
+def averages(tensors: Tensors) -> dict[str, str]:
+    """The parts that by their names and shapes are averages of another part, and which one that is.
+
+    >>> weight = torch.ones(1, device="cpu")
+    >>> averages({"net.0.weight": weight, "ema_net.0.weight": weight, "loss.weight": weight})
+    {'ema_net': 'net'}
+    """
+    parts: dict[str, Tensors] = {}
+    for name, value in tensors.items():
+        first, _, rest = name.partition(".")
+        parts.setdefault(first, {})[rest] = value
+    shapes = {}
+    for first, part in parts.items():
+        prefix = wrapper_prefix(part)
+        shapes[first] = {name.removeprefix(prefix): value.shape for name, value in part.items()}
+    real = {first: of for first, of in shapes.items() if not _AVERAGED.search(first)}
+    found = {first: next((name for name in real if real[name] == of), "") for first, of in shapes.items()}
+    return {first: name for first, name in found.items() if name and first not in real}
 
 
 def wrapper_prefix(names: Iterable[str]) -> str:
