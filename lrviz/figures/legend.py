@@ -11,7 +11,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Patch
 
 from lrviz.figures.colouring import Colouring
-from lrviz.figures.paper import FONT_POINTS, wrap
+from lrviz.figures.paper import FONT_POINTS, as_is, wrap
 from lrviz.figures.style import FAINT, Scale, colour_table, literal, plotly_scale
 
 _BAR_PIXELS = 370
@@ -38,7 +38,7 @@ def legend(colouring: Colouring, *, narrow: bool = False, most: int = _MOST_ENTR
 def bar_style(title: str) -> dict:
     """How Plotly draws every colour bar."""
     return {
-        "title": {"text": title, "side": "right", "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0,
+        "title": {"text": literal(title), "side": "right", "font": {"size": 12}}, "thickness": 12, "outlinewidth": 0,
         "ticks": "outside", "ticklen": 3, "tickcolor": FAINT, "tickfont": {"size": 11}, "xpad": 4,
     }  # fmt: skip
 
@@ -61,7 +61,9 @@ def _bar(scale: Scale, title: str, *, narrow: bool) -> dict:
 
 def print_legend(figure: Figure | SubFigure, colouring: Colouring, others: Sequence[Artist] = ()) -> None:
     """The categories of a colouring below all else, after other entries."""
-    print_entries(figure, [*others, *(Patch(facecolor=colour, label=name) for name, colour in colouring.categories)])
+    print_entries(
+        figure, [*others, *(Patch(facecolor=colour, label=as_is(name)) for name, colour in colouring.categories)]
+    )
 
 
 def print_entries(figure: Figure | SubFigure, handles: Sequence[Artist]) -> None:
@@ -74,6 +76,10 @@ def print_entries(figure: Figure | SubFigure, handles: Sequence[Artist]) -> None
         if size.width <= figure.bbox.width or num_columns == 1:
             break
         legend.remove()
+    if size.width > figure.bbox.width and _shorten(handles, figure.bbox.width / size.width):
+        legend.remove()
+        print_entries(figure, handles)
+        return
     num_rows = -(-len(handles) // num_columns)
     most_rows = max(int(_LEGEND_SHARE * figure.bbox.height / (size.height / num_rows)), 1)
     if num_rows > most_rows and len(handles) > 2:
@@ -83,13 +89,23 @@ def print_entries(figure: Figure | SubFigure, handles: Sequence[Artist]) -> None
         print_entries(figure, [*handles[:shown], rest])
 
 
+def _shorten(handles: Sequence[Artist], share: float) -> bool:
+    """Leave a share of the longest label's characters to every label; whether any became shorter."""
+    labels = [str(handle.get_label()) for handle in handles]
+    most = int(share * max(map(len, labels))) - 2
+    for handle, label in zip(handles, labels, strict=True):
+        if len(label) > most > 0:
+            handle.set_label(label[:most].rstrip("\\") + "…")
+    return any(len(label) > most > 0 for label in labels)
+
+
 def print_bar(figure: Figure | SubFigure, axes: Sequence[Axes], colouring: Colouring, *, aspect: float = 28) -> None:
     """The labelled colour bar of a continuous quantity beside some axes."""
     if colouring.scale is None:
         return
     colormap = ListedColormap(colour_table(colouring.scale.name) / 255)
     mappable = ScalarMappable(Normalize(colouring.scale.low, colouring.scale.high), colormap)
-    label = wrap(colouring.title, figure.bbox.height / figure.dpi, FONT_POINTS)
+    label = wrap(as_is(colouring.title), figure.bbox.height / figure.dpi, FONT_POINTS)
     bar = figure.colorbar(mappable, ax=list(axes), label=label, pad=0.02, aspect=aspect)
     bar.outline.set(visible=False)
     if bar.solids is not None:

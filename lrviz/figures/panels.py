@@ -12,8 +12,8 @@ from plotly.subplots import make_subplots
 from lrviz.figures.axis import logarithmic_ticks, tick_label
 from lrviz.figures.colouring import LOGARITHMIC, Colouring
 from lrviz.figures.legend import bar_style
-from lrviz.figures.paper import FONT_POINTS, typeset, wrap
-from lrviz.figures.style import INK, Scale, colour_table, fit_scale, plotly_scale, template, to_hex
+from lrviz.figures.paper import FONT_POINTS, as_is, typeset, wrap
+from lrviz.figures.style import INK, Scale, colour_table, fit_scale, literal, plotly_scale, template, to_hex
 from lrviz.results.regions import Regions
 
 _NUM_BINS = 48
@@ -65,7 +65,7 @@ def print_slope(place: Figure | SubFigure, slope: Float[np.ndarray, "channels he
     image = axes.imshow(total, cmap=colours, vmin=scale.low, vmax=scale.high, interpolation="none")
     axes.set(xticks=[], yticks=[])
     room = 0.9 * place.bbox.width / place.dpi
-    axes.set_title(wrap(title, room, FONT_POINTS), fontsize="medium")
+    axes.set_title(wrap(as_is(title), room, FONT_POINTS), fontsize="medium")
     unit = wrap(_SLOPE_UNIT, room, FONT_POINTS)
     place.colorbar(image, ax=axes, label=unit, location="bottom", pad=0.04, aspect=16).outline.set(visible=False)
 
@@ -159,7 +159,7 @@ def print_images(
     for letter, axes, image, label in zip(_LETTERS, all_axes, images, labels, strict=True):
         axes.imshow(image.transpose(1, 2, 0), interpolation="none")
         axes.set(xticks=[], yticks=[])
-        axes.set_title(f"{letter} {label}".strip(), fontsize="medium")
+        axes.set_title(as_is(f"{letter} {label}".strip()), fontsize="medium")
 
 
 # ---- the histogram ----
@@ -290,6 +290,6 @@ def _distribution(bins: _Bins) -> go.Figure:
             xanchor="right" if on_left else "left", xshift=-4 if on_left else 4, font={"size": 11},
         )  # fmt: skip
     ticks = dict(zip(("tickvals", "ticktext"), bins.ticks, strict=True)) if bins.is_logarithm else {}
-    figure.update_xaxes(title=bins.title, range=[bins.low, bins.high], **ticks)
+    figure.update_xaxes(title=literal(bins.title), range=[bins.low, bins.high], **ticks)
     figure.update_yaxes(title="regions", tickformat="~s")
     return figure

@@ -107,7 +107,12 @@ def typeset(title: str) -> str:
     >>> typeset("u (L2 distance)")
     '$u$ ($L_2$ distance)'
     """
-    return re.sub(r"\b([kuv])\b", r"$\1$", re.sub(r"\bL2\b", "$L_2$", title))
+    return re.sub(r"\b([kuv])\b", r"$\1$", re.sub(r"\bL2\b", "$L_2$", as_is(title)))
+
+
+def as_is(text: str) -> str:
+    """A text of somebody's, which matplotlib prints as it is: it reads formulas between dollar signs."""
+    return text.replace("$", r"\$")
 
 
 def wrap(text: str, inches: float, points: float) -> str:

@@ -25,7 +25,7 @@ def measure_regions(regions: Regions, class_names: tuple[str, ...] = ()) -> Colu
         regions: The regions.
         class_names: Names of the outputs; their numbers if empty.
     """
-    names = np.array(class_names or [str(index) for index in range(regions.num_outputs)])
+    names = np.array(_name_outputs(regions.num_outputs, class_names))
     return {
         "pattern": np.array([f"{pattern:016x}" for pattern in regions.pattern]),
         "class": names[regions.predicted],
@@ -52,7 +52,7 @@ def measure_segments(path: PathMeasures, class_names: tuple[str, ...] = ()) -> C
         path: The measures.
         class_names: Names of the outputs; their numbers if empty.
     """
-    names = class_names or tuple(str(index) for index in range(path.deviation.shape[1]))
+    names = _name_outputs(path.deviation.shape[1], class_names)
     kinds = {name: getattr(path, name) for name in PER_CLASS}
     return {
         "segment": np.arange(1, len(path) + 1),
@@ -73,11 +73,20 @@ def measure_classes(path: PathMeasures, class_names: tuple[str, ...] = ()) -> Co
         path: The measures.
         class_names: Names of the outputs; their numbers if empty.
     """
-    names = class_names or tuple(str(index) for index in range(path.deviation.shape[1]))
+    names = _name_outputs(path.deviation.shape[1], class_names)
     columns = {"class": np.array(names), "mean_difference": path.deviation.sum(0) / path.length.sum()}
     for kind in PER_CLASS:
         columns[kind], columns[f"{kind}_sd"] = mean_and_spread(getattr(path, kind))
     return columns
+
+
+def _name_outputs(number: int, class_names: tuple[str, ...]) -> list[str]:
+    """A name for every output: its number where it has none, and beside it where several have the same."""
+    named = dict(enumerate(class_names[:number]))
+    return [
+        str(k) if k not in named else f"{named[k]} ({k})" if class_names.count(named[k]) > 1 else named[k]
+        for k in range(number)
+    ]
 
 
 def save_csv(path: Path | str | os.PathLike[str], columns: Columns) -> None:

@@ -6,7 +6,7 @@ both at the centroid.
 """
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -18,7 +18,8 @@ from lrviz.measures.interpolation import deviation
 from lrviz.measures.path import cosine
 from lrviz.results.regions import Regions
 
-Output: TypeAlias = int | Literal["all", "predicted", "margin"]
+Output: TypeAlias = int | np.integer | Literal["all", "predicted", "margin"]
+_TOGETHER = ("all", "predicted", "margin")
 PerRegion: TypeAlias = Float[np.ndarray, "regions"]
 PerEdge: TypeAlias = Float[np.ndarray, "inner_edges"]
 
@@ -43,7 +44,7 @@ def colour_values(regions: Regions, quantity: str, class_index: int | None = Non
     """
     if quantity not in QUANTITIES:
         raise InvalidData(f"Expected a quantity among {', '.join(QUANTITIES)}; got {quantity!r}. Choose one of them.")
-    output: Output = "all" if class_index is None else _checked(regions, int(class_index))
+    output = _checked(regions, "all" if class_index is None else class_index)
     measures: dict[str, Callable[[], np.ndarray]] = {
         "region": lambda: regions.pattern,
         "class": lambda: regions.predicted,
@@ -76,10 +77,11 @@ def slope_of(regions: Regions, output: Output = "all") -> Float[np.ndarray, "reg
     Returns:
         (R, 2), or (R, 2 K) for all outputs: change of logit per unit of L2 distance in the plane.
     """
+    output = _checked(regions, output)
     if output == "all":
         return regions.slope.reshape(len(regions), 2 * regions.num_outputs)
     if isinstance(output, int):
-        return regions.slope[:, _checked(regions, output)]
+        return regions.slope[:, output]
     values, rows, first = regions.centroid_values, np.arange(len(regions)), regions.predicted
     slope = regions.slope[rows, first]
     if output == "predicted" or regions.num_outputs == 1:
@@ -180,7 +182,7 @@ def _compare_sides(
 
 def density(regions: Regions) -> float:
     """Regions per squared unit of L2 distance, over the area that the regions cover."""
-    return len(regions) / float(regions.area.sum())
+    return len(regions) / float(regions.area.sum()) if len(regions) else float("nan")
 
 
 def perimeter(regions: Regions) -> PerRegion:
@@ -222,9 +224,13 @@ def _divide(numerator: np.ndarray, denominator: np.ndarray, otherwise: float = f
     return np.divide(numerator, denominator, out=result, where=denominator != 0)
 
 
-def _checked(regions: Regions, output: int) -> int:
-    if not 0 <= output < regions.num_outputs:
+def _checked(regions: Regions, output: Any) -> Output:
+    """The same, a number as an int."""
+    if isinstance(output, str) and output in _TOGETHER:
+        return output  # type: ignore[return-value]
+    if not isinstance(output, int | np.integer) or isinstance(output, bool) or not 0 <= output < regions.num_outputs:
         raise InvalidData(
-            f"Expected an output from 0 to {regions.num_outputs - 1}; got {output}. The network has no such output."
+            f"Expected an output from 0 to {regions.num_outputs - 1}, or {', '.join(_TOGETHER)}; got {output!r}. The "
+            "network has no such output."
         )
-    return output
+    return int(output)

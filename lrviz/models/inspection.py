@@ -12,7 +12,7 @@ from lrviz.geometry.plane import Plane, Window
 from lrviz.models.catalogue import Model
 from lrviz.models.described import without_exit
 from lrviz.models.images import ImageRecord, load_image
-from lrviz.models.numbers import NOISE, POINT, image_shape
+from lrviz.models.numbers import ARRAY, NOISE, POINT, image_shape
 from lrviz.network.inspection import inspect_module
 from lrviz.network.program import Program
 from lrviz.results.estimate import Estimate
@@ -62,6 +62,22 @@ def default_images(input_shape: tuple[int, ...]) -> tuple[str, str, str]:
     corners[0][:2], corners[1][:2], corners[2][1:2] = -1, [1, -1][: min(number, 2)], 1
     a, b, c = (POINT + ":".join(f"{value:g}" for value in corner) for corner in corners)
     return a, b, c
+
+
+def fitting_images(images: tuple[str, ...], input_shape: tuple[int, ...]) -> tuple[str, ...]:
+    """The same triplet if a network of inputs of this shape takes it, else its default one.
+
+    >>> fitting_images(("samples:3", "samples:4", "samples:5"), (2,))
+    ('point:-1:-1', 'point:1:-1', 'point:0:1')
+    """
+    is_image = image_shape(input_shape) is not None
+
+    def fits(name: str) -> bool:
+        if name.startswith(POINT):
+            return not is_image and name.count(":") == int(np.prod(input_shape))
+        return is_image or name.startswith(NOISE) or name.endswith(ARRAY)
+
+    return images if all(map(fits, images)) else default_images(input_shape)
 
 
 def inspect_model(model: Model, images: Sequence[ImageRecord] = ()) -> Inspection:

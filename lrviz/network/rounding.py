@@ -16,7 +16,7 @@ _SEED = 20220212
 _NUM_PROBES = 4
 _NUM_BETWEEN = 32
 _BETWEEN = 3.0
-_LEAST = 1e-300
+_LEAST, _MOST = 1e-300, 1e150
 
 
 @runtime_checkable
@@ -157,6 +157,12 @@ def find_zeros(
     """
     precision = torch.finfo(points.dtype).eps / torch.finfo(torch.float64).eps
     found = find_magnitudes(program, points, spanning=spanning)
+    for layer, (terms, *_) in enumerate(found):
+        if _largest(terms) > _MOST:
+            raise LostDigits(
+                f"Expected terms of {_name(program, layer, found)} whose squares float64 can hold, got some of about "
+                f"{_largest(terms):.1g}: scale the weights, or choose a smaller window."
+            )
     lost = _find_lost(found)
     if lost is not None:
         more = torch.cat([points, _between(points)]) if spanning else points

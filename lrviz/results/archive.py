@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import jaxtyped
 
 from lrviz.arrays import Comparable, frozen_array
-from lrviz.errors import InvalidData, UnreadableFile
+from lrviz.errors import InvalidData, InvalidRequest, UnreadableFile
 from lrviz.files import MAX_ARCHIVE_BYTES, open_regular, read_arrays, read_json, shown
 from lrviz.results.status import Status
 
@@ -63,12 +63,24 @@ class Archive(Comparable):
         """Write everything to an npz file (a path or a binary file object).
 
         It is not compressed: the digits of float64 hardly compress, and trying takes longer than finding regions.
+
+        Raises:
+            InvalidRequest: The file cannot be written.
         """
         arrays = {item.name: getattr(self, item.name) for item in fields(self)}  # type: ignore[arg-type]
         plain = {name: value for name, value in arrays.items() if not isinstance(value, np.ndarray)}
         header = {"kind": type(self).__name__, "schema": self.schema, **plain}
         arrays = {name: value for name, value in arrays.items() if isinstance(value, np.ndarray)}
-        np.savez(path, header=np.array(json.dumps(header)), **arrays)
+        is_path = isinstance(path, str | os.PathLike)
+        try:
+            with open(path, "wb") if is_path else nullcontext(path) as file:  # by a path numpy would add a suffix
+                np.savez(file, header=np.array(json.dumps(header)), **arrays)
+        except OSError as error:
+            if not is_path:
+                raise
+            raise InvalidRequest(
+                f"Expected a place to write to, got {shown(str(path))} ({error.strerror or error}): choose another."
+            ) from error
 
     @classmethod
     def load(cls: type[Result], path: str | os.PathLike[str] | Any) -> Result:

@@ -49,11 +49,11 @@ _SIDES = (60, 560)
 
 _MOST_COLUMNS = 6
 _SIZE = f"about {compare_jobs.TARGET_REGIONS:,} regions in the widest network"
-_TEXT = (
-    "Every map shows the same window of the same plane on one colour scale: with width the number of regions grows "
-    "steeply, while neighbouring regions hardly differ in slope where their similarity is close to 1. "
-    "Below, compare the shapes of the curves with that of the test error; lines join the means over seeds, and bars "
-    "show one standard deviation."
+_TEXT = "Every map shows the same window of the same plane on one colour scale."
+_WIDTHS = (
+    " With width the number of regions grows steeply, while neighbouring regions hardly differ in slope where their "
+    "similarity is close to 1. Below, compare the shapes of the curves with that of the test error; lines join the "
+    "means over seeds, and bars show one standard deviation."
 )
 
 
@@ -156,7 +156,7 @@ def _show_maps(
             "New window: drag a box, and the regions in it are found for every network.",
             width="stretch",
         )  # fmt: skip
-    st.caption(_TEXT)
+    st.caption(_TEXT + _WIDTHS * (compare_models.is_family(cards) and len({card.width for card in cards}) > 1))
     show_progress()
     began = time.monotonic()
     known = [(cell.title, cell.detail, cell.notice) for cell in cells]

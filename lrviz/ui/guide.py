@@ -22,7 +22,7 @@ STEPS = (
         "controls",
         "Colours and numbers",
         "Colour the regions by slope, jump, deviation and more. A click on the map opens a region below: its numbers, "
-        "neighbours and slope as an image; shift and click pins two to compare. Share holds the link to all of it.",
+        "neighbours and slope as an image; shift and click pins two to compare. Share holds the link to the view.",
     ),
 )
 """The place on the page that each step is about, its title and what it says."""

@@ -27,6 +27,7 @@ _CSS = """
 .st-key-header button {padding: 0.1rem 0.5rem; min-height: 2.1rem;}
 @media (max-width: 640px) {.st-key-toolbar button {padding: 0.1rem 0.5rem;}}
 .st-key-step-Undo p, .st-key-step-Redo p {font-size: 0;}
+.stSidebar .stColumn [data-testid^="stNumberInputStep"] {display: none;}
 .st-key-sampled {gap: 0.4rem; min-height: 24rem;}
 .st-key-controls {display: grid; grid-template-columns: 1fr 1fr; gap: 0.5rem 0.8rem; align-items: end;}
 @media (max-width: 1390px) {.exact-map {height: min(calc(100vh - 11.6rem), 60vw) !important;}}

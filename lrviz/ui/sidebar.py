@@ -7,7 +7,8 @@ import streamlit as st
 from lrviz.files import format_size
 from lrviz.measures.definitions import QUANTITIES, WINDOW_TERMS
 from lrviz.models.card import Card
-from lrviz.ui import resources, state
+from lrviz.models.inspection import fitting_images
+from lrviz.ui import resources, state, triplet
 from lrviz.views.presets import CHECK
 from lrviz.views.scene import Scene
 
@@ -56,7 +57,12 @@ def _choose_epoch(card: Card) -> None:
 def _change_model(name: str) -> None:
     others = tuple(other for other in state.current().models if other != name)
     state.change(models=(name, *others) if name in state.current().models else (name,), class_index=None)
-    state.want_window(CHECK)
+    card = _card() or resources.own_cards().get(name)
+    images = state.current().images if card is None else fitting_images(state.current().images, card.input_shape)
+    if images == state.current().images:
+        state.want_window(CHECK)
+    else:
+        triplet.set_images(images)
 
 
 def _show_card(card: Card) -> None:

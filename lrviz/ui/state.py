@@ -264,10 +264,11 @@ def go(view: View) -> NoReturn:
 
 
 def open_with(view: View) -> NoReturn:
-    """Show models and images on the page of a view, in a window that suits them."""
+    """Show models and images on the page of a view, on maps in a window that suits them."""
     st.session_state.setdefault("history", History())
     show(view)
-    want_window("centroid")
+    if view.page in ("explore", "compare"):
+        want_window("centroid")
     if "pages" not in st.session_state:
         st.rerun()
     st.switch_page(st.session_state.pages[view.page])

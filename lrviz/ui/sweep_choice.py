@@ -35,6 +35,8 @@ class _Choice:
     show: Callable[[str], str] = str
 
 
+_NONE = "There are no results"
+
 _CHOICES = (
     _Choice(column="family", field="family", label="Family"),
     _Choice(column="data", field="data", label="Trained on"),
@@ -70,13 +72,20 @@ def choose_series(table: pd.DataFrame, view: View) -> pd.DataFrame | None:
         _ask("series", "Series", list(series), name, str)
     state.change(**answers, series=name if len(series) > 1 else None)
     state.write_link(completes=True)
-    for field, words in (("family", "of"), ("data", "on")):
-        wanted = getattr(view, field)
-        if wanted not in (None, answers[field]):
-            told = f"There are no results {words} {shown(wanted)} against {against}; {answers[field]} is shown."
-            state.tell(told, instead_of="There are no results ")
-            break
+    family, data = answers["family"], answers["data"]
+    if view.family not in (None, family):
+        state.tell(f"{_NONE} of {shown(view.family)} against {against}; {family} on {data} is shown.", instead_of=_NONE)
+    elif view.data not in (None, data):
+        state.tell(f"{_NONE} of {family} on {shown(view.data)} against {against}; {data} is shown.", instead_of=_NONE)
     return series[name]
+
+
+def _choose(field: str, chosen: str) -> None:
+    """What was said of the choice before no longer holds."""
+    for note in state.notices():
+        if note.startswith(_NONE):
+            state.close_notice(note)
+    state.change(**{field: chosen})
 
 
 def _ask(field: str, label: str, options: list[str], wanted: str | None, show: Callable[[str], str]) -> str:
@@ -84,7 +93,7 @@ def _ask(field: str, label: str, options: list[str], wanted: str | None, show: C
     key = "d-images" if field == "image_kind" else f"d-{field}"
     answer = _one_of(wanted, options)
     place = options.index(answer)
-    asked = state.control(key, answer, lambda chosen: state.change(**{field: chosen}))
+    asked = state.control(key, answer, lambda chosen: _choose(field, chosen))
     names = {option: show(option) for option in options}
     is_long = sum(len(name) + _BESIDE for name in names.values()) > _ROW
     if field == "series" or (len(options) > _FEW and field != "image_kind"):

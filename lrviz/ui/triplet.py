@@ -6,6 +6,7 @@ import streamlit as st
 
 from lrviz.models import library
 from lrviz.models.images import ImageRecord, list_samples
+from lrviz.models.numbers import NOISE, POINT
 from lrviz.ui import dialogs, look, state
 from lrviz.ui.gallery import choose_image
 from lrviz.ui.markdown import plain
@@ -18,8 +19,9 @@ def show_triplet(images: tuple[ImageRecord | None, ...], predictions: tuple[str,
             with st.container(horizontal=True, vertical_alignment="center", width="content", gap="xsmall"):
                 _show_one(index, letter, images[index], predictions)
         st.button(
-            "Shuffle", icon=":material/shuffle:", on_click=_shuffle, help="Three random samples of different classes"
-        )
+            "Shuffle", icon=":material/shuffle:", on_click=_shuffle,
+            help="Three random samples of different classes, or random inputs",
+        )  # fmt: skip
 
 
 def _show_one(index: int, letter: str, record: ImageRecord | None, predictions: tuple[str, ...]) -> None:
@@ -45,20 +47,23 @@ def origin(reference: str) -> str:
 def _set_image(index: int, reference: str) -> None:
     images = list(state.current().images)
     images[index] = reference
-    _set_images(tuple(images))
+    set_images(tuple(images))
 
 
 def _shuffle() -> None:
-    """Three random samples of the data set of image A, of three classes."""
+    """Three random samples of the data set of image A, of three classes; or as much noise, if it is no image."""
+    if state.current().images[0].startswith((POINT, NOISE)):
+        set_images(tuple(f"{NOISE}{number}" for number in random.sample(range(1000), 3)))
+        return
     name = "cifar100" if "cifar100" in state.current().images[0] else "cifar10"
     by_class: dict[str, list[str]] = {}
     for record in list_samples(name):
         by_class.setdefault(str(record.label), []).append(record.reference)
     chosen = random.sample(sorted(by_class), 3)
-    _set_images(tuple(random.choice(by_class[label]) for label in chosen))
+    set_images(tuple(random.choice(by_class[label]) for label in chosen))
 
 
-def _set_images(images: tuple[str, ...]) -> None:
+def set_images(images: tuple[str, ...]) -> None:
     """New images span a new plane, so the window starts at its middle."""
     state.change(images=images, center=None, half_width=None, half_height=None, region=None)
     state.want_window("centroid")

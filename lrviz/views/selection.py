@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lrviz.engine.workers import stop_at_refusal
-from lrviz.errors import InvalidPath, InvalidRequest, LrvizError, UnknownModel
+from lrviz.errors import InvalidImage, InvalidPath, InvalidRequest, LrvizError, UnknownModel
 from lrviz.files import shown
 from lrviz.models import paths
 from lrviz.models.access import USER, Access
@@ -148,7 +148,13 @@ def find_paths(
         InvalidData: The data set is missing, or another one than the model's.
         InvalidPath: The images form no path.
     """
-    images = find_images(spec.source, spec.indices, card, data_path)
+    try:
+        images = find_images(spec.source, spec.indices, card, data_path)
+    except InvalidImage as error:
+        if not spec.source.startswith("train"):
+            raise
+        refused(spec.source, error)  # other models may have as many
+        return []
     starts = [(spec.indices, images)]
     if spec.kind not in JOINED:
         starts = [((index,), [image]) for index, image in zip(spec.indices, images, strict=True)]

@@ -90,6 +90,8 @@ def _load(reference: str, data_path: Path | str | None) -> Image:
 
 
 def _pick(images: Sequence[Image] | np.ndarray, indices: Sequence[int], source: str, card: Card) -> list[Image]:
+    if not len(images):
+        raise InvalidImage(f"Expected {source} images of {card.name}, got none in its data: choose others.")
     if max(indices) >= len(images):
         raise InvalidImage(
             f"Expected {source} images from 0 to {len(images) - 1} of {card.name}, got {max(indices)}: choose others."

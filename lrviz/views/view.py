@@ -208,7 +208,8 @@ class View:
 
     def to_link(self) -> str:
         """The address of the view on its server."""
-        return f"/{ADDRESSES[self.page]}?{urlencode(self.to_query())}"
+        # Plotly encodes the addresses in its texts again, but for what needs no code.
+        return f"/{ADDRESSES[self.page]}?{urlencode(self.to_query(), safe=':,/')}"
 
     def to_json(self) -> str:
         """The link's parameters as one line of JSON."""

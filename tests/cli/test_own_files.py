@@ -88,6 +88,19 @@ def test_an_image_without_a_path_is_left_out_and_named(lrviz, folder):
     assert pd.read_csv("m.csv")["images"].tolist() == ["test:0", "test:2", "samples:0"]
 
 
+def test_a_network_without_noisy_labels_is_left_out_where_those_are_measured(lrviz, folder):
+    quick = "--data tiny.npz --out trained --epochs 1 --precision float32 --device cpu"
+    for noise in ("0.2", "0"):
+        assert lrviz(f"train cnn5 --width 1 --noise {noise} {quick}")[0] == 0
+    files = sorted(Path("trained").glob("*.safetensors"), key=lambda path: "noise" not in path.name)
+    models = " ".join(f"--models '{path}'" for path in files)
+    paths = "--paths closed:train:noisy:0 --paths closed:samples:0"
+    code, _, err = lrviz(f"measure {models} {paths} --segments 1 --data tiny.npz --out m.csv")
+    assert code == 2
+    assert "left out: Expected train:noisy images of" in " ".join(err.split())
+    assert pd.read_csv("m.csv")["image_kind"].tolist() == ["train-noisy", "samples", "samples"]
+
+
 def test_models_that_ship_are_not_described(lrviz):
     code, _, err = lrviz("measure --models cnn5-w1-noise20 --mean 0.5 --paths closed:samples:0 --out m.csv")
     assert code == 2

@@ -21,12 +21,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lrviz.engine.find_pieces import find_pieces
+from lrviz.engine.find_regions import find_regions
 from lrviz.errors import LostDigits, LrvizError
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network import rounding
 from lrviz.network.program import Program
 from lrviz.tolerance import TOLERANCE
-from tests.cases import dense
+from tests.cases import dense, flat_plane
 from tests.engine.test_random_networks import Scene, assert_pieces, assert_right, assert_same, tiled
 
 WINDOWS = ("ordinary", "tiny", "huge", "thin", "rotated", "far away", "triangle")
@@ -369,3 +370,14 @@ def test_a_deep_network_without_normalisation_keeps_its_digits() -> None:
     np.testing.assert_array_equal(program.patterns(middles), pieces.pattern)
     halfway = (pieces.values[1:] + pieces.values[:-1]) / 2
     np.testing.assert_allclose(program(middles), halfway, rtol=0, atol=1e-9 * np.abs(halfway).max())
+
+
+@pytest.mark.parametrize("scale", [1e78, 1e160])
+def test_terms_whose_squares_float64_cannot_hold_are_refused(scale):
+    module = nn.Sequential(nn.Linear(2, 12), nn.ReLU(), nn.Linear(12, 10), nn.ReLU(), nn.Linear(10, 3)).double()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(scale if scale < 1e100 or parameter is module[0].weight else 1.0)
+    program = Program.from_module(module, torch.zeros(1, 2, device="cpu", dtype=torch.float64))
+    with pytest.raises(LrvizError, match=r"whose squares float64 can hold|not finite"):
+        find_regions(program, flat_plane(), Window.rectangle((0, 0), 1.0))

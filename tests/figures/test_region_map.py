@@ -235,7 +235,11 @@ def test_the_legend_of_layers_and_classes_is_whole(monkeypatch, colour, paper):
     edges, number = regions().edge_layer, np.arange(len(regions().edge_layer))
     logits = np.random.default_rng(0).standard_normal((len(regions()), 40))
     many = replace(
-        regions(), edge_layer=np.where(edges >= 0, number % 17, -1), bias=logits, slope=np.zeros((*logits.shape, 2))
+        regions(),
+        edge_layer=np.where(edges >= 0, number % 17, -1),
+        bias=logits,
+        slope=np.zeros((*logits.shape, 2)),
+        rounding=np.zeros(0),
     )
     view = replace(VIEW, colour=colour, layer_edges=True)
     render(".png", many, view, class_names=names, paper=paper)
@@ -253,3 +257,27 @@ def test_the_legend_of_layers_and_classes_is_whole(monkeypatch, colour, paper):
 def test_other_suffixes_are_refused(tmp_path):
     with pytest.raises(InvalidRequest, match=re.escape(SUFFIXES[0])):
         save_figure(tmp_path / "map.bmp", regions(), VIEW)
+
+
+@pytest.mark.parametrize("colour", ["class", "slope"])
+def test_names_with_dollar_signs_are_printed_as_they_are(monkeypatch, colour):
+    sheets, names = keep_sheets(monkeypatch, regions_module), ("$a_{$", "US$ x^ $", *NAMES[2:])
+    view = replace(VIEW, colour=colour, class_index=1 if colour == "slope" else None)
+    render(".pdf", regions(), view, class_names=names, paper=Paper(dpi=60))
+    texts = [text for text in sheets[0].findobj(mpl.text.Text) if "$" in text.get_text()]
+    printed = {
+        text._preprocess_math(text.get_text()) for text in texts if text._preprocess_math(text.get_text())[1] is False
+    }
+    assert any(any(name in line for name in names[:2]) for line, _ in printed)
+
+
+@pytest.mark.parametrize("size", [(6, 5), (3.3, 3)])
+def test_long_names_in_a_legend_are_shortened_not_cut(monkeypatch, size):
+    sheets, names = keep_sheets(monkeypatch, regions_module), tuple(f"{name} terrier " * 12 for name in NAMES)
+    paper = Paper(width_inches=size[0], height_inches=size[1], dpi=60)
+    render(".png", regions(), replace(VIEW, colour="class"), class_names=names, paper=paper)
+    (sheet,) = sheets
+    (legend,) = sheet.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= sheet.bbox.width
+    assert all(text.get_text().endswith("…") for text in legend.get_texts() if "terrier" in text.get_text())

@@ -17,6 +17,7 @@ from lrviz.measures.interpolation import corner_values, deviation, integrate_abs
 from lrviz.measures.summary import Summary, summary
 from lrviz.network.program import Program
 from lrviz.results.regions import Regions
+from lrviz.results.status import Status
 from tests.cases import CASE, CASES, dense, flat_plane
 
 REAL = ("mlp-50-50", "mlp-16-inputs", "residual", "branches", "saturating", "twin-filters", "mlp-far-away")
@@ -322,11 +323,16 @@ def test_partial_regions_have_no_deviation() -> None:
     assert np.isnan(summary(regions).deviation)
 
 
-def test_nothing_found_is_refused() -> None:
-    regions = ridge(*SQUARE)
+def nothing(regions: Regions) -> dict[str, np.ndarray]:
+    """The arrays of no regions."""
     names = ("pattern", "bias", "slope", "area", "centroid", "coordinates")
     edges = ("edge_regions", "edge_unit", "edge_layer", "edge_length", "edge_coordinates")
-    empty = replace(regions, offsets=np.zeros(1, int), **{name: getattr(regions, name)[:0] for name in names + edges})
+    return {"offsets": np.zeros(1, int)} | {name: getattr(regions, name)[:0] for name in names + edges}
+
+
+def test_nothing_found_is_refused() -> None:
+    regions = ridge(*SQUARE)
+    empty = replace(regions, **nothing(regions))
     with pytest.raises(InvalidData, match="at least one region; got none"):
         summary(empty)
     assert measures.colour_values(empty, "slope").shape == (0,)
@@ -336,3 +342,20 @@ def test_nothing_found_is_refused() -> None:
 def test_unknown_quantities_and_classes_are_refused(quantity: str, index: int | None, message: str) -> None:
     with pytest.raises(InvalidData, match=message):
         measures.colour_values(ridge(*SQUARE), quantity, index)
+
+
+@pytest.mark.parametrize("output", ["foo", 1.0, True, 2, -1, np.int64(2)])
+def test_outputs_that_there_are_not_are_refused(output: object) -> None:
+    with pytest.raises(InvalidData, match="Expected an output from 0 to 1, or all, predicted, margin"):
+        measures._checked(ridge(*SQUARE), output)
+
+
+def test_a_number_of_numpy_is_an_output() -> None:
+    regions = ridge(*SQUARE)
+    for measure in (measures.slope_norm, measures.jump, measures.similarity, measures.variation):
+        np.testing.assert_array_equal(measure(regions, np.int64(1)), measure(regions, 1))
+
+
+def test_the_density_of_nothing_is_unknown() -> None:
+    regions = ridge(*SQUARE)
+    assert np.isnan(measures.density(replace(regions, status=Status.CANCELLED, **nothing(regions))))

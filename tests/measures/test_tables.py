@@ -66,6 +66,17 @@ def test_segments_have_their_means_and_every_class():
     np.testing.assert_array_equal(columns["jump_c"], measures.jump[:, 2])
 
 
+def test_every_output_has_a_column_whatever_the_names_are():
+    columns = measure_segments(path_measures(), ("cat", "cat"))
+    assert [name for name in columns if name.startswith("jump_")] == ["jump_cat (0)", "jump_cat (1)", "jump_2"]
+    assert measure_classes(path_measures(), ("cat",))["class"].tolist() == ["cat", "1", "2"]
+
+
+def test_names_may_be_fewer_than_outputs(regions):
+    found = measure_regions(regions, ("first",))["class"]
+    assert set(found) <= {"first", *map(str, range(1, regions.num_outputs))}
+
+
 def test_classes_have_means_and_standard_deviations_over_segments():
     measures = path_measures()
     columns = measure_classes(measures, ("a", "b", "c"))

@@ -13,7 +13,7 @@ from lrviz.engine.estimate import estimate_regions
 from lrviz.engine.find_pieces import find_path_pieces, find_pieces
 from lrviz.engine.find_regions import find_regions
 from lrviz.engine.sample import sample_plane
-from lrviz.errors import InvalidData
+from lrviz.errors import InvalidData, InvalidRequest
 from lrviz.geometry.plane import Segment
 from lrviz.measures.path import measure_path
 from lrviz.results.archive import Archive
@@ -224,3 +224,11 @@ def test_parts_that_somebody_changed_are_refused(tmp_path: Path, changes: dict, 
     rewrite(tmp_path / "regions.npz", **changes)
     with pytest.raises(InvalidData, match=words):
         Regions.load(tmp_path / "regions.npz")
+
+
+def test_a_file_is_where_it_was_to_be_saved(tmp_path: Path) -> None:
+    some_regions().save(tmp_path / "run1.dat")
+    assert Regions.load(tmp_path / "run1.dat") == some_regions()
+    for place in (tmp_path, tmp_path / "missing" / "run1.npz"):
+        with pytest.raises(InvalidRequest, match="Expected a place to write to"):
+            some_regions().save(place)

@@ -259,7 +259,7 @@ def test_a_click_offers_links():
     page.run()
     links = " ".join(text.value for text in page.markdown)
     assert "model=vgg11-w4-noise20&" in links
-    assert "vgg11-w3-noise20%2Cvgg11-w4-noise20%2Cvgg11-w6-noise20" in links
+    assert "vgg11-w3-noise20,vgg11-w4-noise20,vgg11-w6-noise20" in links
 
 
 def upload(page, data):
@@ -317,6 +317,15 @@ def test_distributions_can_be_exported():
     figures.set_value(figures.options[1]).run()
     assert not page.exception and not page.error
     assert not any("CSV" in kind for kind in page.selectbox(key="w-suffix").options)
+
+
+def test_what_is_not_there_is_told_until_something_is_chosen():
+    page = open_page(family="cnn5", data="CIFAR-100 (lossless PNG)")
+    control(page.segmented_control, "d-family").set_value("resnet18-stride").run()
+    (told,) = (warning.value for warning in page.warning)
+    assert "no results of resnet18-stride on 'CIFAR-100 (lossless PNG)' against width; CIFAR-10 (loss" in told
+    control(page.segmented_control, "d-family").set_value("vgg11").run()
+    assert not page.warning
 
 
 def test_what_the_page_fills_in_is_no_change_of_its_own():

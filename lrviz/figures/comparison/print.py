@@ -15,7 +15,7 @@ from lrviz.figures.comparison.screen import comparison_map
 from lrviz.figures.data_files import write_table
 from lrviz.figures.frame import print_frame, print_image
 from lrviz.figures.legend import print_bar, print_legend
-from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, typeset, wrap, write_page
+from lrviz.figures.paper import PRINTED, Paper, as_is, print_figure, require_suffix, typeset, wrap, write_page
 from lrviz.figures.region_map.data import paint_labels
 from lrviz.figures.region_map.print import MAX_VECTOR_REGIONS, print_polygons
 from lrviz.figures.widths import curves_inches, has_widths, print_width_curves, width_curves
@@ -136,7 +136,9 @@ def _name_map(axes: Axes, place: Place, map_inches: float) -> None:
     """The title of a map, in lines that are no longer than the map is wide, and the names of its axes."""
     points, cell = float(np.clip(_TITLE_POINTS * map_inches / _LEAST_INCHES, 4, _TITLE_POINTS)), place.cell
     texts = [cell.title, cell.detail, f"({cell.notice})" if cell.notice else ""]
-    axes.set_title("\n".join(wrap(text, map_inches, points) for text in texts if text), fontsize=points, loc="left")
+    axes.set_title(
+        "\n".join(wrap(as_is(text), map_inches, points) for text in texts if text), fontsize=points, loc="left"
+    )
     axes.tick_params(labelbottom=place.is_lowest, labelleft=place.column == 0)
     u_title, v_title = map(typeset, PLANE_TITLES)
     axes.set_xlabel(u_title if place.is_lowest else "", fontsize=points)

@@ -10,7 +10,7 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from lrviz.errors import InvalidRequest
 from lrviz.figures.data_files import write_archive, write_table
-from lrviz.figures.paper import PRINTED, Paper, print_figure, require_suffix, typeset, write_page
+from lrviz.figures.paper import PRINTED, Paper, as_is, print_figure, require_suffix, typeset, write_page
 from lrviz.figures.path.breakpoints import print_breakpoints
 from lrviz.figures.path.data import (
     PATH_TITLE,
@@ -112,7 +112,7 @@ def _draw_lines(axes: Axes, drawing: PathDrawing, num_columns: int) -> None:
             if drawn.is_shaded:
                 colour = to_rgba(drawn.line.colour, 0.22)
                 axes.fill_between(drawn.position, drawn.values, drawn.chord, color=colour, linewidth=0)
-        axes.plot(drawn.position, drawn.values, color=drawn.line.colour, linewidth=0.9, label=drawn.line.name)
+        axes.plot(drawn.position, drawn.values, color=drawn.line.colour, linewidth=0.9, label=as_is(drawn.line.name))
     axes.set(ylim=value_range(drawing), ylabel=value_title(drawing.stretch))
     axes.ticklabel_format(axis="y", useOffset=False)
     handles = sorted(axes.get_legend_handles_labels()[0][::-1], key=lambda handle: handle.get_label() == "chord")
