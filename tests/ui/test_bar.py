@@ -1,11 +1,19 @@
 """The bar of every page, and the guide, without a browser."""
 
-import pytest
+import io
 
+import pytest
+import torch
+from torch import nn
+
+from lrviz.models.catalogue import load_model
+from lrviz.models.inspection import default_images
+from lrviz.models.library import Library
 from lrviz.ui import guide
+from lrviz.ui.visit import remember, visitor
 from lrviz.views.bookmarks import Bookmarks
 from lrviz.views.view import View
-from tests.apptest import open_file, settle
+from tests.apptest import control, open_file, settle
 
 PAGES = {
     "app.py": {
@@ -44,6 +52,22 @@ def test_every_page_has_the_bar(name):
     assert {button.label for button in page.button} >= ({"Undo", "Redo"} if has_view else set())
     help_text = " ".join(block.proto.body for block in page.get("html"))
     assert "<code>" in help_text and "logit" in help_text
+
+
+def test_images_that_another_network_does_not_take_are_replaced():
+    network = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 3))
+    file = io.BytesIO()
+    torch.save(network.state_dict(), file)
+    own = Library.of_user().keep(file.getvalue(), ".pth")
+    remember(own, load_model(own, access=visitor()), confirm=True)
+    page = settle(open_file("app.py", **PAGES["app.py"]))
+    control(page.selectbox, "w-model").set_value(own).run()
+    assert settle(page).session_state["view"].images == default_images((2,))
+    next(button for button in page.button if button.label == "Shuffle").click().run()
+    assert all(name.startswith("noise:") for name in settle(page).session_state["view"].images)
+    control(page.selectbox, "w-model").set_value("cnn5-w1-noise20").run()
+    page = settle(page)
+    assert not page.error and not page.exception
 
 
 def test_the_models_page_opens_bookmarks_of_other_pages(monkeypatch):

@@ -589,6 +589,8 @@ def test_compare_shows_maps_curves_and_table_and_moves_the_window(browser, addre
     await_rest(page)
     assert page.locator(".stPlotlyChart").count() == 2
     assert page.locator("[data-testid=stDataFrame]").count() == 1
+    links = page.locator(".annotation-text a").evaluate_all("links => links.map(link => link.href.baseVal)")
+    assert len(links) == 2 and all(f"&{TRIPLET}&" in link for link in links)
     page.get_by_text("New window", exact=True).click()
     page.wait_for_function(
         "document.querySelector('.js-plotly-plot')?._fullLayout?.dragmode === 'select'", timeout=LONG
