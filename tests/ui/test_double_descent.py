@@ -153,7 +153,11 @@ def test_the_shipped_results_are_those_of_the_shipped_models():
     assert all(len(select_paths(table, against)) for against in AGAINST)
     sampled = table[(table["num_segments"] == 1) & ~table["is_snapshot"]]
     number = sampled.groupby(["family", "data", "width", "image_kind"]).size()
-    for family, data in (("cnn5", "JPEG-compressed copy"), ("vgg11", "lossless PNG")):
+    for family, data in (
+        ("cnn5", "JPEG-compressed copy"),
+        ("vgg11", "lossless PNG"),
+        ("resnet18-stride", "lossless PNG"),
+    ):
         assert number[family, f"CIFAR-10 ({data})"].min() >= 64
     assert number["vgg11", "CIFAR-100 (lossless PNG)"].min() >= 64
 
