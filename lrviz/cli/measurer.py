@@ -56,6 +56,8 @@ def measure_all(
             usable, specs, data, gradients=gradients, access=how.access,
             refused=lambda name, error: failures[name].append(error),
         )  # fmt: skip
+        if failures and not len(survey):
+            raise next(iter(failures.values()))[0]
         num_planned = len(survey) + sum(map(len, failures.values()))
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:
             measured = survey.rows(

@@ -99,7 +99,7 @@ def find_boundary(regions: Regions) -> Boundary:
 
 def class_areas(boundary: Boundary) -> Float[np.ndarray, "classes"]:
     """Area (K,) in which every class wins, in squared units of L2 distance."""
-    return np.bincount(boundary.polygon_class, boundary.area, boundary.num_outputs)
+    return np.bincount(boundary.polygon_class, boundary.area, boundary.num_outputs).astype(float)
 
 
 def connected_areas(boundary: Boundary) -> Int[np.ndarray, "polygons"]:
