@@ -79,8 +79,8 @@ def sample_plane(
     u, v = pixel_centers(window, resolution)
     program = program.to(choose_device(device), dtype)
     rows, columns = np.nonzero(window.contains(_grid(u, v)).reshape(len(v), len(u)))
-    sampler = _Sampler.of(program, plane, window, dtype, patterns)
     canvas = _Canvas.empty(len(v), len(u), program.num_outputs, dtype)
+    sampler = _Sampler.of(program, plane, window, dtype, patterns)
     size, status, done = _batch_size(program, dtype), Status.COMPLETE, 0
     batches = [slice(start, start + size) for start in range(0, len(rows), size)]
     points = (np.stack([u[columns[batch]], v[rows[batch]]], 1) for batch in batches)

@@ -17,7 +17,7 @@ from lrviz.engine.find_regions import find_regions
 from lrviz.engine.requests import MAX_RESOLUTION, Device, WindowRequest
 from lrviz.errors import InvalidRequest
 from lrviz.geometry.plane import Plane, Window
-from lrviz.measures.boundary import class_areas, find_boundary
+from lrviz.measures.boundary import find_class_areas
 from lrviz.measures.interpolation import Interpolation, deviation, interpolate
 from lrviz.measures.window import inner_length, jump, region_mean, similarity, slope_norm
 from lrviz.network.program import Program
@@ -189,7 +189,7 @@ def measure_tile(tile: MapTileRequest, regions: Regions, reference: Interpolatio
         row=tile.row, column=tile.column, rasters=rasters, predicted=predicted, num_parts=len(regions),
         side=side[:, 0], side_pattern=regions.pattern[side[:, 1]],
         corner=corner[:, 0], corner_pattern=regions.pattern[corner[:, 1]],
-        class_area=class_areas(find_boundary(regions)),
+        class_area=find_class_areas(regions),
         slope=float(slope @ regions.area), edge_length=float(length.sum()), jump=float(length @ jumps),
         similarity=float(length @ alike), deviation=float(deviations.sum()), status=regions.status,
         seconds=time.perf_counter() - began,

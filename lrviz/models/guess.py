@@ -11,7 +11,7 @@ from lrviz.files import some_shown
 from lrviz.models.access import USER, Access
 from lrviz.models.architectures import FAMILIES, IMAGE_SIZE, build
 from lrviz.models.blueprint import TORCHVISION, Blueprint, torchvision_names
-from lrviz.models.formats.tensors import Tensors, in_order
+from lrviz.models.formats.tensors import Tensors, in_order, split_parts
 from lrviz.models.multilayer import MLP, find_mlp, stands_beside
 from lrviz.models.weights import fit_tensors
 
@@ -57,11 +57,7 @@ def guess_architecture(tensors: Tensors, layers: Collection[str] = (), access: A
 
 def _largest_part(tensors: Tensors) -> Tensors:
     """The tensors of the part of a network that has the most; beside it may be a loss, measures, a normalisation."""
-    parts: dict[str, Tensors] = {}
-    for name, value in tensors.items():
-        first, _, rest = name.partition(".")
-        parts.setdefault(first, {})[rest] = value
-    return max(parts.values(), key=len, default={})
+    return max(split_parts(tensors).values(), key=len, default={})
 
 
 def _families(tensors: Tensors) -> Iterator[Blueprint]:

@@ -55,7 +55,7 @@ def without_batch(exported: nn.Module, shape: tuple[int, ...], dtype: torch.dtyp
     try:
         with torch.no_grad(), bounded(MAX_NUMBERS * shape[0]):
             batch = torch.randn(shape, dtype=dtype, generator=torch.Generator("cpu").manual_seed(0), device="cpu")
-            same = _is_close(single(batch), exported(batch))
+            same = is_close(single(batch), exported(batch))
     except LrvizError:
         raise
     except Exception as error:  # whatever the steps raise for one input
@@ -73,7 +73,8 @@ def _for_one(argument: Any, shape: tuple[int, ...]) -> Any:
     return [1, *argument[1:]] if is_shape else argument
 
 
-def _is_close(received: Any, expected: Any) -> bool:
+def is_close(received: Any, expected: Any) -> bool:
+    """Whether outputs of inputs by themselves are those of the same inputs in a batch."""
     pairs = zip(tree_leaves(received), tree_leaves(expected), strict=True)
     return all(
         a.shape == b.shape and bool((a - b).abs().max() <= _CLOSE * b.abs().max())

@@ -22,7 +22,7 @@ from lrviz.ui import resources
 from lrviz.views.history import History
 from lrviz.views.link import read_link
 from lrviz.views.presets import CHECK, Wanted
-from lrviz.views.view import IMAGES, View
+from lrviz.views.view import IMAGES, MAP_PAGES, View
 
 DEFAULT_MODEL = "cnn5-w8-noise20"
 
@@ -267,7 +267,7 @@ def open_with(view: View) -> NoReturn:
     """Show models and images on the page of a view, on maps in a window that suits them."""
     st.session_state.setdefault("history", History())
     show(view)
-    if view.page in ("explore", "compare"):
+    if view.page in MAP_PAGES:
         want_window("centroid")
     if "pages" not in st.session_state:
         st.rerun()

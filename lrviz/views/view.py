@@ -17,6 +17,9 @@ from lrviz.views.texts import FIRST_NAME, FLAG, NAME, NAMES, SEPARATOR, Form, is
 ADDRESSES = {"explore": "", "compare": "Compare_widths", "paths": "Paths", "sweeps": "Double_descent"}
 """The pages, and where each of them is."""
 
+MAP_PAGES = ("explore", "compare")
+"""Those of maps, which show a window of a plane."""
+
 COLOURS = tuple(QUANTITIES)
 """Quantities that regions can be coloured by."""
 
@@ -59,7 +62,7 @@ def _shown(*pages: str, keys: str, form: Form, default: Any = None) -> Any:
 
 
 def _of_regions(keys: str, form: Form, default: Any = None) -> Any:
-    return _shown("explore", "compare", keys=keys, form=form, default=default)
+    return _shown(*MAP_PAGES, keys=keys, form=form, default=default)
 
 
 def _of_path(keys: str, form: Form, default: Any = None) -> Any:
@@ -81,7 +84,7 @@ _OUTPUT = word(f"{PREDICTED}, {ALL} or a whole number from 0", re.compile(f"{PRE
 _LABEL = word("a printable text", lambda value: value.isprintable() and len(value) <= 400)
 
 _ALL_MODELS = dict.fromkeys(("compare", "paths"), Place(NAMES, ("models",)))
-_TRIPLET = dict.fromkeys(("explore", "compare"), Place(NAME, ("a", "b", "c")))
+_TRIPLET = dict.fromkeys(MAP_PAGES, Place(NAME, ("a", "b", "c")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ from lrviz.network.allocation import MAX_NUMBERS, bounded
 from lrviz.network.inspection import find_refusals
 from lrviz.network.origins import Origin
 from lrviz.network.refusals import describe
+from lrviz.network.single import is_close
 
 _OWN = ("Constant", "If")
 """Operators that are seen to while a graph is read."""
@@ -41,9 +42,6 @@ _SHAPED = ("Reshape", "Expand")
 
 _MOST_COMPARED = 300_000_000
 """Graphs with more numbers than that in all their values for a batch are not run on it."""
-
-_CLOSE = 1e-3
-"""Largest difference between an input's outputs by itself and in a batch, relative to the largest: single precision."""
 
 _AT_THE_END = ("Softmax", "LogSoftmax", "Sigmoid")
 """Operators that are left off where they come last."""
@@ -116,10 +114,7 @@ def _agree(network: OnnxNetwork, whole: OnnxNetwork, number: int, kind: torch.dt
     """Whether a network computes of inputs one by one what another does of all of them."""
     generator = torch.Generator("cpu").manual_seed(0)
     batch = torch.randn(number, *network.input_shape, dtype=kind, generator=generator, device="cpu")
-    received, expected = torch.cat([network.run(row[None]) for row in batch]), whole.run(batch)
-    if received.shape != expected.shape:
-        return False
-    return bool((received - expected).abs().max() <= _CLOSE * expected.abs().max())
+    return is_close(torch.cat([network.run(row[None]) for row in batch]), whole.run(batch))
 
 
 class _Reading:

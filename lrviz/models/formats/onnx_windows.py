@@ -102,9 +102,8 @@ def max_pool(use: Use, x: Tensor) -> Tensor:
         if all(got >= wanted for got, wanted in zip(pooled.shape[2:], shape, strict=True)):
             return pooled[(..., *(slice(size) for size in shape))] if list(pooled.shape[2:]) != shape else pooled
     if all(step == 1 for step in dilations) and all(pad < size for pad, size in zip(after, kernel, strict=True)):
-        longer = F.pad(
-            x, [pad for last in reversed(after) for pad in (0, last)], mode="replicate"
-        )  # changes no maximum
+        # A copy of the last entry changes no maximum.
+        longer = F.pad(x, [pad for last in reversed(after) for pad in (0, last)], mode="replicate")
         return pool(longer, kernel, strides, before, 1, rounded_up)[(..., *(slice(size) for size in shape))]
     raise NotConverted("a max-pool with windows outside its input")
 

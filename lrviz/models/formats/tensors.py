@@ -136,17 +136,22 @@ def averages(tensors: Tensors) -> dict[str, str]:
     >>> averages({"net.0.weight": weight, "ema_net.0.weight": weight, "loss.weight": weight})
     {'ema_net': 'net'}
     """
-    parts: dict[str, Tensors] = {}
-    for name, value in tensors.items():
-        first, _, rest = name.partition(".")
-        parts.setdefault(first, {})[rest] = value
     shapes = {}
-    for first, part in parts.items():
+    for first, part in split_parts(tensors).items():
         prefix = wrapper_prefix(part)
         shapes[first] = {name.removeprefix(prefix): value.shape for name, value in part.items()}
     real = {first: of for first, of in shapes.items() if not _AVERAGED.search(first)}
     found = {first: next((name for name in real if real[name] == of), "") for first, of in shapes.items()}
     return {first: name for first, name in found.items() if name and first not in real}
+
+
+def split_parts(tensors: Tensors) -> dict[str, Tensors]:
+    """Tensors by the first word of their names, under what comes after it."""
+    parts: dict[str, Tensors] = {}
+    for name, value in tensors.items():
+        first, _, rest = name.partition(".")
+        parts.setdefault(first, {})[rest] = value
+    return parts
 
 
 def wrapper_prefix(names: Iterable[str]) -> str:
