@@ -1,6 +1,7 @@
 """Where to compute."""
 
 import ctypes
+import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -112,3 +113,11 @@ def return_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def memory_bytes() -> int:
+    """Memory of the machine; without a bound where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 2**63

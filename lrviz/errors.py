@@ -1,8 +1,9 @@
 """The errors that lrviz raises on purpose; each message says what was expected, what came, and the remedy."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 
 class LrvizError(Exception):
@@ -26,6 +27,15 @@ class Refusal:
     kind: str
     reason: str
     line: str
+
+
+OnRefusal: TypeAlias = Callable[[Any, LrvizError], None]
+"""What to do with one of many that is refused: called with what it is, and why."""
+
+
+def stop_at_refusal(_: Any, error: LrvizError) -> None:
+    """The `OnRefusal` of those who did not say what else to do: raise the error."""
+    raise error
 
 
 class UnsupportedOperation(LrvizError):

@@ -48,8 +48,9 @@ def measure_all(
         choose_device(how.device)
     specs = [PathsSpec.parse(text, num_anchors=num_anchors, radius=radius, segments=segments) for text in paths]
     with written_whole(out, SUFFIXES) as target:
-        found = find_models(models, snapshots=snapshots, access=how.access)
-        unusable = _check_files(found, how)
+        unusable: dict[str, LrvizError] = {}
+        found = find_models(models, snapshots=snapshots, access=how.access, refused=unusable.__setitem__)
+        _check_files(found, how, unusable)
         usable = {name: card for name, card in found.items() if name not in unusable}
         failures: dict[str, list[LrvizError]] = defaultdict(list)
         survey = Survey.plan(
@@ -88,21 +89,24 @@ def _summary(table: pd.DataFrame) -> str:
     return f"{counted(len(table), 'path')} of {counted(num_models, 'model')}, {counted(num_pieces, 'piece')}"
 
 
-def _check_files(found: Mapping[str, Card], how: Run) -> dict[str, LrvizError]:
-    """Say what is assumed of the files among some models; why some cannot be used. A single one raises the error."""
-    unusable: dict[str, LrvizError] = {}
+def _check_files(found: Mapping[str, Card], how: Run, unusable: dict[str, LrvizError]) -> None:
+    """Say what is assumed of the files among some models, and add why some cannot be used.
+
+    Raises:
+        LrvizError: There is but one, and it cannot be used.
+    """
+    num_files = len(found) + len(unusable)
     for name in filter(is_file, found):
         try:
             tell_assumed(load_program(name, access=how.access, store=how.store)[0])
         except LrvizError as error:
-            if len(found) == 1:
-                raise
             unusable[name] = error
             continue
         shape = image_shape(found[name].input_shape)
         if shape not in (None, SHAPE):
             tell(f"{name}: images are resized to {shape[2]} x {shape[1]}{', in grey' * (shape[0] == 1)}.")
-    return unusable
+    if unusable and num_files == 1:
+        raise next(iter(unusable.values()))
 
 
 def _tell_failures(unusable: Mapping[str, LrvizError], failures: Mapping[str, list[LrvizError]]) -> None:

@@ -12,12 +12,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from lrviz.cli.describer import tell_assumed
-from lrviz.cli.terminal import INTERRUPTED, tell
+from lrviz.cli.terminal import INTERRUPTED, REFUSED, tell
 from lrviz.errors import InvalidData, InvalidRequest, LrvizError
 from lrviz.files import shown
 from lrviz.models.access import USER, Access
 from lrviz.models.card import Card
-from lrviz.models.catalogue import SUFFIX, Model, list_models, load_model
+from lrviz.models.catalogue import SUFFIX, Model, list_checkpoints, load_model
 from lrviz.models.datasets import SPLITS, Dataset, load_dataset
 from lrviz.models.prune import FINE_TUNING, prune_config
 from lrviz.models.rebuilding import SEQUENTIAL
@@ -42,12 +42,17 @@ PIPE_WIDTH = 160
 
 
 def print_models(folder: Path | None, as_json: bool) -> None:
-    """Print the cards of the models in a folder, as a table or as JSON."""
-    cards = list_models(folder)
+    """Print the cards of the models in a folder, as a table or as JSON; damaged ones are told at the end."""
+    damaged: dict[Path, LrvizError] = {}
+    cards = tuple(list_checkpoints(folder, damaged.__setitem__).values())
     if as_json:
         typer.echo(json.dumps([asdict(card) for card in cards], indent=2))
-        return
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_models_table(cards))
+    else:
+        Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_models_table(cards))
+    for error in damaged.values():
+        tell(str(error))
+    if damaged:
+        raise typer.Exit(REFUSED)
 
 
 def _models_table(cards: tuple[Card, ...]) -> Table:
@@ -160,6 +165,7 @@ def _train_jobs(
     source: Model | None = None,
     teacher: Model | None = None,
 ) -> None:
+    jobs = list({name: job for job in jobs for name in [job[1]]}.values())  # each once
     paths = [place.out / f"{name}{SUFFIX}" for _, name, _ in jobs]
     todo = [(job, path) for job, path in zip(jobs, paths, strict=True) if place.force or not _is_finished(path, job[2])]
     if not todo:

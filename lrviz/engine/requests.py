@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 
 from lrviz.arrays import ArrayLike, frozen_array
+from lrviz.devices import memory_bytes
 from lrviz.engine.estimate import estimate_regions, expected_regions, fitting_half_width, rounded_down
 from lrviz.engine.find_pieces import find_path_pieces, find_pieces
 from lrviz.engine.find_regions import find_regions
@@ -172,7 +172,7 @@ class RegionsRequest(WindowRequest):
 
     def _require_fit(self, number: float, pieces_per_length: float) -> None:
         budget, most = self.max_regions, self.most_expected or HOPELESS_FACTOR * self.max_regions
-        capacity = (_memory_bytes() - peak_bytes(self.program)) // bytes_per_region(self.program)
+        capacity = (memory_bytes() - peak_bytes(self.program)) // bytes_per_region(self.program)
         if capacity < 1:
             raise InvalidRequest(
                 f"Finding regions of this network takes {format_size(peak_bytes(self.program))} of memory, more than "
@@ -366,14 +366,6 @@ def pack(result: AnyResult) -> bytes:
     buffer = io.BytesIO()
     result.save(buffer)
     return buffer.getvalue()
-
-
-def _memory_bytes() -> int:
-    """Memory of the machine; without a bound where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 2**63
 
 
 def _array_bytes(array: ArrayLike) -> bytes:

@@ -14,9 +14,10 @@ import torch
 from jaxtyping import Float
 
 from lrviz.arrays import first_largest
-from lrviz.devices import THREADS, choose_device, single_threaded
+from lrviz.devices import THREADS, choose_device, memory_bytes, single_threaded
 from lrviz.engine.arguments import check_callbacks, check_number, check_scene
 from lrviz.errors import InvalidRequest
+from lrviz.files import format_size
 from lrviz.geometry.plane import Plane, Window
 from lrviz.network.maxima import features_at, find_winners
 from lrviz.network.patterns import xor_winners
@@ -25,6 +26,7 @@ from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.results.samples import Samples
 from lrviz.results.status import Status
 from lrviz.tolerance import TOLERANCE
+from lrviz.words import counted
 
 _Seen: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -68,7 +70,8 @@ def sample_plane(
 
     Raises:
         InvalidPlane: The plane's inputs do not have the network's shape.
-        InvalidRequest: An argument is of another kind, or the resolution is below one.
+        InvalidRequest: An argument is of another kind, the resolution is below one, or the memory does not hold so many
+            pixels.
         LostDigits: float64 cannot tell the network's values apart there.
     """
     began = time.perf_counter()
@@ -77,6 +80,7 @@ def sample_plane(
     if dtype not in (torch.float64, torch.float32):
         raise InvalidRequest(f"Samples are torch.float64 or torch.float32; got {dtype}. Choose one of these.")
     u, v = pixel_centers(window, resolution)
+    _require_fit(len(u) * len(v), program.num_outputs, resolution)
     program = program.to(choose_device(device), dtype)
     rows, columns = np.nonzero(window.contains(_grid(u, v)).reshape(len(v), len(u)))
     canvas = _Canvas.empty(len(v), len(u), program.num_outputs, dtype)
@@ -115,6 +119,15 @@ def pixel_centers(window: Window, resolution: int) -> tuple[Float[np.ndarray, "w
         )
     )
     return u, v
+
+
+def _require_fit(num_pixels: int, num_outputs: int, resolution: int) -> None:
+    needed = num_pixels * 8 * (2 + 3 * num_outputs)  # class, pattern, values and slopes, as `_Canvas` holds them
+    if needed > memory_bytes():
+        raise InvalidRequest(
+            f"{num_pixels:,} pixels of {counted(num_outputs, 'output')} take {format_size(needed)} of memory, more "
+            f"than this machine has; got the resolution {resolution:,}. Choose a lower one."
+        )
 
 
 def _grid(u: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -5,13 +5,13 @@ stopped or killed computes nothing twice; a worker that is lost loses what it wa
 """
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
 from lrviz.engine.requests import Device, Request, keep, look_up, pack, request_key, run
-from lrviz.errors import InvalidRequest, LrvizError
+from lrviz.errors import InvalidRequest, LrvizError, OnRefusal, stop_at_refusal
 from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.results.status import Status
 from lrviz.results.store import MemoryStore, Store
@@ -51,13 +51,6 @@ class Workers:
 HERE = Workers()
 """This process alone."""
 
-Refused = Callable[[int, LrvizError], None]
-
-
-def stop_at_refusal(_: object, error: LrvizError) -> None:
-    """Raise the error of a request that cannot be answered."""
-    raise error
-
 
 def answer_all(
     requests: Sequence[Request],
@@ -68,7 +61,7 @@ def answer_all(
     progress: Progress = ignore,
     within: Progress = ignore,
     cancelled: Cancelled = never,
-    refused: Refused = stop_at_refusal,
+    refused: OnRefusal = stop_at_refusal,
 ) -> Iterator[tuple[int, Any]]:
     """Answer requests, in any order, each as soon as it is known; ends early when it is cancelled.
 
@@ -119,7 +112,7 @@ def _answer_here(
     device: Device,
     progress: Progress,
     cancelled: Cancelled,
-    refused: Refused,
+    refused: OnRefusal,
 ) -> Iterator[tuple[int, Any]]:
     for index in missing:
         try:
@@ -139,7 +132,7 @@ def _answer_there(
     workers: Workers,
     device: Device,
     cancelled: Cancelled,
-    refused: Refused,
+    refused: OnRefusal,
 ) -> Iterator[tuple[int, Any]]:
     """Send every network once to every worker, and the requests without it; collect bytes."""
     if not missing:

@@ -15,6 +15,7 @@ REGION_QUANTITIES = ("slope", "jump", "variation", "deviation", "similarity", "a
 
 def neighbourhood(regions: Regions, region: int) -> Regions:
     """A region, its neighbours after it, and the edges between it and them, longest first."""
+    regions.polygon(region)  # is there
     edges = edges_of(regions, region)
     sides = regions.edge_regions[edges]
     others = np.where(sides[:, 0] == region, sides[:, 1], sides[:, 0])

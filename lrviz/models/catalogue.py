@@ -15,7 +15,8 @@ from jaxtyping import Float, Shaped
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from lrviz.errors import InvalidCheckpoint, UnknownModel, UnreadableFile
+from lrviz.arrays import describe
+from lrviz.errors import InvalidCheckpoint, LrvizError, OnRefusal, UnknownModel, UnreadableFile, stop_at_refusal
 from lrviz.files import shown, write_whole
 from lrviz.models.access import USER, Access
 from lrviz.models.architectures import FAMILIES
@@ -115,26 +116,46 @@ def list_models(folder: Path | None = None) -> tuple[Card, ...]:
     """Return the cards of the models in a folder (the shipped ones by default), by family, noise, width and seed.
 
     Raises:
+        UnknownModel: there is no such folder.
         InvalidCheckpoint: a card is damaged.
     """
     return tuple(list_checkpoints(folder).values())
 
 
-def list_checkpoints(folder: Path | None = None) -> dict[Path, Card]:
-    """Return the files of the models in a folder of which cards are kept, and these, in the order of `list_models`."""
+def list_checkpoints(folder: Path | None = None, refused: OnRefusal = stop_at_refusal) -> dict[Path, Card]:
+    """Return the files of the models in a folder of which cards are kept, and these, in the order of `list_models`.
+
+    Args:
+        folder: where they are; that of the shipped ones if None.
+        refused: called with the file of a model whose card cannot be read, and the error; raises it if not given.
+
+    Raises:
+        UnknownModel: there is no such folder.
+    """
+    if folder is not None and not folder.is_dir():
+        raise UnknownModel(f"Expected a folder of networks at {shown(str(folder))}, found none: check the path.")
     found: dict[Path, Card] = {}
     files = [(_described_by(path), path) for path in (folder or models_folder()).glob("*.json")]
     for file, path in sorted(files, key=lambda item: item[1].name.startswith(item[0].name)):  # notes come last
-        kept = read_kept(path, USER)
-        if isinstance(kept, Card):
-            found[file] = kept
-        elif isinstance(kept, Note) and file.is_file():
-            card = find_kept(file, USER).note.found
+        try:
+            card = _kept_card(file, path, is_known=file in found)
+        except LrvizError as error:
+            refused(file, error)
+        else:
             if card is not None:
                 found[file] = card
-            elif file in found:  # what its note says is newer
-                found[file] = find_card(file)
     return dict(sorted(found.items(), key=lambda item: _sort_key(item[1])))
+
+
+def _kept_card(file: Path, path: Path, *, is_known: bool) -> Card | None:
+    """The card of a network that a JSON file keeps; None if it keeps none that says more than what is known."""
+    kept = read_kept(path, USER)
+    if isinstance(kept, Card):
+        return kept
+    if not isinstance(kept, Note) or not file.is_file():
+        return None
+    card = find_kept(file, USER).note.found
+    return find_card(file) if card is None and is_known else card  # what its note says is newer
 
 
 def _described_by(path: Path) -> Path:
@@ -289,6 +310,11 @@ def save_model(path: Path, module: nn.Module, card: Card) -> None:
 
 
 def _find_checkpoint(name_or_path: str | Path, access: Access) -> Path:
+    if not isinstance(name_or_path, str | Path):
+        raise UnknownModel(
+            f"Expected the name of a model or the path of its file, got {describe(name_or_path)}: list the names with "
+            "lrviz.list_models()."
+        )
     shipped = {file.stem: file for file in models_folder().glob(f"*{SUFFIX}")}
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from lrviz.arrays import describe
 from lrviz.errors import InvalidData, InvalidImage, UnreadableFile
 from lrviz.files import shown
 from lrviz.models.access import USER, Access
@@ -114,6 +115,8 @@ def load_image(
     >>> load_image("point:0.5:-1", shape=(2,)).image.tolist()
     [0.5, -1.0]
     """
+    if not isinstance(reference, str | Path):
+        raise InvalidImage(f"Expected a text that names an image, got {describe(reference)}: {_USER_HELP}.")
     text = str(reference)
     if text.startswith((POINT, NOISE)):
         return ImageRecord(reference=text, image=read_numbers(text, shape))

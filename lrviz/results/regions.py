@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt64
 
 from lrviz.arrays import first_largest
+from lrviz.errors import InvalidRequest
 from lrviz.results.archive import Archive, describe_window, require
 from lrviz.results.status import Status
 from lrviz.tolerance import TOLERANCE
@@ -80,7 +81,13 @@ class Regions(Archive):
         return self.bias.shape[1]
 
     def polygon(self, region: int) -> Float[np.ndarray, "corners 2"]:
-        """Vertices (n, 2) of one region, counter-clockwise."""
+        """Vertices (n, 2) of one region, counter-clockwise.
+
+        Raises:
+            InvalidRequest: There is no such region.
+        """
+        if not 0 <= region < len(self):
+            raise InvalidRequest(f"Regions are numbered from 0 to {len(self) - 1:,}; got {region:,}. Choose another.")
         return self.coordinates[self.offsets[region] : self.offsets[region + 1]]
 
     def values(self, region: np.ndarray, points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points outputs"]:

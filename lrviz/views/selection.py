@@ -3,17 +3,16 @@
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from lrviz.engine.workers import stop_at_refusal
-from lrviz.errors import InvalidImage, InvalidPath, InvalidRequest, LrvizError, UnknownModel
+from lrviz.errors import InvalidImage, InvalidPath, InvalidRequest, LrvizError, OnRefusal, UnknownModel, stop_at_refusal
 from lrviz.files import shown
 from lrviz.models import paths
 from lrviz.models.access import USER, Access
@@ -28,8 +27,6 @@ from lrviz.views.sources import SOURCE, Image, find_images
 TRANSLATED, MOVED, JOINED = ("closed", "open"), ("attack", "direction"), ("triplet", "images")
 PATH_KINDS = (*TRANSLATED, *MOVED, *JOINED)
 """Translations of an image; an image moved a little in one direction; images joined."""
-
-Refused = Callable[[Any, LrvizError], None]
 
 MAX_IMAGES = 100_000
 """Most images that one text can name."""
@@ -132,7 +129,7 @@ class NamedPath(NamedTuple):
 
 
 def find_paths(
-    spec: PathsSpec, card: Card, data_path: Path | str | None = None, refused: Refused = stop_at_refusal
+    spec: PathsSpec, card: Card, data_path: Path | str | None = None, refused: OnRefusal = stop_at_refusal
 ) -> list[NamedPath]:
     """The paths of a specification, for one model.
 
@@ -218,25 +215,34 @@ def _seed(text: str) -> int:
     return zlib.crc32(text.encode())
 
 
-def find_models(names: Sequence[str], *, snapshots: bool = False, access: Access = USER) -> dict[str, Card]:
+def find_models(
+    names: Sequence[str],
+    *,
+    snapshots: bool = False,
+    access: Access = USER,
+    refused: OnRefusal = stop_at_refusal,
+) -> dict[str, Card]:
     """The models that some texts select, each once, in the order of the texts.
 
     Args:
         names: Names or patterns such as "cnn5-w*" of shipped models, files of networks, or folders of them.
         snapshots: Whether patterns and folders select snapshots, which are else selected by their name or file only.
         access: Which files may be opened.
+        refused: Called with a file that is damaged or no network, and the error; raises it if not given.
 
     Returns:
         The card of every model by what `lrviz.load_model` takes.
 
     Raises:
         UnknownModel: A text selects nothing.
-        InvalidCheckpoint: A card is damaged.
     """
     found: dict[str, Card] = {}
     for name in names:
-        selected = dict(_select_models(name, snapshots, access))
-        if not selected:
+        broken: dict[str, LrvizError] = {}
+        selected = dict(_select_models(name, snapshots, access, broken.__setitem__))
+        for file, error in broken.items():
+            refused(file, error)
+        if not selected and not broken:
             raise UnknownModel(
                 "Expected a shipped model, a pattern such as 'cnn5-w*-noise20', a file of a network or a folder of "
                 f"them; got {shown(name)}, which selects none. List the names with lrviz models."
@@ -259,20 +265,34 @@ def _told_apart(found: dict[str, Card]) -> dict[str, Card]:
     return found
 
 
-def _select_models(name: str, snapshots: bool, access: Access) -> Iterator[tuple[str, Card]]:
+def _select_models(name: str, snapshots: bool, access: Access, refused: OnRefusal) -> Iterator[tuple[str, Card]]:
     path = Path(name)
     if is_file(name):
-        yield name, find_card(path, access=access)
+        yield from _cards([path], access, refused)
     elif path.is_dir():
-        described = list_checkpoints(path)
+        broken: dict[Path, LrvizError] = {}
+        described = list_checkpoints(path, broken.__setitem__)
+        for file, error in broken.items():
+            refused(str(file), error)
         yield from ((str(file), card) for file, card in described.items() if _wanted(card, snapshots))
-        others = (file for file in sorted(path.iterdir()) if is_file(file.name) and file not in described)
-        others = (file for file in others if not file.name.endswith(PARTIAL_SUFFIX))
-        yield from ((str(file), find_card(file, access=access)) for file in others)
+        others = (file for file in sorted(path.iterdir()) if is_file(file.name) and file not in {*described, *broken})
+        yield from _cards((file for file in others if not file.name.endswith(PARTIAL_SUFFIX)), access, refused)
     else:
         for card in list_models():
             if card.name == name or (fnmatchcase(card.name, name) and _wanted(card, snapshots)):
                 yield card.name, card
+
+
+def _cards(files: Iterable[Path], access: Access, refused: OnRefusal) -> Iterator[tuple[str, Card]]:
+    for file in files:
+        try:
+            card = find_card(file, access=access)
+        except UnknownModel:
+            raise  # there is no such file
+        except LrvizError as error:
+            refused(str(file), error)
+        else:
+            yield str(file), card
 
 
 def _wanted(card: Card, snapshots: bool) -> bool:

@@ -1,6 +1,6 @@
 """Measuring many models on many paths; what is finished is in the store, so that a stopped survey goes on."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
@@ -12,8 +12,8 @@ import torch
 
 from lrviz import __version__
 from lrviz.engine.requests import ENGINE_VERSION, Device
-from lrviz.engine.workers import HERE, Workers, answer_all, stop_at_refusal
-from lrviz.errors import LrvizError
+from lrviz.engine.workers import HERE, Workers, answer_all
+from lrviz.errors import LrvizError, OnRefusal, stop_at_refusal
 from lrviz.measures.requests import MeasureRequest
 from lrviz.measures.sweeps import COLUMNS, ERRORS, summarise_path
 from lrviz.models.access import USER, Access
@@ -30,8 +30,6 @@ DIGEST_DIGITS = 12
 
 Task = tuple[str, Card, NamedPath]
 """What `lrviz.load_model` takes, the model's card, and a path."""
-
-Refused = Callable[[Task, LrvizError], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,7 @@ class Survey:
         *,
         gradients: bool = False,
         access: Access = USER,
-        refused: Callable[[str, LrvizError], None] = stop_at_refusal,
+        refused: OnRefusal = stop_at_refusal,
     ) -> "Survey":
         """Load the images of all paths, each once, so that what is missing is noticed before the work starts.
 
@@ -91,7 +89,7 @@ class Survey:
         device: Device = None,
         progress: Progress = ignore,
         cancelled: Cancelled = never,
-        refused: Refused = stop_at_refusal,
+        refused: OnRefusal = stop_at_refusal,
     ) -> Iterator[dict[str, Any]]:
         """Measure: path by path here, or all at once on workers; ends with the paths that were finished when cancelled.
 
@@ -125,7 +123,7 @@ class Survey:
                 return
             yield from self._rows_of([task], refused, store, device=device, within=show, cancelled=cancelled)
 
-    def _rows_of(self, tasks: Sequence[Task], refused: Refused, store: Store, **how: Any) -> Iterator[dict[str, Any]]:
+    def _rows_of(self, tasks: Sequence[Task], refused: OnRefusal, store: Store, **how: Any) -> Iterator[dict[str, Any]]:
         """The rows of those of some paths that are finished; options as of `answer_all`."""
         planned = list(self._planned(tasks, refused, store))
         owners = [place for place, (*_, requests) in enumerate(planned) for _ in requests]
@@ -144,7 +142,7 @@ class Survey:
                 yield _row(card, path, points, PathMeasures.join(parts), requests[0].program.digest)
 
     def _planned(
-        self, tasks: Sequence[Task], refused: Refused, store: Store
+        self, tasks: Sequence[Task], refused: OnRefusal, store: Store
     ) -> Iterator[tuple[Task, torch.Tensor, list[MeasureRequest]]]:
         """Of every path that can be measured its points, and what is asked."""
         for task in tasks:

@@ -1,5 +1,6 @@
 """Commands that take several networks, or one beside others, describe the user's own as all commands do."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from lrviz.models.catalogue import find_card, load_model
+from lrviz.models.catalogue import find_card, load_model, models_folder
 from lrviz.models.cifar import CIFAR10_CLASSES
 from lrviz.results.diskstore import FOLDER_VARIABLE
 from tests.tiny import make_dataset, write_archive
@@ -74,6 +75,27 @@ def test_a_network_that_cannot_be_measured_is_left_out_and_named(lrviz, folder):
     Path("m.csv").unlink()
     code, _, err = lrviz(f"{command} --models smooth.pth")
     assert (code, "left out" in err, "gelu" in err, Path("m.csv").exists()) == (2, False, True, False)
+
+
+def test_damaged_files_of_a_folder_are_left_out_and_named(lrviz, folder):
+    (folder / "nets").mkdir()
+    for suffix in (".json", ".safetensors"):
+        shutil.copy(models_folder() / f"cnn5-w1-noise20{suffix}", folder / "nets")
+        shutil.copy(models_folder() / f"cnn5-w2-noise20{suffix}", folder / "nets")
+    (folder / "nets" / "cnn5-w2-noise20.json").write_text("{")
+    (folder / "nets" / "optimizer.pt").write_bytes(b"no network")
+    command = "measure --paths closed:samples:0 --segments 1 --out m.csv"
+    code, _, err = lrviz(f"{command} --models nets")
+    assert code == 2
+    for name in ("cnn5-w2-noise20.safetensors", "optimizer.pt"):
+        assert f"{Path('nets', name)} was left out: Expected" in " ".join(err.split())
+    assert pd.read_csv("m.csv")["model"].tolist() == ["cnn5-w1-noise20"]
+    Path("m.csv").unlink()
+    (folder / "nets" / "cnn5-w1-noise20.json").write_text("{")
+    code, _, err = lrviz(f"{command} --models nets")
+    assert (code, Path("m.csv").exists(), "nothing could be measured" in err) == (2, False, True)
+    code, _, err = lrviz(f"{command} --models nets/optimizer.pt")
+    assert (code, Path("m.csv").exists(), "left out" in err) == (2, False, False)
 
 
 def test_an_image_without_a_path_is_left_out_and_named(lrviz, folder):

@@ -54,6 +54,7 @@ WRONG = {
     "lrviz.find_regions(program, plane, window, max_regions='many')": "a whole number, at least 1; got str 'many'",
     "lrviz.find_regions(program, plane, window, max_regions=None)": "a whole number, at least 1; got None",
     "lrviz.find_regions(program, plane, window, max_regions=True)": "a whole number, at least 1; got bool True",
+    "lrviz.sample_plane(program, plane, window, resolution=10**6)": "of memory, more than this machine has",
     "lrviz.sample_plane(program, plane, window, resolution=0)": "at least 1; got 0",
     "lrviz.sample_plane(program, plane, window, resolution=2.5)": "a whole number, at least 1; got float 2.5",
     "lrviz.sample_plane(program, plane, window, dtype=torch.float16)": "torch.float32; got torch.float16",
@@ -93,6 +94,8 @@ WRONG = {
     "plane.embed([1.0, 2.0, 3.0])": "Plane coordinates (n, 2) are needed; got list [1.0, 2.0, 3.0]",
     "plane.embed('here')": "must be an array of real numbers",
     "plane.project(torch.zeros(8))": "holds inputs of shape (4,); got Tensor of shape (8,)",
+    "lrviz.load_model(None)": "the name of a model or the path of its file, got None",
+    "lrviz.load_image(3)": "a text that names an image, got int 3",
     "plane.project(torch.zeros(2, 2))": "holds inputs of shape (4,)",
 }
 """What is asked, and what the sentence says."""

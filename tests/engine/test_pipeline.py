@@ -182,13 +182,13 @@ def test_a_budget_of_one_region_is_refused_with_a_window_as_well(content):
 
 
 def test_a_window_beyond_the_memory_is_refused(content, monkeypatch):
-    monkeypatch.setattr(requests_module, "_memory_bytes", lambda: peak_bytes(content["program"]) + 1300 * 20)
+    monkeypatch.setattr(requests_module, "memory_bytes", lambda: peak_bytes(content["program"]) + 1300 * 20)
     with pytest.raises(BudgetExceeded, match="the memory is enough for 20"):
         run(RegionsRequest(**content), MemoryStore())
 
 
 def test_a_network_beyond_the_memory_is_refused(content, monkeypatch):
-    monkeypatch.setattr(requests_module, "_memory_bytes", lambda: 1000)
+    monkeypatch.setattr(requests_module, "memory_bytes", lambda: 1000)
     with pytest.raises(InvalidRequest, match=r"takes [\d.]+ KB of memory, more than this machine has"):
         run(RegionsRequest(**content), MemoryStore())
 

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from lrviz.errors import InvalidRequest
 from lrviz.figures.colouring import colour_regions
 from lrviz.figures.facts import card_facts
 from lrviz.figures.overview import OVERVIEW_QUANTITIES, overview
 from lrviz.measures.locate import edges_of
 from lrviz.measures.region import REGION_QUANTITIES, measure_region, neighbourhood
 from lrviz.measures.window import QUANTITIES, colour_values
+from lrviz.results.regions import Regions
 from tests.pictures import NAMES, regions, samples
 
 
@@ -28,6 +30,13 @@ def test_a_neighbourhood_holds_a_region_its_neighbours_and_the_edges_between():
     others = {int(k) for k in regions().edge_regions[edges].ravel()} - {5}
     assert set(near.pattern[1:]) == {regions().pattern[k] for k in others}
     np.testing.assert_array_equal(near.polygon(0), regions().polygon(5))
+
+
+@pytest.mark.parametrize("region", [-1, 10**6])
+@pytest.mark.parametrize("ask", [measure_region, neighbourhood, Regions.polygon])
+def test_a_region_that_is_not_there_is_refused(ask, region):
+    with pytest.raises(InvalidRequest, match="numbered from 0 to"):
+        ask(regions(), region)
 
 
 @pytest.mark.parametrize("class_index", [None, 1])

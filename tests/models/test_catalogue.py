@@ -306,3 +306,7 @@ def test_models_command_ends_with_a_sentence_for_a_damaged_card(capsys, tmp_path
     captured = capsys.readouterr()
     assert captured.err.startswith("lrviz: Expected a JSON card in broken.json")
     assert "Traceback" not in captured.err
+    assert f" {NAMES[0]} " in captured.out
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["models", "--folder", str(tmp_path / "missing")])
+    assert "lrviz: Expected a folder of networks at" in capsys.readouterr().err
