@@ -62,7 +62,7 @@ def double_descent(bar: Container) -> None:
         uploaded = _read_upload()
     table = _measured_or_shipped() if uploaded is None else uploaded
     with choices:
-        paths = sweep_choice.choose_series(table, view)
+        paths = sweep_choice.choose_series(table, view, is_own=uploaded is not None)
     if paths is None:
         st.info("The table holds no finished path of a trained network. Measure some models first.")
         with bar:

@@ -241,6 +241,7 @@ def step(by: int) -> None:
     """Undo (-1) or redo (1) a change."""
     session = st.session_state
     session.history, session.is_open = session.history.move(by), False
+    session.notices = ()  # of what was shown until now
     forget_wanted_window()
     show(session.history.current)
 

@@ -47,12 +47,13 @@ _CHOICES = (
 )
 
 
-def choose_series(table: pd.DataFrame, view: View) -> pd.DataFrame | None:
+def choose_series(table: pd.DataFrame, view: View, *, is_own: bool = False) -> pd.DataFrame | None:
     """Ask for a series, and put it into the view; its paths, or None where the table holds no finished path.
 
     Args:
         table: as from `lrviz.measures.sweeps.read_results`.
         view: the view; what it names and the table does not hold is replaced by what comes first.
+        is_own: whether the user brought the table, of which the view knows nothing; else what is replaced is told.
     """
     paths = {against: select_paths(table, against) for against in AGAINST}
     known = [against for against, rows in paths.items() if len(rows)]
@@ -73,6 +74,8 @@ def choose_series(table: pd.DataFrame, view: View) -> pd.DataFrame | None:
     state.change(**answers, series=name if len(series) > 1 else None)
     state.write_link(completes=True)
     family, data = answers["family"], answers["data"]
+    if is_own:
+        return series[name]
     if view.family not in (None, family):
         state.tell(f"{_NONE} of {shown(view.family)} against {against}; {family} on {data} is shown.", instead_of=_NONE)
     elif view.data not in (None, data):

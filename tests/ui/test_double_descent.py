@@ -287,6 +287,12 @@ def test_a_table_of_trainings_and_pruned_networks_is_shown_against_epochs_and_sp
         assert words in page.markdown[0].value
 
 
+def test_a_table_of_ones_own_is_shown_without_a_word_on_what_it_does_not_hold():
+    page = upload(open_page(), table([row(family="mine"), row(family="mine", width=9)]))
+    assert page.session_state["view"].family == "mine"
+    assert not page.warning and not page.error
+
+
 def test_a_table_without_a_finished_path_says_so():
     page = upload(open_page(), table([row(status="cancelled")]))
     assert "holds no finished path" in page.info[0].value
@@ -329,6 +335,14 @@ def test_what_is_not_there_is_told_until_something_is_chosen():
     (told,) = (warning.value for warning in page.warning)
     assert "no results of resnet18-stride on 'CIFAR-100 (lossless PNG)' against width; CIFAR-10 (loss" in told
     control(page.segmented_control, "d-family").set_value("vgg11").run()
+    assert not page.warning
+    control(page.segmented_control, "d-family").set_value("resnet18-stride").run()
+    assert not page.warning
+    page = open_page(family="cnn5", data="CIFAR-100 (lossless PNG)")
+    control(page.segmented_control, "d-family").set_value("resnet18-stride").run()
+    assert page.warning
+    page.button(key="step-Undo").click().run()
+    assert page.session_state["view"].family == "cnn5"
     assert not page.warning
 
 
