@@ -109,13 +109,20 @@ def _read_upload() -> pd.DataFrame | None:
         st.error(plain(str(error)), icon=":material/error:")
         return None
     known = table[table[list(ERRORS)].notna().all(axis=1) & (table["width"] > 0)]
+    if not len(known):
+        st.error(
+            f"Expected paths of networks of known width and errors, got {counted(len(table), 'path')} of others: "
+            "choose another file. What is shown are the results that ship.",
+            icon=":material/error:",
+        )
+        return None
     if len(known) < len(table):
         st.warning(
             f"{counted(len(table) - len(known), 'path')} of networks whose width or errors nobody knows are left out: "
             "this page draws them against the width, below the test error.",
             icon=":material/info:",
         )
-    return known if len(known) else None
+    return known
 
 
 def _measured_or_shipped() -> pd.DataFrame:

@@ -1,16 +1,18 @@
-"""Ways on from a view that names models that are not there: to bring them, others like them, the default view."""
+"""Ways on from a view that cannot be shown: bring its models, take others like them, or inputs that fit."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
 
 import streamlit as st
 
+from lrviz.errors import LrvizError
 from lrviz.files import shown
+from lrviz.models.inspection import fitting_images
 from lrviz.models.opening import is_file
-from lrviz.ui import resources, state
+from lrviz.ui import resources, state, triplet
 from lrviz.ui.markdown import plain
 from lrviz.ui.own_networks import take_file
-from lrviz.ui.visit import changed_at
+from lrviz.ui.visit import changed_at, find_card
 from lrviz.views.presets import CHECK
 from lrviz.views.view import View
 
@@ -18,10 +20,10 @@ _MOST = 3
 
 
 def offer_others(view: View, first: Callable[[], View]) -> None:
-    """Ways to bring models that are not there, or to open ones of similar names, or what the page shows by default.
+    """Buttons that bring models that are not there, open ones of similar names, take inputs that fit, or begin anew.
 
     Args:
-        view: What names the models.
+        view: What cannot be shown.
         first: Makes the view that the page shows by default.
     """
     known = [card.name for cards in resources.checkpoints().values() for card in cards]
@@ -33,10 +35,30 @@ def offer_others(view: View, first: Callable[[], View]) -> None:
         }
         for close, name in meant.items():
             st.button(f"Open {plain(close)}", key=f"instead-{close}", on_click=_replace, args=(name, close))
+        images = _fitting(view)
+        if images:
+            st.button("Inputs that fit", key="fitting-inputs", type="primary", on_click=_take_inputs, args=(images,))
         st.button("Default view", key="default-view", on_click=_start_again, args=(first,))
     for name in filter(is_file, view.models):
         if not changed_at(name):
             _offer_upload(name)
+
+
+def _fitting(view: View) -> tuple[str, ...]:
+    """A triplet for the first model, where it is there and does not take the present images."""
+    present = view.path_images if view.page == "paths" else view.images
+    try:
+        images = fitting_images(present, find_card(view.model).input_shape)
+    except LrvizError:
+        return ()
+    return images if images != present else ()
+
+
+def _take_inputs(images: tuple[str, ...]) -> None:
+    if state.current().page == "paths":
+        state.change(images=images, kind="triplet", start=None, end=None)
+    else:
+        triplet.set_images(images)
 
 
 def _offer_upload(name: str) -> None:

@@ -95,8 +95,7 @@ def _make_path(view: View) -> Path | None:
         return view_path(view, [load_image(reference, shape).image for reference in view.path_images])
     except LrvizError as error:
         st.error(plain(str(unknown or error)), icon=":material/error:")
-        if unknown:
-            missing.offer_others(view, state.default_view)
+        missing.offer_others(view, state.default_view)
         return None
 
 

@@ -6,11 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+import torch
+from torch import nn
 
 from lrviz.engine import requests as requests_module
 from lrviz.figures.paper import Paper
 from lrviz.figures.sheet import Panel, render_sheet
 from lrviz.measures.window import QUANTITIES
+from lrviz.models.access import FOLDERS_VARIABLE
 from lrviz.results.status import Status
 from lrviz.ui import exports, pins, resources
 from lrviz.ui.state import DEFAULT_MODEL
@@ -300,6 +303,23 @@ def test_an_unknown_model_offers_close_ones_and_the_default_view():
     page.button(key="default-view").click().run()
     assert settle(page).session_state["view"].model == DEFAULT_MODEL
     assert not page.error
+
+
+@pytest.mark.parametrize("page_file", ["app.py", "pages/1_Compare_widths.py", "pages/2_Paths.py"])
+def test_a_network_that_does_not_take_the_inputs_of_a_link_is_offered_those_that_it_takes(
+    page_file, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path))
+    toy = nn.Sequential(nn.Linear(2, 6), nn.ReLU(), nn.Linear(6, 3))
+    torch.save(toy.state_dict(), tmp_path / "toy.pth")
+    name = "model" if page_file == "app.py" else "models"
+    page = settle(open_file(page_file, **{name: str(tmp_path / "toy.pth")}))
+    assert "Expected numbers for a network whose inputs are 2" in page.error[0].value
+    page.button(key="fitting-inputs").click().run()
+    page = settle(page)
+    assert not page.error and not page.exception
+    assert page.session_state["view"].images == ("point:-1:-1", "point:1:-1", "point:0:1")
+    assert "default-view" not in {button.key for button in page.button}
 
 
 def test_the_smaller_window_is_the_one_that_the_message_advises():

@@ -293,6 +293,13 @@ def test_a_table_of_ones_own_is_shown_without_a_word_on_what_it_does_not_hold():
     assert not page.warning and not page.error
 
 
+@pytest.mark.parametrize("rows", [[], [row(width=0)], [row(test_error=np.nan)]])
+def test_a_table_without_a_network_that_can_be_drawn_is_refused_in_a_sentence(rows):
+    page = upload(open_page(), table([*rows, row()]).iloc[: len(rows)])
+    assert f"got {len(rows)} path" in page.error[0].value
+    assert not page.exception
+
+
 def test_a_table_without_a_finished_path_says_so():
     page = upload(open_page(), table([row(status="cancelled")]))
     assert "holds no finished path" in page.info[0].value
