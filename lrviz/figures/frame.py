@@ -32,16 +32,29 @@ def frame_plane(figure: go.Figure, bounds: Float[np.ndarray, "2 2"], *, title: s
         legend={"orientation": "v", "x": 1.01, "xanchor": "left", "y": 1, "yanchor": "top", "borderwidth": 0},
         **SELECTION,
     )
-    same = {"constrain": "domain", "exponentformat": "power", "nticks": 6}
-    figure.update_xaxes(title=PLANE_TITLES[0], range=u_range, scaleanchor="y", scaleratio=1, **same)
-    figure.update_yaxes(title=PLANE_TITLES[1], range=v_range, constraintoward="top", **same)
+    same = {"constrain": "domain", "exponentformat": "power"}
+    u_ticks, v_ticks = spread_ticks(bounds, 6)
+    figure.update_xaxes(title=PLANE_TITLES[0], range=u_range, scaleanchor="y", scaleratio=1, nticks=u_ticks, **same)
+    figure.update_yaxes(title=PLANE_TITLES[1], range=v_range, constraintoward="top", nticks=v_ticks, **same)
+
+
+def spread_ticks(bounds: Float[np.ndarray, "2 2"], number: int) -> tuple[int, int]:
+    """How many ticks both axes have room for: the longer one for a number, the other for its share, or two.
+
+    >>> spread_ticks(np.array([[0.0, 0.0], [10.0, 5.0]]), 6), spread_ticks(np.array([[0.0, 0.0], [1.0, 100.0]]), 6)
+    ((6, 3), (2, 6))
+    """
+    extents = np.ptp(bounds, axis=0)
+    u, v = np.maximum(np.round(number * extents / extents.max()), 2).astype(int).tolist()
+    return u, v
 
 
 def print_frame(axes: Axes, bounds: Float[np.ndarray, "2 2"], *, num_ticks: int = 5) -> None:
     """Give printed axes the same: with at most that many steps from tick to tick."""
     axes.set(xlim=bounds[:, 0], ylim=bounds[:, 1], aspect="equal", anchor="N")
     axes.set(**dict(zip(("xlabel", "ylabel"), map(typeset, PLANE_TITLES), strict=True)))
-    axes.locator_params(nbins=num_ticks)
+    for name, number in zip("xy", spread_ticks(bounds, num_ticks), strict=True):
+        axes.locator_params(name, nbins=number)
     axes.ticklabel_format(useOffset=False)
 
 

@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from lrviz.figures.axis import PLANE_TITLES
 from lrviz.figures.comparison.data import Cell, Grid, Panel, Place, lay_out
-from lrviz.figures.frame import SELECTION, placed
+from lrviz.figures.frame import SELECTION, placed, spread_ticks
 from lrviz.figures.legend import legend
 from lrviz.figures.rasterise import shrink
 from lrviz.figures.region_map.data import paint_labels
@@ -112,9 +112,10 @@ def _annotate(figure: go.Figure, cell: Cell, place: int) -> None:
 def _frame(figure: go.Figure, bounds: Float[np.ndarray, "2 2"], grid: Grid) -> None:
     """One zoom and equal scales for all maps; numbers and names at the left and below the lowest of each column."""
     u_range, v_range = bounds.T
-    same = {"constrain": "domain", "showticklabels": False, "exponentformat": "power", "nticks": 5}
-    figure.update_xaxes(range=u_range, matches="x", **same)
-    figure.update_yaxes(range=v_range, matches="y", scaleanchor="x", constraintoward="top", **same)
+    same = {"constrain": "domain", "showticklabels": False, "exponentformat": "power"}
+    u_ticks, v_ticks = spread_ticks(bounds, 5)
+    figure.update_xaxes(range=u_range, matches="x", nticks=u_ticks, **same)
+    figure.update_yaxes(range=v_range, matches="y", scaleanchor="x", constraintoward="top", nticks=v_ticks, **same)
     figure.update_yaxes(col=1, showticklabels=True, title=PLANE_TITLES[1])
     for place in grid.places:
         if place.is_lowest:
