@@ -39,13 +39,13 @@ def frame_plane(figure: go.Figure, bounds: Float[np.ndarray, "2 2"], *, title: s
 
 
 def spread_ticks(bounds: Float[np.ndarray, "2 2"], number: int) -> tuple[int, int]:
-    """How many ticks both axes have room for: the longer one for a number, the other for its share, or two.
+    """How many ticks both axes have room for: the longer one for a number, the other for its share.
 
     >>> spread_ticks(np.array([[0.0, 0.0], [10.0, 5.0]]), 6), spread_ticks(np.array([[0.0, 0.0], [1.0, 100.0]]), 6)
-    ((6, 3), (2, 6))
+    ((6, 3), (1, 6))
     """
     extents = np.ptp(bounds, axis=0)
-    u, v = np.maximum(np.round(number * extents / extents.max()), 2).astype(int).tolist()
+    u, v = np.maximum(np.round(number * extents / extents.max()), 1).astype(int).tolist()
     return u, v
 
 
@@ -54,7 +54,7 @@ def print_frame(axes: Axes, bounds: Float[np.ndarray, "2 2"], *, num_ticks: int 
     axes.set(xlim=bounds[:, 0], ylim=bounds[:, 1], aspect="equal", anchor="N")
     axes.set(**dict(zip(("xlabel", "ylabel"), map(typeset, PLANE_TITLES), strict=True)))
     for name, number in zip("xy", spread_ticks(bounds, num_ticks), strict=True):
-        axes.locator_params(name, nbins=number)
+        axes.locator_params(name, nbins=number, min_n_ticks=min(number, 2))
     axes.ticklabel_format(useOffset=False)
 
 
