@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command; an error that lrviz raises ends it with one sentence and exit code 2.
 
     Args:
-        arguments: the words after `lrviz`; those of the process when None.
+        arguments: The words after `lrviz`; those of the process when None.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)

@@ -90,12 +90,12 @@ class Place:
     """Where trainings read and write, and whether they start again.
 
     Attributes:
-        data: path of the data set.
-        dataset: what it has to be; None for whatever is there.
-        out: folder of the checkpoints.
-        download: let torchvision fetch the data set.
-        device: where to train.
-        force: train again what is finished.
+        data: Path of the data set.
+        dataset: What it has to be; None for whatever is there.
+        out: Folder of the checkpoints.
+        download: Let torchvision fetch the data set.
+        device: Where to train.
+        force: Train again what is finished.
     """
 
     data: Path

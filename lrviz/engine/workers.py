@@ -79,7 +79,7 @@ def answer_all(
         The index of a request and its result.
 
     Raises:
-        InvalidRequest: dask is not installed, or there is no scheduler at the address.
+        InvalidRequest: Dask is not installed, or there is no scheduler at the address.
     """
     missing, done = [], 0
 

@@ -27,7 +27,7 @@ def boundary_lines(boundary: Boundary) -> list[go.Scatter]:
     """Traces of the boundary, the light rim first; where there is none, one that says so in the legend.
 
     Args:
-        boundary: as from `lrviz.measures.find_boundary`.
+        boundary: As from `lrviz.measures.find_boundary`.
     """
     if len(boundary) == 0:
         absent = {"name": _absence(boundary), "line": {"color": "rgba(0, 0, 0, 0)"}}
@@ -58,7 +58,7 @@ def outlines(lines: Sequence[Float[np.ndarray, "_ 2"]]) -> list[go.Scatter]:
     """Traces of the outlines of sampled classes, the light rim first; none where there are no outlines.
 
     Args:
-        lines: as from `lrviz.measures.class_map.class_outlines`.
+        lines: As from `lrviz.measures.class_map.class_outlines`.
     """
     if not lines:
         return []

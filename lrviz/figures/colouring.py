@@ -36,13 +36,13 @@ class Colouring:
     """One colour per region, and its legend.
 
     Attributes:
-        quantity: what is shown.
-        title: name and unit of the quantity.
+        quantity: What is shown.
+        title: Name and unit of the quantity.
         rgb: (R, 3) colours.
         values: (R,) what a continuous quantity is in each region, None for a categorical one.
-        scale: the scale of a continuous quantity.
-        categories: name and colour of what a categorical quantity can be, for a legend; empty if there is none.
-        class_index: the output that slopes, jumps and the like are of; None for all together.
+        scale: The scale of a continuous quantity.
+        categories: Name and colour of what a categorical quantity can be, for a legend; empty if there is none.
+        class_index: The output that slopes, jumps and the like are of; None for all together.
     """
 
     quantity: str
@@ -64,10 +64,10 @@ def colour_regions(
     """Choose a colour for every region.
 
     Args:
-        regions: what is shown.
-        quantity: one of `lrviz.measures.window.QUANTITIES`.
-        class_index: the output that slopes, jumps, variations and deviations are of; all outputs together if None.
-        class_names: names of the outputs.
+        regions: What is shown.
+        quantity: One of `lrviz.measures.window.QUANTITIES`.
+        class_index: The output that slopes, jumps, variations and deviations are of; all outputs together if None.
+        class_names: Names of the outputs.
     """
     same: dict[str, Any] = {
         "quantity": quantity, "title": title_of(quantity, class_index, class_names), "class_index": class_index,
@@ -86,10 +86,10 @@ def colour_samples(
     """Choose a colour for every pixel of samples, row by row.
 
     Args:
-        samples: what is shown.
+        samples: What is shown.
         quantity: "region" or "class"; of everything else a single pixel tells the slope, and that is what is shown.
-        class_index: the output that slopes are of; all outputs together if None.
-        class_names: names of the outputs.
+        class_index: The output that slopes are of; all outputs together if None.
+        class_names: Names of the outputs.
     """
     quantity = quantity if quantity in ("region", "class") else "slope"
     same: dict[str, Any] = {

@@ -112,13 +112,13 @@ def draw_curves(
     """Draw diagrams in a grid on one scale of the parameter.
 
     Args:
-        diagrams: row by row.
-        x_axis: the axis of the parameter.
-        x_title: its name.
-        height: height of the figure in pixels.
-        columns: diagrams in a row.
-        marks: values to point out.
-        chosen: a value to highlight.
+        diagrams: Row by row.
+        x_axis: The axis of the parameter.
+        x_title: Its name.
+        height: Height of the figure in pixels.
+        columns: Diagrams in a row.
+        marks: Values to point out.
+        chosen: A value to highlight.
     """
     rows = -(-len(diagrams) // columns)
     above = _ABOVE if marks else _ABOVE_LOW

@@ -64,9 +64,9 @@ def distribution_curves(paths: pd.DataFrame, measure: str, *, height: int = 360)
     """Draw the empirical distribution of a measure, a staircase for every kind of images.
 
     Args:
-        paths: rows of a table of `lrviz measure`, as a rule of one network or of one width.
-        measure: one of `lrviz.measures.sweeps.MEASURES`.
-        height: height of the figure in pixels.
+        paths: Rows of a table of `lrviz measure`, as a rule of one network or of one width.
+        measure: One of `lrviz.measures.sweeps.MEASURES`.
+        height: Height of the figure in pixels.
     """
     kinds = by_kind(paths, measure)
     figure = go.Figure()
@@ -87,13 +87,13 @@ def render_distributions(suffix: str, paths: pd.DataFrame, measure: str, *, pape
     """The contents of a file that shows how a measure is distributed; it says of which networks.
 
     Args:
-        suffix: one of `DISTRIBUTION_SUFFIXES`.
-        paths: rows of a table of `lrviz measure`.
-        measure: one of `lrviz.measures.sweeps.MEASURES`.
-        paper: size and resolution of a printed figure.
+        suffix: One of `DISTRIBUTION_SUFFIXES`.
+        paths: Rows of a table of `lrviz measure`.
+        measure: One of `lrviz.measures.sweeps.MEASURES`.
+        paper: Size and resolution of a printed figure.
 
     Raises:
-        InvalidRequest: the suffix is another one.
+        InvalidRequest: The suffix is another one.
     """
     require_suffix(suffix, DISTRIBUTION_SUFFIXES)
     description = json.dumps({"measure": measure, "models": sorted(set(paths["model"]))})

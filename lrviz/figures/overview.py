@@ -48,13 +48,13 @@ def overview(
     """Draw a sampled triangle.
 
     Args:
-        samples: the network at the pixels of the triangle's bounding box.
-        quantity: one of `OVERVIEW_QUANTITIES`.
-        images: the triplet, 0 to 255.
-        labels: what to call the three images, such as their classes.
-        class_names: names of the outputs.
-        title: a heading.
-        height: height of the figure in pixels.
+        samples: The network at the pixels of the triangle's bounding box.
+        quantity: One of `OVERVIEW_QUANTITIES`.
+        images: The triplet, 0 to 255.
+        labels: What to call the three images, such as their classes.
+        class_names: Names of the outputs.
+        title: A heading.
+        height: Height of the figure in pixels.
     """
     figure = go.Figure()
     colouring = colour_overview(samples, quantity, class_names)
@@ -166,7 +166,7 @@ class _Corners(NamedTuple):
     """Where the three images stand, outside their corners.
 
     Attributes:
-        places: u of the left and v of the upper side of each.
+        places: U of the left and v of the upper side of each.
         size: Of each, in units of the plane.
         bounds: What holds everything.
     """

@@ -35,9 +35,9 @@ def slope_image(
     """The slope of one output over the pixels of the input, summed over the colour channels.
 
     Args:
-        slope: change of logit per unit of each normalised input.
-        title: a heading.
-        height: height of the figure in pixels.
+        slope: Change of logit per unit of each normalised input.
+        title: A heading.
+        height: Height of the figure in pixels.
     """
     total, scale = _over_pixels(slope)
     figure = go.Figure(
@@ -76,8 +76,8 @@ def slope_comparison(
     """The slopes of one output in two regions on one scale, and their difference on its own.
 
     Args:
-        one: change of logit per unit of each normalised input, in the first region.
-        other: the same in the second.
+        one: Change of logit per unit of each normalised input, in the first region.
+        other: The same in the second.
     """
     figure = make_subplots(1, 3, horizontal_spacing=0.04, subplot_titles=_COMPARED)
     for number, (total, scale, is_shared) in enumerate(_compare_over_pixels(one, other), 1):

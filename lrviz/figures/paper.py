@@ -50,9 +50,9 @@ class Paper:
     """What a figure is printed on.
 
     Attributes:
-        width_inches: width of the figure.
-        height_inches: height of the figure.
-        dpi: dots per inch of what is not vector graphics.
+        width_inches: Width of the figure.
+        height_inches: Height of the figure.
+        dpi: Dots per inch of what is not vector graphics.
     """
 
     width_inches: float = 6.0

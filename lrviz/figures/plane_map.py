@@ -32,13 +32,13 @@ def render_map(
 
     Args:
         suffix: .pdf, .svg or .png.
-        found: the map.
-        quantity: one of `MAP_QUANTITIES`.
-        class_names: names of the outputs.
-        paper: size and resolution.
+        found: The map.
+        quantity: One of `MAP_QUANTITIES`.
+        class_names: Names of the outputs.
+        paper: Size and resolution.
 
     Raises:
-        InvalidRequest: the suffix or the quantity is another one.
+        InvalidRequest: The suffix or the quantity is another one.
     """
     require_suffix(suffix, PRINTED)
     require_quantity(quantity)

@@ -98,9 +98,9 @@ class Scale:
     """How a continuous quantity becomes colour.
 
     Attributes:
-        name: the colour map, by its published name.
-        low: value at its first colour.
-        high: value at its last colour, above the first.
+        name: The colour map, by its published name.
+        low: Value at its first colour.
+        high: Value at its last colour, above the first.
     """
 
     name: str
@@ -122,9 +122,9 @@ def fit_scale(values: Float[np.ndarray, "..."], name: str, *, symmetric: bool = 
     """A scale that covers all values but the outer half per cent on either side; equal ones have its middle colour.
 
     Args:
-        values: what will be coloured; NaN is ignored.
-        name: the colour map.
-        symmetric: put zero in the middle.
+        values: What will be coloured; NaN is ignored.
+        name: The colour map.
+        symmetric: Put zero in the middle.
     """
     finite = values[np.isfinite(values)]
     if not finite.size:

@@ -39,9 +39,9 @@ class Marks:
     """Positions that the figure points out; None for what is not there.
 
     Attributes:
-        peak: where the test error peaks.
-        threshold: from where on the training labels are fitted.
-        chosen: what was clicked.
+        peak: Where the test error peaks.
+        threshold: From where on the training labels are fitted.
+        chosen: What was clicked.
     """
 
     peak: float | None = None
@@ -55,10 +55,10 @@ def sweep_curves(curve: pd.DataFrame, marks: Marks, *, height: int = 800, width:
     The scales of test error and similarities are as large as their changes; all others begin at zero.
 
     Args:
-        curve: the rows of one series of `lrviz.measures.sweeps.aggregate`, in order.
-        marks: positions to point out.
-        height: height of the figure in pixels, for five diagrams; more make it higher.
-        width: width of the figure in pixels; on a narrow one, positions close to each other have no label.
+        curve: The rows of one series of `lrviz.measures.sweeps.aggregate`, in order.
+        marks: Positions to point out.
+        height: Height of the figure in pixels, for five diagrams; more make it higher.
+        width: Width of the figure in pixels; on a narrow one, positions close to each other have no label.
     """
     diagrams, axis = _diagrams(curve), _position_axis(curve, _LABEL_PIXELS / max(width - _SIDE_PIXELS, 1))
     figure = draw_curves(
@@ -72,12 +72,12 @@ def render_sweep(suffix: str, curve: pd.DataFrame, *, paper: Paper | None = None
     """The contents of a file that shows one series; it says which series.
 
     Args:
-        suffix: one of `SWEEP_SUFFIXES`; a CSV holds the numbers, the others the curves.
-        curve: the rows of one series of `lrviz.measures.sweeps.aggregate`, in order.
-        paper: size and resolution of a printed figure.
+        suffix: One of `SWEEP_SUFFIXES`; a CSV holds the numbers, the others the curves.
+        curve: The rows of one series of `lrviz.measures.sweeps.aggregate`, in order.
+        paper: Size and resolution of a printed figure.
 
     Raises:
-        InvalidRequest: the suffix is another one.
+        InvalidRequest: The suffix is another one.
     """
     require_suffix(suffix, SWEEP_SUFFIXES)
     description = json.dumps({name: str(curve[name].iloc[0]) for name in series_columns(against_of(curve))})

@@ -46,8 +46,8 @@ def width_curves(members: Sequence[Member], *, width: int = 1100) -> go.Figure:
     only part of the window was covered.
 
     Args:
-        members: the models.
-        width: width of the figure in pixels; on a narrow one, fewer diagrams stand side by side.
+        members: The models.
+        width: Width of the figure in pixels; on a narrow one, fewer diagrams stand side by side.
     """
     diagrams = [_diagram(members, *strip) for strip in STRIPS.items()]
     columns = next((n for n in (COLUMNS, COLUMNS // 2) if width >= n * _COLUMN_PIXELS), 1)

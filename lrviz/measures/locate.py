@@ -23,8 +23,8 @@ def boundary_point(program: Program, plane: Plane) -> Float[np.ndarray, "2"] | N
     """A point (u, v) of the triangle between two predicted classes, near its middle; None if it holds one class.
 
     Args:
-        program: the network.
-        plane: the plane of the triplet.
+        program: The network.
+        plane: The plane of the triplet.
     """
     middle = plane.anchors.mean(0)
     targets = np.vstack([plane.anchors, (plane.anchors + np.roll(plane.anchors, -1, 0)) / 2])

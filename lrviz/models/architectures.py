@@ -63,18 +63,18 @@ def build(
     """Build a freshly initialised network on the CPU, in evaluation mode.
 
     Args:
-        family: one of `FAMILIES`.
-        width: base width k, at least 1: the channels of the first layer (VGG8: 6 k).
-        num_classes: number of outputs, at least 2.
-        batch_norm: put a batch normalisation after every convolution.
-        seed: seed of the initial weights; None for those of PyTorch's layers, which will be replaced.
-        image_size: pixels a side of the images, a multiple of `IMAGE_SIZE`; the last pooling covers what is left.
+        family: One of `FAMILIES`.
+        width: Base width k, at least 1: the channels of the first layer (VGG8: 6 k).
+        num_classes: Number of outputs, at least 2.
+        batch_norm: Put a batch normalisation after every convolution.
+        seed: Seed of the initial weights; None for those of PyTorch's layers, which will be replaced.
+        image_size: Pixels a side of the images, a multiple of `IMAGE_SIZE`; the last pooling covers what is left.
 
     Returns:
         A float32 module from images (N, 3, image_size, image_size) to logits (N, num_classes).
 
     Raises:
-        UnknownModel: the family is not known, or a number is out of range.
+        UnknownModel: The family is not known, or a number is out of range.
 
     >>> build("cnn5", 2, 10)(torch.zeros(1, 3, 32, 32, device="cpu")).shape
     torch.Size([1, 10])

@@ -9,7 +9,7 @@ def assets_folder() -> Path:
     """Return the folder of shipped files: inside an installed package, or at the top of a checkout.
 
     Raises:
-        FileNotFoundError: neither place has it, so the installation is incomplete.
+        FileNotFoundError: Neither place has it, so the installation is incomplete.
     """
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "assets", package.parent / "assets"):

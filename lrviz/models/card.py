@@ -38,32 +38,32 @@ class Card:
     """What is known about a network; of one that lrviz did not train, how to feed it, and little else.
 
     Attributes:
-        name: the network's name; of those that lrviz trained, the stem of their files.
-        architecture: one of `lrviz.models.architectures.FAMILIES`, or another one as text, such as
+        name: The network's name; of those that lrviz trained, the stem of their files.
+        architecture: One of `lrviz.models.architectures.FAMILIES`, or another one as text, such as
             "torchvision:resnet18(num_classes=10)"; "onnx", "pt2" or "torchscript" for files that hold it themselves.
-        mean: mean of each input channel that normalisation subtracts, on the scale 0 to 1.
-        std: standard deviation of each input channel that normalisation divides by.
-        classes: names of the classes, one per output.
-        input_shape: channels, height and width of its images, or the shape of another input.
-        output: which of its outputs is shown, by name or position; empty for the first, or the only one.
-        width: base width k of one of our families; 0 for others.
-        batch_norm: whether every convolution of one of our families is followed by a batch normalisation.
-        data: the data set that it was trained on; empty if unknown.
-        num_train_images: images in its training set; 0 if unknown.
-        label_noise: fraction of the training labels that were moved to a random other class.
-        augmentation: whether training images were cropped and flipped at random.
-        seed: seed of the initial weights, the subset, the label noise and the order of the images.
-        epochs: passes over the training set; 0 if unknown.
-        train_error: fraction of training images that differ from the (noisy) labels it was trained on; NaN if unknown.
-        test_error: fraction of test images that are classified wrongly; NaN if unknown.
-        num_parameters: number of trained numbers.
-        recipe: the training recipe in words.
-        reproduce: the command that trains it again.
-        date: day on which training ended, as YYYY-MM-DD.
-        lrviz_version: version of lrviz that trained it; empty for a network from elsewhere.
-        sparsity: fraction of the weights that were pruned, and are zero.
-        pruned_from: name of the model that it was pruned from; empty if it is not pruned.
-        teacher: name of the model whose outputs it was trained to give; empty if it had none.
+        mean: Mean of each input channel that normalisation subtracts, on the scale 0 to 1.
+        std: Standard deviation of each input channel that normalisation divides by.
+        classes: Names of the classes, one per output.
+        input_shape: Channels, height and width of its images, or the shape of another input.
+        output: Which of its outputs is shown, by name or position; empty for the first, or the only one.
+        width: Base width k of one of our families; 0 for others.
+        batch_norm: Whether every convolution of one of our families is followed by a batch normalisation.
+        data: The data set that it was trained on; empty if unknown.
+        num_train_images: Images in its training set; 0 if unknown.
+        label_noise: Fraction of the training labels that were moved to a random other class.
+        augmentation: Whether training images were cropped and flipped at random.
+        seed: Seed of the initial weights, the subset, the label noise and the order of the images.
+        epochs: Passes over the training set; 0 if unknown.
+        train_error: Fraction of training images that differ from the (noisy) labels it was trained on; NaN if unknown.
+        test_error: Fraction of test images that are classified wrongly; NaN if unknown.
+        num_parameters: Number of trained numbers.
+        recipe: The training recipe in words.
+        reproduce: The command that trains it again.
+        date: Day on which training ended, as YYYY-MM-DD.
+        lrviz_version: Version of lrviz that trained it; empty for a network from elsewhere.
+        sparsity: Fraction of the weights that were pruned, and are zero.
+        pruned_from: Name of the model that it was pruned from; empty if it is not pruned.
+        teacher: Name of the model whose outputs it was trained to give; empty if it had none.
     """
 
     name: str
@@ -137,11 +137,11 @@ class Card:
         """Read a card.
 
         Args:
-            text: the contents of its file.
-            source: how errors call the file.
+            text: The contents of its file.
+            source: How errors call the file.
 
         Raises:
-            InvalidCheckpoint: the text is not a card.
+            InvalidCheckpoint: The text is not a card.
         """
         try:
             values = read_json(text)

@@ -49,17 +49,17 @@ class Model:
     """A trained network with all that is needed to feed it images.
 
     Attributes:
-        name: its name.
-        module: the network: on the CPU, in evaluation mode, in float32 unless its file is in float64; from normalised
+        name: Its name.
+        module: The network: on the CPU, in evaluation mode, in float32 unless its file is in float64; from normalised
             images to logits.
-        input_shape: channels, height, width; or the shape of another input, such as (2,) for points of a plane.
-        mean: mean per channel, on the scale 0 to 1.
-        std: standard deviation per channel, on the scale 0 to 1.
-        classes: names of the outputs.
-        card: where it comes from.
-        assumed: what nobody said and is taken to be so, in words such as "the input shape 3,32,32".
-        said: what was said of it, now or before.
-        digest: hash of its file and of all else that decides what the network computes; empty where code does.
+        input_shape: Channels, height, width; or the shape of another input, such as (2,) for points of a plane.
+        mean: Mean per channel, on the scale 0 to 1.
+        std: Standard deviation per channel, on the scale 0 to 1.
+        classes: Names of the outputs.
+        card: Where it comes from.
+        assumed: What nobody said and is taken to be so, in words such as "the input shape 3,32,32".
+        said: What was said of it, now or before.
+        digest: Hash of its file and of all else that decides what the network computes; empty where code does.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Model:
         """Trace the network, every time anew.
 
         Raises:
-            UnsupportedOperation: it holds an operation that is not piecewise linear or not known.
+            UnsupportedOperation: It holds an operation that is not piecewise linear or not known.
         """
         with without_exit():
             return Program.from_module(self.module, torch.zeros(1, *self.input_shape, device="cpu"))
@@ -116,8 +116,8 @@ def list_models(folder: Path | None = None) -> tuple[Card, ...]:
     """Return the cards of the models in a folder (the shipped ones by default), by family, noise, width and seed.
 
     Raises:
-        UnknownModel: there is no such folder.
-        InvalidCheckpoint: a card is damaged.
+        UnknownModel: There is no such folder.
+        InvalidCheckpoint: A card is damaged.
     """
     return tuple(list_checkpoints(folder).values())
 
@@ -126,11 +126,11 @@ def list_checkpoints(folder: Path | None = None, refused: OnRefusal = stop_at_re
     """Return the files of the models in a folder of which cards are kept, and these, in the order of `list_models`.
 
     Args:
-        folder: where they are; that of the shipped ones if None.
-        refused: called with the file of a model whose card cannot be read, and the error; raises it if not given.
+        folder: Where they are; that of the shipped ones if None.
+        refused: Called with the file of a model whose card cannot be read, and the error; raises it if not given.
 
     Raises:
-        UnknownModel: there is no such folder.
+        UnknownModel: There is no such folder.
     """
     if folder is not None and not folder.is_dir():
         raise UnknownModel(f"Expected a folder of networks at {shown(str(folder))}, found none: check the path.")
@@ -187,24 +187,24 @@ def load_model(
     """Load a network; what is not said here or by the card beside its file is assumed: see `Model.assumed`.
 
     Args:
-        name_or_path: the name of a shipped model (`list_models`); a file of `lrviz train`; an .onnx file; a state
+        name_or_path: The name of a shipped model (`list_models`); a file of `lrviz train`; an .onnx file; a state
             dict or a whole network in a .safetensors file or one of `torch.save` (.pt, .pth, .th, .ckpt ...), of which
             the weights are read.
-        architecture: what a state dict is of: one of ours such as "cnn5(width=8)", "mlp",
+        architecture: What a state dict is of: one of ours such as "cnn5(width=8)", "mlp",
             "torchvision:resnet18(num_classes=10)", or with `trust` a function in a Python file, "mynet.py:build".
-        input_shape: of one input, such as (3, 32, 32) or (2,).
-        mean: what normalisation subtracts, per channel, on the scale 0 to 1.
-        std: what normalisation divides by, per channel, on the scale 0 to 1.
-        classes: names of the outputs.
-        dataset: what it was trained on, one of `lrviz.models.description.PRESETS`: it tells mean, std and classes.
-        output: which of several outputs, by name or position; the first if None.
-        trust: whether files that run code when they are opened may be opened: .pt2 files, TorchScript, Python files.
-        access: which files may be named.
+        input_shape: Of one input, such as (3, 32, 32) or (2,).
+        mean: What normalisation subtracts, per channel, on the scale 0 to 1.
+        std: What normalisation divides by, per channel, on the scale 0 to 1.
+        classes: Names of the outputs.
+        dataset: What it was trained on, one of `lrviz.models.description.PRESETS`: it tells mean, std and classes.
+        output: Which of several outputs, by name or position; the first if None.
+        trust: Whether files that run code when they are opened may be opened: .pt2 files, TorchScript, Python files.
+        access: Which files may be named.
 
     Raises:
-        UnknownModel: there is no such name, file or architecture.
-        InvalidCheckpoint: the checkpoint or its card is damaged, they do not fit together, or code would be run.
-        UnsupportedOperation: an ONNX file holds operators that are not converted.
+        UnknownModel: There is no such name, file or architecture.
+        InvalidCheckpoint: The checkpoint or its card is damaged, they do not fit together, or code would be run.
+        UnsupportedOperation: An ONNX file holds operators that are not converted.
 
     >>> load_model("cnn5-w1-noise20").input_shape
     (3, 32, 32)
@@ -257,16 +257,16 @@ def remember(name_or_path: str | Path, model: Model, *, confirm: bool = True, ac
     """Keep what was said of a network, so that it has not to be said again; nothing that is assumed is kept as said.
 
     Args:
-        name_or_path: the file, as in `load_model`; it is kept beside it, or for a visitor in the library.
-        model: the network, as it was loaded.
-        confirm: whether the user knows what is assumed of this file, and need not be told again.
-        access: which files may be named.
+        name_or_path: The file, as in `load_model`; it is kept beside it, or for a visitor in the library.
+        model: The network, as it was loaded.
+        confirm: Whether the user knows what is assumed of this file, and need not be told again.
+        access: Which files may be named.
 
     Returns:
         Where it is kept.
 
     Raises:
-        InvalidRequest: it cannot be written there, is too long, or files of somebody else's have its names.
+        InvalidRequest: It cannot be written there, is too long, or files of somebody else's have its names.
     """
     path = _find_checkpoint(name_or_path, access)
     confirmed = find_kept(path, access).note.confirmed
@@ -300,9 +300,9 @@ def save_model(path: Path, module: nn.Module, card: Card) -> None:
     """Write a checkpoint and its card, each complete or not at all; the card comes last.
 
     Args:
-        path: the .safetensors file; the card goes beside it as .json.
-        module: the trained network.
-        card: its card.
+        path: The .safetensors file; the card goes beside it as .json.
+        module: The trained network.
+        card: Its card.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     write_whole(path, save(tensors))

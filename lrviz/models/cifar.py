@@ -71,11 +71,11 @@ def check_copy(key: str, split: str, contents: Contents, place: str) -> None:
     Args:
         key: "cifar10" or "cifar100".
         split: "train" or "test".
-        contents: all of the copy's images of the split.
-        place: what errors call the copy.
+        contents: All of the copy's images of the split.
+        place: What errors call the copy.
 
     Raises:
-        InvalidData: the copy is not sound.
+        InvalidData: The copy is not sound.
     """
     num_images, name = NUM_IMAGES[split], f"{CIFAR_NAMES[key]} ({split})"
     if len(contents.labels) <= _NEARLY_ALL * num_images:

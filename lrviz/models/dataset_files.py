@@ -48,9 +48,9 @@ class Contents:
     Attributes:
         images: (N, 3, H, W), 0 to 255.
         labels: (N,) class numbers.
-        classes: names of the K classes.
-        copy: how the images were stored, such as "lossless PNG"; empty for the files that were published.
-        lossless: whether the pixels are those that were stored.
+        classes: Names of the K classes.
+        copy: How the images were stored, such as "lossless PNG"; empty for the files that were published.
+        lossless: Whether the pixels are those that were stored.
     """
 
     images: UInt8[np.ndarray, "n 3 h w"]
@@ -64,13 +64,13 @@ def read_torchvision(source: Callable[..., Any], folder: Path, split: str, indic
     """Read a data set through torchvision, which verifies the checksums of its files before it opens them.
 
     Args:
-        source: torchvision's class, with everything set but the folder and the split.
-        folder: where its files are.
+        source: Torchvision's class, with everything set but the folder and the split.
+        folder: Where its files are.
         split: "train" or "test".
-        indices: positions of the images to load; all when None.
+        indices: Positions of the images to load; all when None.
 
     Raises:
-        InvalidData: the files are not there or not complete, or an index is out of range.
+        InvalidData: The files are not there or not complete, or an index is out of range.
     """
     try:
         data = source(root=str(folder), train=split == "train")
@@ -98,7 +98,7 @@ def read_class_folders(folder: Path, split: str, indices: Sequence[int] | None) 
     """Read `folder/split/CLASS/*`: classes in the order of their names, and in each the files in that of theirs.
 
     Raises:
-        InvalidData: the split is missing, its classes differ from the other split's, a class is empty, a file is no
+        InvalidData: The split is missing, its classes differ from the other split's, a class is empty, a file is no
             image or of another size than the others, or an index is out of range.
     """
     classes = _class_names(folder, split)
@@ -159,7 +159,7 @@ def read_archive(path: Path, split: str, indices: Sequence[int] | None) -> Conte
     the other (uint8), with `{split}_offsets` (N + 1). An older name of `{split}_images` is `{split}_jpeg`.
 
     Raises:
-        InvalidData: the file is missing, damaged, or lacks a field; an image cannot be decoded or is of another size
+        InvalidData: The file is missing, damaged, or lacks a field; an image cannot be decoded or is of another size
             than the others; or an index is out of range.
     """
     fields = _read_fields(path, split)
@@ -326,7 +326,7 @@ def choose(indices: Sequence[int] | None, num_images: int) -> Int[np.ndarray, " 
     """Return the positions of the images to load, all where none are named.
 
     Raises:
-        InvalidData: one is out of range.
+        InvalidData: One is out of range.
     """
     if indices is None:
         return np.arange(num_images)

@@ -41,10 +41,10 @@ class Dataset:
     """Labelled images.
 
     Attributes:
-        name: what a card says the images are, such as "CIFAR-10".
+        name: What a card says the images are, such as "CIFAR-10".
         images: (N, 3, H, W), 0 to 255.
         labels: (N,) class numbers.
-        classes: names of the K classes.
+        classes: Names of the K classes.
     """
 
     name: str
@@ -98,14 +98,14 @@ def load_dataset(
         name: "cifar10" or "cifar100", where a folder holds both, and to refuse the other one; None for whatever is
             there. Other data sets go by the name of their folder or file.
         split: "train" or "test".
-        path: an .npz file (`dataset_files.read_archive`), a folder of class folders (`train/apple/0001.png`), a
+        path: An .npz file (`dataset_files.read_archive`), a folder of class folders (`train/apple/0001.png`), a
             folder in torchvision's layout, or one that holds any of these under the data set's name: a folder
             `cifar10`, or `cifar10_lossless.npz`, `cifar10.npz` or `cifar10_jpeg.npz`.
-        indices: positions of the images to load; all when None.
-        download: let torchvision fetch the data set into the folder when it is not there.
+        indices: Positions of the images to load; all when None.
+        download: Let torchvision fetch the data set into the folder when it is not there.
 
     Raises:
-        InvalidData: nothing readable is there, it is damaged, cut short, mislabelled or another data set than `name`,
+        InvalidData: Nothing readable is there, it is damaged, cut short, mislabelled or another data set than `name`,
             or an index is out of range.
     """
     if name not in {None, *CIFAR_NAMES} or split not in SPLITS:
@@ -151,12 +151,12 @@ def take_subset(dataset: Dataset, size: int, *, seed: int) -> Dataset:
     """Draw a class-balanced subset: the numbers of images per class differ by at most one.
 
     Args:
-        dataset: where the images are taken from.
-        size: number of images to keep.
-        seed: the same seed gives the same images.
+        dataset: Where the images are taken from.
+        size: Number of images to keep.
+        seed: The same seed gives the same images.
 
     Raises:
-        InvalidData: a class has too few images.
+        InvalidData: A class has too few images.
     """
     generator = np.random.default_rng([seed, 0])
     num_classes = len(dataset.classes)
@@ -180,15 +180,15 @@ def add_label_noise(dataset: Dataset, fraction: float, *, seed: int) -> tuple[Da
     """Move exactly `round(fraction * N)` labels to a random other class.
 
     Args:
-        dataset: the clean data set.
-        fraction: share of the labels that change, in [0, 1].
-        seed: the same seed changes the same labels in the same way.
+        dataset: The clean data set.
+        fraction: Share of the labels that change, in [0, 1].
+        seed: The same seed changes the same labels in the same way.
 
     Returns:
         The noisy data set, and which labels were changed (N,).
 
     Raises:
-        InvalidData: the fraction is outside [0, 1].
+        InvalidData: The fraction is outside [0, 1].
     """
     if not 0 <= fraction <= 1:
         raise InvalidData(f"Expected a label noise from 0 to 1, got {fraction}: give the fraction of the labels.")

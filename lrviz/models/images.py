@@ -50,10 +50,10 @@ class ImageRecord:
     """An image, or another input of a network, and where it comes from.
 
     Attributes:
-        reference: the text that finds it again.
-        image: the shape that was asked for, by default (3, 32, 32): 0 to 255 if it is an image, else any numbers.
-        label: name of its class, if known.
-        notice: what the user should know, such as that it was resized; None when nothing happened.
+        reference: The text that finds it again.
+        image: The shape that was asked for, by default (3, 32, 32): 0 to 255 if it is an image, else any numbers.
+        label: Name of its class, if known.
+        notice: What the user should know, such as that it was resized; None when nothing happened.
     """
 
     reference: str
@@ -74,7 +74,7 @@ def list_samples(name: str) -> tuple[ImageRecord, ...]:
         name: "cifar10" or "cifar100".
 
     Raises:
-        InvalidImage: there are no samples of that name.
+        InvalidImage: There are no samples of that name.
     """
     if name not in CIFAR_NAMES:
         raise InvalidImage(f"Expected samples of {' or '.join(CIFAR_NAMES)}, got {name!r}: choose one of them.")
@@ -102,13 +102,13 @@ def load_image(
             `cifar10:test:17` (an image of a data set on disk, counted from 0), an upload, or a path of a PNG or JPEG
             file; or of an input that is no image the numbers, `point:0.5:-1`, the path of a .npy file with them, or
             `noise:3`, standard normal ones from a seed.
-        shape: what it is resized to, with a notice: a network's `input_shape`.
-        data_path: where the data sets are: a path that `lrviz.models.datasets.load_dataset` takes; the
+        shape: What it is resized to, with a notice: a network's `input_shape`.
+        data_path: Where the data sets are: a path that `lrviz.models.datasets.load_dataset` takes; the
             environment variable `LRVIZ_DATA_DIR` when None.
-        access: which files may be named.
+        access: Which files may be named.
 
     Raises:
-        InvalidImage: the reference names nothing, the file is not a readable image, or no image has that shape.
+        InvalidImage: The reference names nothing, the file is not a readable image, or no image has that shape.
 
     >>> load_image("samples:0").label
     'cat'
@@ -144,12 +144,12 @@ def decode_image(data: bytes, reference: str, shape: tuple[int, ...] = SHAPE) ->
     """Decode a PNG or JPEG file, with a notice of what was changed.
 
     Args:
-        data: the file's contents.
-        reference: what to call the image.
-        shape: what a network takes: channels, height and width, or as many numbers in a row.
+        data: The file's contents.
+        reference: What to call the image.
+        shape: What a network takes: channels, height and width, or as many numbers in a row.
 
     Raises:
-        InvalidImage: the bytes are no PNG or JPEG image of 8 bits per channel, or it has more than `MAX_PIXELS`.
+        InvalidImage: The bytes are no PNG or JPEG image of 8 bits per channel, or it has more than `MAX_PIXELS`.
     """
     try:
         with _open(data) as file:
@@ -172,7 +172,7 @@ def fit_image(record: ImageRecord, shape: tuple[int, ...]) -> ImageRecord:
     """An image in the shape that a network takes, with a notice of what was changed.
 
     Raises:
-        InvalidImage: images cannot have that shape.
+        InvalidImage: Images cannot have that shape.
     """
     if record.image.shape == shape:
         return record

@@ -30,13 +30,13 @@ def prune_config(card: Card, sparsity: float, num_images: int, **overrides: Any)
     """Return the recipe that prunes a model and then trains what is left, shortly, on what it was trained on.
 
     Args:
-        card: the model's card.
-        sparsity: fraction of the weights that become zero.
-        num_images: number of training images of the whole data set.
-        overrides: what of the recipe to set otherwise; the learning rate falls linearly over all epochs.
+        card: The model's card.
+        sparsity: Fraction of the weights that become zero.
+        num_images: Number of training images of the whole data set.
+        overrides: What of the recipe to set otherwise; the learning rate falls linearly over all epochs.
 
     Raises:
-        InvalidData: the model is sparser already.
+        InvalidData: The model is sparser already.
     """
     if 0 <= sparsity < card.sparsity:
         raise InvalidData(
@@ -66,14 +66,14 @@ def prune_weights(module: nn.Module, sparsity: float) -> list[tuple[nn.Parameter
     are kept.
 
     Args:
-        module: the network, which is changed.
-        sparsity: fraction of the weights, from 0 to below 1.
+        module: The network, which is changed.
+        sparsity: Fraction of the weights, from 0 to below 1.
 
     Returns:
         Each pruned weight tensor, and which of its entries are kept.
 
     Raises:
-        InvalidData: the fraction is out of range, or more weights are zero already.
+        InvalidData: The fraction is out of range, or more weights are zero already.
     """
     if not 0 <= sparsity < 1:
         raise InvalidData(f"Expected a sparsity from 0 to below 1, got {sparsity:g}: give the fraction of the weights.")

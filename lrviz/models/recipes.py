@@ -22,32 +22,32 @@ class TrainConfig:
     rises until it falls, that is one cycle (Smith and Topin 2017, arXiv 1708.07120).
 
     Attributes:
-        family: one of `lrviz.models.architectures.FAMILIES`.
-        width: base width k.
-        batch_norm: put a batch normalisation after every convolution.
-        seed: seed of the weights, the subset, the label noise, the order and the augmentation.
-        subset: number of training images, class-balanced; the whole training set when None.
-        label_noise: fraction of the training labels that are moved to a random other class.
-        augment: crop (4 pixels of padding) and flip training images at random.
+        family: One of `lrviz.models.architectures.FAMILIES`.
+        width: Base width k.
+        batch_norm: Put a batch normalisation after every convolution.
+        seed: Seed of the weights, the subset, the label noise, the order and the augmentation.
+        subset: Number of training images, class-balanced; the whole training set when None.
+        label_noise: Fraction of the training labels that are moved to a random other class.
+        augment: Crop (4 pixels of padding) and flip training images at random.
         optimizer: "adam", or "sgd" with Nesterov momentum.
-        learning_rate: its highest learning rate.
-        momentum: of stochastic gradient descent.
-        weight_decay: multiple of the weights that is added to their gradient; biases and batch norms have none.
-        warmup_steps: steps of the linear rise; when None, it lasts until the fall begins.
-        batch_size: images per step.
-        epochs: largest number of epochs, of a cycle if there are several.
-        decay_epochs: epochs of the linear fall at the end.
-        cycles: how often all of that is gone through, with the momentum forgotten in between (Loshchilov and Hutter
+        learning_rate: Its highest learning rate.
+        momentum: Of stochastic gradient descent.
+        weight_decay: Multiple of the weights that is added to their gradient; biases and batch norms have none.
+        warmup_steps: Steps of the linear rise; when None, it lasts until the fall begins.
+        batch_size: Images per step.
+        epochs: Largest number of epochs, of a cycle if there are several.
+        decay_epochs: Epochs of the linear fall at the end.
+        cycles: How often all of that is gone through, with the momentum forgotten in between (Loshchilov and Hutter
             2016, arXiv 1608.03983).
-        loss_target: mean training loss at which the fall begins early; 0 for never.
-        snapshots: epochs after which a checkpoint of its own is kept.
+        loss_target: Mean training loss at which the fall begins early; 0 for never.
+        snapshots: Epochs after which a checkpoint of its own is kept.
         precision: "bfloat16" (autocast of the forward and backward pass) or "float32", in which training computes.
-        half: round the trained weights to float16, in which they are then stored: the file is half as large.
-        pruned_from: name of the model whose weights are pruned and trained on; empty to train from the start.
-        sparsity: fraction of the weights that are pruned.
-        teacher: name of the model whose outputs are to be given as well; empty for none.
-        temperature: by which the logits of both are divided in the loss that compares them.
-        teacher_share: share of that loss, from 0 to 1; the rest is that of the labels.
+        half: Round the trained weights to float16, in which they are then stored: the file is half as large.
+        pruned_from: Name of the model whose weights are pruned and trained on; empty to train from the start.
+        sparsity: Fraction of the weights that are pruned.
+        teacher: Name of the model whose outputs are to be given as well; empty for none.
+        temperature: By which the logits of both are divided in the loss that compares them.
+        teacher_share: Share of that loss, from 0 to 1; the rest is that of the labels.
     """
 
     family: str

@@ -43,10 +43,10 @@ class EpochReport:
     """What a finished epoch gave.
 
     Attributes:
-        epoch: its number, from 1.
-        epochs: how many there will be at most, as known now.
-        loss: mean cross-entropy over the epoch's steps, in nats.
-        error: fraction of images that were misclassified when their step came.
+        epoch: Its number, from 1.
+        epochs: How many there will be at most, as known now.
+        loss: Mean cross-entropy over the epoch's steps, in nats.
+        error: Fraction of images that were misclassified when their step came.
     """
 
     epoch: int
@@ -80,26 +80,26 @@ def train(
     from there and gives the same result as one that was never stopped. At the end it is removed.
 
     Args:
-        config: the recipe.
-        train_set: all training images; `config` says what subset to take and how noisy the labels are.
-        test_set: images for the test error.
-        checkpoint_path: the .safetensors file to write; the card goes beside it.
-        device: where to train; "cuda" if there is one, else "cpu", when None.
-        progress: called after each epoch.
-        save_every: epochs between two writes of the state.
-        reproduce: the command that the card names.
-        source: the model that `config.pruned_from` names.
-        teacher: the model that `config.teacher` names.
+        config: The recipe.
+        train_set: All training images; `config` says what subset to take and how noisy the labels are.
+        test_set: Images for the test error.
+        checkpoint_path: The .safetensors file to write; the card goes beside it.
+        device: Where to train; "cuda" if there is one, else "cpu", when None.
+        progress: Called after each epoch.
+        save_every: Epochs between two writes of the state.
+        reproduce: The command that the card names.
+        source: The model that `config.pruned_from` names.
+        teacher: The model that `config.teacher` names.
 
     Returns:
         The card that was written.
 
     Raises:
-        InvalidData: the data do not have what the configuration asks for.
-        InvalidDevice: torch cannot compute on the device.
-        InvalidCheckpoint: the state beside the checkpoint is damaged or belongs to another configuration.
-        TrainingDiverged: the loss is no longer finite.
-        UnknownModel: the family is not known.
+        InvalidData: The data do not have what the configuration asks for.
+        InvalidDevice: Torch cannot compute on the device.
+        InvalidCheckpoint: The state beside the checkpoint is damaged or belongs to another configuration.
+        TrainingDiverged: The loss is no longer finite.
+        UnknownModel: The family is not known.
     """
     _check_data(config, train_set, test_set)
     _check_models(config, train_set, source, teacher)

@@ -16,10 +16,10 @@ def input_slope(
     Inside a region the gradient is the same everywhere, so any inner point will do, such as its centroid.
 
     Args:
-        program: the network.
-        plane: the plane.
+        program: The network.
+        plane: The plane.
         point: (u, v) inside the region.
-        outputs: which outputs; all if None.
+        outputs: Which outputs; all if None.
 
     Returns:
         (outputs, *input_shape) change of logit per unit of each normalised input.

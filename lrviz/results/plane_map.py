@@ -34,11 +34,11 @@ class MapTile(Archive):
         class_area: (K,) area where each class wins.
         slope: Integral of the slope's norm.
         edge_length: Length of all edges between regions, and
-        jump: the integral along them of the jump, and
-        similarity: of the similarity.
+        jump: The integral along them of the jump, and
+        similarity: Of the similarity.
         deviation: Integral of the absolute deviation, mean over outputs.
         seconds: Time that the tile took.
-        status: complete or cancelled.
+        status: Complete or cancelled.
     """
 
     schema: ClassVar[int] = 2

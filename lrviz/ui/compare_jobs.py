@@ -36,8 +36,8 @@ class Found:
     """What is known of a model's window.
 
     Attributes:
-        panel: its map.
-        member: its measures.
+        panel: Its map.
+        member: Its measures.
     """
 
     panel: Panel

@@ -138,10 +138,10 @@ def offer_file(
     """Choose the kind of a file, and of a printed figure the paper, and download it.
 
     Args:
-        suffixes: the kinds to choose from.
-        fitting_height: the height in inches that suits a figure of some width.
-        contents: makes the file when it is asked for.
-        name: start of the file's name.
+        suffixes: The kinds to choose from.
+        fitting_height: The height in inches that suits a figure of some width.
+        contents: Makes the file when it is asked for.
+        name: Start of the file's name.
     """
     suffix = st.selectbox("File", suffixes, format_func=lambda kind: _KINDS[kind], key="w-suffix") or suffixes[0]
     try:

@@ -25,8 +25,8 @@ def choose_image(what: str, use: Use) -> None:
     """Let the user choose.
 
     Args:
-        what: what the image is for.
-        use: called with the reference of the chosen image.
+        what: What the image is for.
+        use: Called with the reference of the chosen image.
     """
     st.caption(f"For {what}. The first twenty test images of each data set travel with lrviz.")
     tabs = st.tabs([*GALLERIES, "Upload", "By name"])

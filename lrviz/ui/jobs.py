@@ -21,9 +21,9 @@ class Report:
     """How work tells how far it is.
 
     Attributes:
-        fraction: how much is done, 0 to 1.
-        text: a few words on what is going on.
-        partial: what has been found so far, if that can be shown.
+        fraction: How much is done, 0 to 1.
+        text: A few words on what is going on.
+        partial: What has been found so far, if that can be shown.
     """
 
     def __init__(self) -> None:
@@ -50,8 +50,8 @@ class Job:
     """One piece of work and how far it is.
 
     Attributes:
-        key: what it computes.
-        report: how far it is.
+        key: What it computes.
+        report: How far it is.
     """
 
     def __init__(self, key: str) -> None:
@@ -141,8 +141,8 @@ class JobPool:
     """Runs jobs in a few threads and remembers the last ones that ended.
 
     Args:
-        max_running: how many run at a time; the others wait.
-        max_kept: how many ended jobs are remembered.
+        max_running: How many run at a time; the others wait.
+        max_kept: How many ended jobs are remembered.
     """
 
     def __init__(self, max_running: int = 2, max_kept: int = 24) -> None:

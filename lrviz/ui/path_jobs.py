@@ -28,15 +28,15 @@ class Track:
     """A model on the path, as far as it has got.
 
     Attributes:
-        name: the model's name.
-        job: what is being done for it, or was.
-        failure: what went wrong; empty if nothing did.
-        model: the model, once it is loaded.
-        program: its network.
-        curve: its outputs along the path: exact, or sampled while the pieces are being found.
-        pieces: its pieces, once they are found.
-        measures: their measures.
-        stored: whether they came from the store.
+        name: The model's name.
+        job: What is being done for it, or was.
+        failure: What went wrong; empty if nothing did.
+        model: The model, once it is loaded.
+        program: Its network.
+        curve: Its outputs along the path: exact, or sampled while the pieces are being found.
+        pieces: Its pieces, once they are found.
+        measures: Their measures.
+        stored: Whether they came from the store.
     """
 
     name: str

@@ -140,9 +140,9 @@ def choose_window(scene: Scene, presets: dict[str, str], size: str) -> None:
     """Presets, centre and half width of the window.
 
     Args:
-        scene: what is shown.
-        presets: where the window can be put, by what is said of it.
-        size: how large the presets make it, for the help text.
+        scene: What is shown.
+        presets: Where the window can be put, by what is said of it.
+        size: How large the presets make it, for the help text.
     """
     u, v, half = _place(scene)
     st.selectbox(

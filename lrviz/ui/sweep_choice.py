@@ -51,9 +51,9 @@ def choose_series(table: pd.DataFrame, view: View, *, is_own: bool = False) -> p
     """Ask for a series, and put it into the view; its paths, or None where the table holds no finished path.
 
     Args:
-        table: as from `lrviz.measures.sweeps.read_results`.
-        view: the view; what it names and the table does not hold is replaced by what comes first.
-        is_own: whether the user brought the table, of which the view knows nothing; else what is replaced is told.
+        table: As from `lrviz.measures.sweeps.read_results`.
+        view: The view; what it names and the table does not hold is replaced by what comes first.
+        is_own: Whether the user brought the table, of which the view knows nothing; else what is replaced is told.
     """
     paths = {against: select_paths(table, against) for against in AGAINST}
     known = [against for against, rows in paths.items() if len(rows)]

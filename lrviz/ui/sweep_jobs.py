@@ -23,9 +23,9 @@ class Plan:
     """What to measure.
 
     Attributes:
-        models: names of shipped models.
-        spec: the paths.
-        device: where to work.
+        models: Names of shipped models.
+        spec: The paths.
+        device: Where to work.
     """
 
     models: tuple[str, ...]
@@ -48,8 +48,8 @@ def choose_plan(cards: Sequence[Card], table: pd.DataFrame) -> None:
     """Widths, seeds and images to measure, with an estimate, and a button that starts it.
 
     Args:
-        cards: the shipped networks of the family that is shown.
-        table: results that tell how long such networks take.
+        cards: The shipped networks of the family that is shown.
+        table: Results that tell how long such networks take.
     """
     widths, seeds = sorted({card.width for card in cards}), sorted({card.seed for card in cards})
     chosen_widths = st.pills("Widths k", widths, default=widths, selection_mode="multi", key=f"d-widths-{widths}")

@@ -27,10 +27,10 @@ class Panel:
 
     Attributes:
         bounds: [[u low, v low], [u high, v high]] of the window.
-        colouring: colour of each region, and its values.
+        colouring: Colour of each region, and its values.
         labels: (H, W) the region of each pixel of the window, the lowest v first; -1 where there is none.
-        polygons: the regions, while they are few enough to be drawn one by one.
-        hover: points that answer the pointer.
+        polygons: The regions, while they are few enough to be drawn one by one.
+        hover: Points that answer the pointer.
     """
 
     bounds: Float[np.ndarray, "2 2"]
@@ -45,11 +45,11 @@ class Cell:
     """One place in the grid of a comparison.
 
     Attributes:
-        title: the model in a few words.
-        detail: a second line.
-        panel: the map; None while there is none.
-        notice: what keeps the map from being complete; empty if nothing does.
-        link: address that shows the model alone.
+        title: The model in a few words.
+        detail: A second line.
+        panel: The map; None while there is none.
+        notice: What keeps the map from being complete; empty if nothing does.
+        link: Address that shows the model alone.
     """
 
     title: str

@@ -45,15 +45,15 @@ def render_comparison(
     Maps of few regions are vectors; the others are images of the panels' labels, with vector axes.
 
     Args:
-        suffix: one of `COMPARISON_SUFFIXES`; a CSV holds the table, the others maps and curves.
-        view: what is compared.
-        cells: the maps, row by row.
-        members: the measures of the models.
-        columns: maps in a row.
-        paper: size and resolution of a figure; the width of two columns of a paper, and as high as it needs, if None.
+        suffix: One of `COMPARISON_SUFFIXES`; a CSV holds the table, the others maps and curves.
+        view: What is compared.
+        cells: The maps, row by row.
+        members: The measures of the models.
+        columns: Maps in a row.
+        paper: Size and resolution of a figure; the width of two columns of a paper, and as high as it needs, if None.
 
     Raises:
-        InvalidRequest: the suffix is another one, or there is nothing to draw.
+        InvalidRequest: The suffix is another one, or there is nothing to draw.
     """
     require_suffix(suffix, COMPARISON_SUFFIXES)
     if not members:
@@ -76,10 +76,10 @@ def fitting_paper(num_cells: int, columns: int, width_inches: float = 7.0, *, sh
     """A paper that is as high as the maps and the curves need.
 
     Args:
-        num_cells: number of maps.
-        columns: maps in a row on screen.
-        width_inches: width of the paper.
-        shape: height of a map over its width.
+        num_cells: Number of maps.
+        columns: Maps in a row on screen.
+        width_inches: Width of the paper.
+        shape: Height of a map over its width.
     """
     columns = fitting_columns(columns, width_inches)
     row_inches = shape * (width_inches - _MARGIN_INCHES) / columns + _TITLE_INCHES

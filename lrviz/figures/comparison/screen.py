@@ -35,10 +35,10 @@ def comparison_map(
     """Draw the maps of several models in a grid.
 
     Args:
-        cells: the models, row by row.
+        cells: The models, row by row.
         bounds: [[u low, v low], [u high, v high]] of the window that they share.
-        columns: cells in a row.
-        side: height of a map in pixels.
+        columns: Cells in a row.
+        side: Height of a map in pixels.
     """
     grid = lay_out(cells, columns, MAX_POLYGONS)
     inner_height = grid.rows * (side + _TITLE) - _TITLE

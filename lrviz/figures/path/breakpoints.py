@@ -70,10 +70,10 @@ def add_breakpoints(figure: go.Figure, row: int, line: Line, shown: Sequence[flo
     """Add the lanes to a row of a figure.
 
     Args:
-        figure: with subplots.
-        row: which of them.
-        line: whose breakpoints to show.
-        shown: lowest and highest position of the axis.
+        figure: With subplots.
+        row: Which of them.
+        line: Whose breakpoints to show.
+        shown: Lowest and highest position of the axis.
     """
     lanes = find_lanes(line, shown, MAX_TICKS, NUM_BINS)
     traces = _ticks(line, lanes) if lanes.counts is None else _heat_maps(line, lanes)

@@ -22,12 +22,12 @@ class Line:
     """One output of one model along the path.
 
     Attributes:
-        name: what the legend calls it.
-        colour: its colour.
-        curve: the model's outputs.
-        output: which of them.
-        layer_names: names of the layers of the model's network.
-        unit_name: names a unit of that network.
+        name: What the legend calls it.
+        colour: Its colour.
+        curve: The model's outputs.
+        output: Which of them.
+        layer_names: Names of the layers of the model's network.
+        unit_name: Names a unit of that network.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Stretch:
     """The part of a path that is drawn, in L2 distance from its start.
 
     Attributes:
-        low: where it begins.
-        high: where it ends.
+        low: Where it begins.
+        high: Where it ends.
         baseline: "zero", "chord" or "view", see `lrviz.views.view.BASELINES`.
     """
 
@@ -68,10 +68,10 @@ class PathDrawing:
     """What a figure of a path shows.
 
     Attributes:
-        lines: what to draw; the deviation of the first one is shaded, and the breakpoints are those of its curve.
-        stretch: which part of the path.
-        images: the image at every anchor of the path, to show above it.
-        all_chords: whether every line has its chord, and none is shaded, as fits the classes of one model.
+        lines: What to draw; the deviation of the first one is shaded, and the breakpoints are those of its curve.
+        stretch: Which part of the path.
+        images: The image at every anchor of the path, to show above it.
+        all_chords: Whether every line has its chord, and none is shaded, as fits the classes of one model.
     """
 
     lines: Sequence[Line]

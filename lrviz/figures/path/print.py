@@ -45,16 +45,16 @@ def render_path(
     """The contents of a file about a path; it carries the view as JSON, as in `render`.
 
     Args:
-        suffix: one of `PATH_SUFFIXES`; a CSV holds the measures of every segment, an npz the pieces of the first model.
-        view: what is shown.
-        drawing: the figure.
-        measures: those of every model, by its name.
-        pieces: those of the first model.
-        class_names: names of the outputs.
-        paper: size and resolution of a printed figure.
+        suffix: One of `PATH_SUFFIXES`; a CSV holds the measures of every segment, an npz the pieces of the first model.
+        view: What is shown.
+        drawing: The figure.
+        measures: Those of every model, by its name.
+        pieces: Those of the first model.
+        class_names: Names of the outputs.
+        paper: Size and resolution of a printed figure.
 
     Raises:
-        InvalidRequest: the suffix is another one, or there is nothing to draw.
+        InvalidRequest: The suffix is another one, or there is nothing to draw.
     """
     require_suffix(suffix, PATH_SUFFIXES)
     if not drawing.lines or not len(pieces):

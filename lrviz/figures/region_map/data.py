@@ -66,11 +66,11 @@ def paint(
     """Regions as an RGBA image of the bounds, the lowest v first, twice sampled in both directions.
 
     Args:
-        regions: what to draw.
-        colouring: the colour of each region.
-        edges: as in `lrviz.figures.region_map.screen.region_map`.
-        bounds: the part of the plane that the image covers.
-        side: length in pixels of its longer side.
+        regions: What to draw.
+        colouring: The colour of each region.
+        edges: As in `lrviz.figures.region_map.screen.region_map`.
+        bounds: The part of the plane that the image covers.
+        side: Length in pixels of its longer side.
     """
     u, v = pixel_grid(bounds, 2 * side)
     labels = label_pixels(regions.coordinates, regions.offsets, u, v)
@@ -97,7 +97,7 @@ def paint_labels(
     Args:
         labels: (H, W) the region of each pixel.
         rgb: (R, 3) colours.
-        outlined: darken the borders, or lighten them where it is dark; the more of them there are, the less, so that
+        outlined: Darken the borders, or lighten them where it is dark; the more of them there are, the less, so that
             colours keep their meaning.
     """
     palette = np.vstack([rgb, [[255, 255, 255]]]).astype(np.uint8)

@@ -62,13 +62,13 @@ def render(
 
     Args:
         suffix: .pdf, .svg, .png, .html, .npz or .csv.
-        regions: what to draw.
-        view: what the figure shows.
-        class_names: names of the outputs.
-        paper: size and resolution of a figure.
+        regions: What to draw.
+        view: What the figure shows.
+        class_names: Names of the outputs.
+        paper: Size and resolution of a figure.
 
     Raises:
-        InvalidRequest: the suffix is another one, or there is nothing to draw.
+        InvalidRequest: The suffix is another one, or there is nothing to draw.
     """
     require_suffix(suffix, SUFFIXES)
     if len(regions) == 0:
@@ -108,11 +108,11 @@ def print_map(
     """Draw the map of a view, with its colour bar or legend, on a sheet or a part of it.
 
     Args:
-        place: the sheet, or the part of it.
-        regions: what to draw.
-        view: what the figure shows.
-        class_names: names of the outputs.
-        pinned: indices of the regions that are outlined and numbered from 1; None for one that is not among them.
+        place: The sheet, or the part of it.
+        regions: What to draw.
+        view: What the figure shows.
+        class_names: Names of the outputs.
+        pinned: Indices of the regions that are outlined and numbered from 1; None for one that is not among them.
     """
     axes, bounds = place.add_subplot(), window_bounds(regions)
     colouring, edges = _colour(regions, view, class_names), _edges(view)

@@ -38,13 +38,13 @@ def region_map(
     """Draw every region of a window in its colour.
 
     Args:
-        regions: what to draw.
-        colouring: the colour of each region and its legend.
+        regions: What to draw.
+        colouring: The colour of each region and its legend.
         edges: "thin" lines, lines coloured by "layer", or "none".
-        class_names: names of the outputs, for the hover text.
-        layer_names: names of the layers, for the legend.
-        boundary: the decision boundary, to draw it as bold lines.
-        height: height of the figure in pixels.
+        class_names: Names of the outputs, for the hover text.
+        layer_names: Names of the layers, for the legend.
+        boundary: The decision boundary, to draw it as bold lines.
+        height: Height of the figure in pixels.
     """
     figure = go.Figure()
     bounds = window_bounds(regions)

@@ -20,9 +20,9 @@ class Part:
     """Something that the browser keeps: it is sent when the browser does not have it yet.
 
     Attributes:
-        key: names the content; equal content has an equal key.
-        make: makes the content, of JSON and arrays; called only when it is sent.
-        rank: it is sent only when the browser has all parts of lower ranks, so that it delays none of them.
+        key: Names the content; equal content has an equal key.
+        make: Makes the content, of JSON and arrays; called only when it is sent.
+        rank: It is sent only when the browser has all parts of lower ranks, so that it delays none of them.
     """
 
     key: str
@@ -35,10 +35,10 @@ class Answer:
     """What the browser told last.
 
     Attributes:
-        turn: counts what it told.
-        asked: the turn in which it last asked for a window.
+        turn: Counts what it told.
+        asked: The turn in which it last asked for a window.
         window: u0, u1, v0, v1 of what became visible, if that is what this turn is about.
-        have: keys of the parts that it has, by name.
+        have: Keys of the parts that it has, by name.
     """
 
     turn: int = 0
@@ -73,15 +73,15 @@ def exact_map(
     """Show the map, or tell the one that is there what changed.
 
     Args:
-        message: plane, revision, asked, window, home, limits, status, mode, num_regions, tag, count, text, fraction,
+        message: Plane, revision, asked, window, home, limits, status, mode, num_regions, tag, count, text, fraction,
             note, selected, pinned, lit, busy, as `pane.js` reads them.
-        parts: picture, colours, edges, facts and figure.
-        answer: what the browser told last.
-        key: names the map among others.
-        on_map_change: called when it asks for a window or how far work is.
-        on_click_change: called when a region is clicked.
-        on_pin_change: called when one is clicked with shift.
-        on_cancel_change: called when it asks to stop.
+        parts: Picture, colours, edges, facts and figure.
+        answer: What the browser told last.
+        key: Names the map among others.
+        on_map_change: Called when it asks for a window or how far work is.
+        on_click_change: Called when a region is clicked.
+        on_pin_change: Called when one is clicked with shift.
+        on_cancel_change: Called when it asks to stop.
     """
     own = {
         "name": key,
