@@ -1,13 +1,16 @@
 """The work of the commands about trained models."""
 
+import glob
 import json
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -18,11 +21,14 @@ from lrviz.files import shown
 from lrviz.models.access import USER, Access
 from lrviz.models.card import Card
 from lrviz.models.catalogue import SUFFIX, Model, list_checkpoints, load_model
-from lrviz.models.datasets import SPLITS, Dataset, load_dataset
+from lrviz.models.datasets import CIFAR_NAMES, SPLITS, Dataset, load_dataset, stem_of
+from lrviz.models.notes import read_kept
+from lrviz.models.opening import is_file
 from lrviz.models.prune import FINE_TUNING, prune_config
 from lrviz.models.rebuilding import SEQUENTIAL
 from lrviz.models.recipes import TrainConfig, default_config
-from lrviz.models.train import EpochReport, partial_path, train
+from lrviz.models.train import EpochReport, has_state, partial_path, train
+from lrviz.models.training_data import data_digest, made_from, prepare_data
 
 _NUMBERS = {
     "lr": "learning_rate",
@@ -36,6 +42,8 @@ _NUMBERS = {
     "loss-target": "loss_target",
 }
 """Options of `lrviz train` and the numbers of a recipe that they set."""
+
+_NOTHING_KEPT = "stopped; the same command starts from the beginning."
 
 PIPE_WIDTH = 160
 """Columns of a table that does not go to a terminal."""
@@ -64,15 +72,15 @@ def _models_table(cards: tuple[Card, ...]) -> Table:
     table.add_column("data")
     for card in cards:
         table.add_row(
-            card.name,
-            _describe_architecture(card),
+            escape(card.name),
+            escape(_describe_architecture(card)),
             str(card.width),
             f"{card.label_noise:.0%}",
             f"{card.num_train_images:,}",
             f"{card.train_error:.3f}",
             f"{card.test_error:.3f}",
             f"{card.num_parameters:,}",
-            card.data,
+            escape(card.data),
         )
     return table
 
@@ -108,7 +116,7 @@ class Place:
     def load(self) -> tuple[Dataset, Dataset]:
         """Load the training and the test images."""
         train_set, test_set = (load_dataset(self.dataset, split, self.data, download=self.download) for split in SPLITS)
-        if self.dataset not in {None, train_set.short_name}:
+        if self.dataset is not None and CIFAR_NAMES[self.dataset] != stem_of(train_set.name):
             raise InvalidData(
                 f"Expected {self.dataset} in {self.data}, got {train_set.name} of {len(train_set.classes)} classes: "
                 "name the place of the data set, or leave --dataset out."
@@ -134,7 +142,7 @@ def train_all(configs: list[TrainConfig], place: Place, teacher: str | None = No
         (config, f"{config.name}{suffix}", " ".join(["lrviz train", *_train_words(config), *place.words()]))
         for config in configs
     ]
-    _train_jobs(jobs, sets, place, teacher=model)
+    _train_jobs(jobs, sets, place, teacher=model, access=access)
 
 
 def prune_all(
@@ -148,13 +156,13 @@ def prune_all(
             f"Expected a network whose architecture has a name, got the layers of {shown(source.name)}, which was "
             "saved whole: save its state dict, and give what builds it by --architecture mynet.py:build --trust."
         )
-    sets = place.load()
-    jobs = []
+    sets, jobs = place.load(), []
+    named = Path(model).name if is_file(model) else source.name
     for sparsity in sparsities:
         config = prune_config(source.card, sparsity, len(sets[0]), **options)
-        words = ["lrviz prune", source.name, f"--sparsity {sparsity:g}", *_prune_words(config), *place.words()]
+        words = ["lrviz prune", named, f"--sparsity {sparsity:g}", *_prune_words(config), *place.words()]
         jobs.append((config, config.name, " ".join(words)))
-    _train_jobs(jobs, sets, place, source=source)
+    _train_jobs(jobs, sets, place, source=source, access=access)
 
 
 def _train_jobs(
@@ -164,24 +172,43 @@ def _train_jobs(
     *,
     source: Model | None = None,
     teacher: Model | None = None,
+    access: Access = USER,
 ) -> None:
-    jobs = list({name: job for job in jobs for name in [job[1]]}.values())  # each once
-    paths = [place.out / f"{name}{SUFFIX}" for _, name, _ in jobs]
-    todo = [(job, path) for job, path in zip(jobs, paths, strict=True) if place.force or not _is_finished(path, job[2])]
+    found = {place.out / f"{name}{SUFFIX}": (config, reproduce) for config, name, reproduce in jobs}
+    origin = made_from(source, teacher)
+    todo = {
+        path: job for path, job in found.items() if place.force or not _is_finished(path, *job, sets[0], origin, access)
+    }
     if not todo:
-        typer.echo(f"All {len(paths)} checkpoints are finished; train them again with --force.")
+        typer.echo(f"All {len(found)} checkpoints are finished; train them again with --force.")
         return
     try:
         place.out.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=place.out):
+            pass
     except OSError as error:
         raise InvalidRequest(
-            f"Expected a folder for the checkpoints, got {str(place.out)!r} ({error.strerror}): choose another."
+            f"Expected a folder for the checkpoints that can be written, got {str(place.out)!r} ({error.strerror}): "
+            "choose another."
         ) from error
-    for (config, _, reproduce), path in todo:
+    for path, (config, reproduce) in todo.items():
         if place.force:
-            partial_path(path).unlink(missing_ok=True)
+            _start_anew(path)
         options = {"device": place.device, "reproduce": reproduce, "source": source, "teacher": teacher}
-        _train_one(config, sets, path, options)
+        _train_one(config, sets, path, options, force=place.force)
+
+
+def _start_anew(path: Path) -> None:
+    """Remove the state of an unfinished training, and the snapshots of the one before."""
+    partial_path(path).unlink(missing_ok=True)
+    for file in path.parent.glob(f"{glob.escape(path.stem)}-epoch*.json"):
+        try:
+            card = read_kept(file, USER)
+        except LrvizError:
+            continue
+        if isinstance(card, Card) and card.is_own and card.is_snapshot and card.training == path.stem:
+            file.unlink()
+            file.with_suffix(SUFFIX).unlink(missing_ok=True)
 
 
 def _train_one(
@@ -189,6 +216,8 @@ def _train_one(
     sets: tuple[Dataset, Dataset],
     path: Path,
     options: dict[str, Any],
+    *,
+    force: bool,
 ) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
     try:
@@ -201,24 +230,43 @@ def _train_one(
 
             card = train(config, *sets, checkpoint_path=path, progress=show, **options)
     except KeyboardInterrupt as interrupt:
-        kept = partial_path(path)
-        goes_on = f"goes on from the state in {kept}" if kept.exists() else "starts from the beginning"
-        tell(f"stopped; the same command {goes_on}.")
+        kept, command = partial_path(path), "the same command" + " without --force" * force
+        tell(f"stopped; {command} goes on from the state in {kept}." if kept.exists() else _NOTHING_KEPT)
         raise typer.Exit(INTERRUPTED) from interrupt
     typer.echo(f"{path}: train error {card.train_error:.3f}, test error {card.test_error:.3f}, {card.epochs} epochs")
 
 
-def _is_finished(path: Path, reproduce: str) -> bool:
-    """Whether a checkpoint is there that a command gave."""
+def _is_finished(
+    path: Path, config: TrainConfig, reproduce: str, train_set: Dataset, origin: str, access: Access
+) -> bool:
+    """Whether a checkpoint is there that a command gave, with the same images and from the same networks.
+
+    Raises:
+        InvalidRequest: Something else is there.
+    """
+    if not path.exists() and not path.with_suffix(".json").exists():
+        return False
+    data, _ = prepare_data(config, train_set)
+    if has_state(path, config, data, origin):
+        return False
+    there, advice = "something else", "choose another folder, or train over it with --force"
     try:
-        card = load_model(path).card
+        card = read_kept(path.with_suffix(".json"), USER)
+    except LrvizError:
+        card = None
+    if isinstance(card, Card):
+        is_same = card.data_digest in ("", data_digest(data)) and card.made_from in ("", origin)
+        if is_same and card.reproduce == reproduce:
+            return _can_be_read(path, access)
+        there = f"that of '{card.reproduce}'" + " with other images, or from other networks" * (not is_same)
+    raise InvalidRequest(f"Expected the network of '{reproduce}' in {path}, got {there}: {advice}.")
+
+
+def _can_be_read(path: Path, access: Access) -> bool:
+    try:
+        load_model(path, access=access)
     except LrvizError:
         return False
-    if card.reproduce != reproduce:
-        raise InvalidRequest(
-            f"Expected the network of '{reproduce}' in {path}, got that of '{card.reproduce}': choose another folder, "
-            "or train it again with --force."
-        )
     return True
 
 

@@ -53,6 +53,7 @@ def find_attack(
 
     Every step goes along the gradient of the cross-entropy of the class that is predicted at the image, and then back
     into the ball around it and, of an image, into the range of pixels. There is no random start: it is reproducible.
+    That gradient is a multiple of the one of the margin, which is used: it does not vanish where a network is sure.
 
     Args:
         model: Tells how images are normalised.
@@ -68,7 +69,7 @@ def find_attack(
         target = program(model.normalise(start[None])).argmax(1)
     pixels = start
     for _ in range(STEPS):
-        gradient = _loss_gradient(model, program, pixels, target)
+        gradient = _margin_gradient(model, program, pixels, target)
         size = float(gradient.norm())
         if size == 0:
             break
@@ -87,11 +88,14 @@ def find_attack(
     return pixels.cpu().numpy()
 
 
-def _loss_gradient(model: Model, program: Program, pixels: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def _margin_gradient(model: Model, program: Program, pixels: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The gradient of log sum exp of the other outputs, minus the one of the class."""
     x = pixels.detach().clone().requires_grad_(True)
     with torch.enable_grad():
-        loss = torch.nn.functional.cross_entropy(program(model.normalise(x[None])), target)
-        return torch.autograd.grad(loss, x)[0]
+        outputs = program(model.normalise(x[None]))[0]
+        others = torch.arange(len(outputs), device=outputs.device) != target
+        margin = outputs[others].logsumexp(0) - outputs[target[0]]
+        return torch.autograd.grad(margin, x)[0]
 
 
 def direction_path(image: Shaped[np.ndarray, "..."], distance: float, seed: int) -> Path:

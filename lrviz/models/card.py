@@ -64,6 +64,8 @@ class Card:
         sparsity: Fraction of the weights that were pruned, and are zero.
         pruned_from: Name of the model that it was pruned from; empty if it is not pruned.
         teacher: Name of the model whose outputs it was trained to give; empty if it had none.
+        data_digest: Hash of the images and labels that it was trained on; empty if unknown.
+        made_from: Hash of the networks that it was pruned from or taught by; empty if unknown or if there were none.
     """
 
     name: str
@@ -91,6 +93,8 @@ class Card:
     sparsity: float = 0.0
     pruned_from: str = ""
     teacher: str = ""
+    data_digest: str = ""
+    made_from: str = ""
 
     @property
     def image_size(self) -> int:

@@ -304,7 +304,8 @@ def save_model(path: Path, module: nn.Module, card: Card) -> None:
         module: The trained network.
         card: Its card.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    # Weights that layers share are stored once for each: the format has no other way.
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
     write_whole(path, save(tensors))
     write_whole(path.with_suffix(".json"), card.to_json().encode())
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int, UInt8
-from PIL import Image
+from PIL import Image, ImageOps
 
 from lrviz.errors import InvalidData, UnreadableFile
 from lrviz.files import MAX_ARCHIVE_BYTES, open_regular, read_arrays, read_regular
@@ -38,7 +38,6 @@ _NAMES = {"WEBP": "WebP"}
 _RUN_PROGRAMS = {"EPS", "FPX", "MIC", "WMF"}
 """Formats that Pillow leaves to other programs, which a data set need not start."""
 _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
-_UNDECODABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -211,9 +210,14 @@ def _read_fields(path: Path, split: str) -> dict[str, np.ndarray]:
 def _take_whole(data: Mapping[str, np.ndarray], name: str, kind: type[np.integer], path: Path) -> np.ndarray:
     """An array of whole numbers as the kind that is worked with; all kinds hold labels, one byte holds a pixel."""
     values = data[name]
-    if not np.can_cast(values.dtype, kind, "safe" if kind is np.uint8 else "same_kind"):
-        expected, advice = _WHOLE[name.rpartition("_")[2]]
+    expected, advice = _WHOLE[name.rpartition("_")[2]]
+    if values.dtype.kind not in ("iu" if kind is np.uint8 else "iub"):
         raise InvalidData(f"Expected {expected} in {name} of {path}, got {values.dtype.name}: {advice}.")
+    if kind is np.uint8 and values.dtype != kind and not 0 <= values.min(initial=0) <= values.max(initial=0) <= 255:
+        raise InvalidData(
+            f"Expected {expected} in {name} of {path}, got {values.min():,} to {values.max():,}: convert them to 8 "
+            "bits."
+        )
     return values.astype(kind)
 
 
@@ -238,7 +242,8 @@ def _number_classes(data: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _check_classes(names: np.ndarray, path: Path) -> tuple[str, ...]:
-    classes = tuple(str(name) for name in np.atleast_1d(names))
+    plain = np.ravel(names).tolist()
+    classes = tuple(name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in plain)
     if len(set(classes)) != len(classes):
         raise InvalidData(
             f"Expected different names of classes in {path.name}, got a name twice: give every class its own."
@@ -309,9 +314,15 @@ def _decode(data: bytes, place: str, formats: list[str]) -> tuple[UInt8[np.ndarr
             lossless = kind in _LOSSLESS or (kind == "WEBP" and b"VP8L" in data)
             mode = image.mode
             if image.width * image.height > _MOST_PIXELS:
-                raise ValueError("it has too many pixels")
-            pixels = np.asarray(image.convert("RGB"), dtype=np.uint8)
-    except _UNDECODABLE as error:
+                raise InvalidData(
+                    f"Expected at most {_MOST_PIXELS:,} pixels {place}, got {image.width} x {image.height}: make the "
+                    "images smaller."
+                )
+            ImageOps.exif_transpose(image, in_place=True)
+            pixels = np.asarray(flatten_alpha(image), dtype=np.uint8)
+    except InvalidData:
+        raise
+    except Exception as error:  # Pillow raises many kinds for a damaged file
         raise InvalidData(
             f"Expected an image {place}, got bytes that cannot be decoded: the data set is damaged, fetch it again."
         ) from error
@@ -320,6 +331,14 @@ def _decode(data: bytes, place: str, formats: list[str]) -> tuple[UInt8[np.ndarr
             f"Expected 8 bits per channel {place}, got an image of mode {mode}: convert the images to 8 bits."
         )
     return pixels, (kind, lossless)
+
+
+def flatten_alpha(image: Image.Image) -> Image.Image:
+    """An image in RGB, on white where it is transparent."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
 
 
 def choose(indices: Sequence[int] | None, num_images: int) -> Int[np.ndarray, " m"]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
@@ -28,6 +29,7 @@ __all__ = [
     "add_label_noise",
     "channel_statistics",
     "load_dataset",
+    "stem_of",
     "take_subset",
 ]
 
@@ -75,13 +77,23 @@ class Dataset:
     @property
     def short_name(self) -> str:
         """What file names call it: "cifar10", "cifar100", or the name of its folder or file."""
-        stem = self.name.partition(" (")[0]
+        stem = stem_of(self.name)
         known = {name: short for short, name in CIFAR_NAMES.items()}
-        return known.get(stem) or re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
+        plain = re.sub(r"[\W_]+", "-", stem.lower()).strip("-") or f"data-{crc32(stem.encode()):08x}"
+        return known.get(stem) or (f"my-{plain}" if plain in CIFAR_NAMES else plain)
 
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.labels)
+
+
+def stem_of(name: str) -> str:
+    """The name of a data set without what is said of the copy.
+
+    >>> stem_of("CIFAR-10 (lossless PNG)"), stem_of("my pets (2) (plain arrays)"), stem_of("CIFAR-100")
+    ('CIFAR-10', 'my pets (2)', 'CIFAR-100')
+    """
+    return name.rpartition(" (")[0] or name
 
 
 def load_dataset(
@@ -121,13 +133,20 @@ def load_dataset(
         )
     if key is not None and indices is None:
         check_copy(key, split, contents, str(place))
-    stem = CIFAR_NAMES[key] if key is not None else place.stem
+    stem = CIFAR_NAMES[key] if key is not None else _own_name(place)
     return Dataset(
         name=f"{stem} ({contents.copy})" if contents.copy else stem,
         images=contents.images,
         labels=contents.labels,
         classes=contents.classes,
     )
+
+
+def _own_name(place: Path) -> str:
+    """What a data set is called that is none of the known ones: as its folder or file."""
+    place = place.resolve()
+    name = place.name if place.is_dir() else place.stem
+    return f"my {name}" if name in CIFAR_NAMES.values() else name
 
 
 def _read(name: str, split: str, path: Path, indices: Sequence[int] | None, download: bool) -> tuple[Path, Contents]:
@@ -163,6 +182,12 @@ def take_subset(dataset: Dataset, size: int, *, seed: int) -> Dataset:
     quota = np.full(num_classes, size // num_classes)
     quota[generator.permutation(num_classes)[: size % num_classes]] += 1
     available = np.bincount(dataset.labels, minlength=num_classes)
+    if not available.all():
+        missing = dataset.classes[int(available.argmin())]
+        raise InvalidData(
+            f"Expected images of all {num_classes} classes, got none of {missing!r}: number the classes that there are "
+            "from 0, or take all images instead of a subset."
+        )
     if size < 1 or (available < quota).any():
         raise InvalidData(
             f"Expected a subset of 1 to {int(available.min()) * num_classes} images with all {num_classes} classes "
@@ -203,8 +228,11 @@ def add_label_noise(dataset: Dataset, fraction: float, *, seed: int) -> tuple[Da
 
 
 def channel_statistics(dataset: Dataset) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the mean and the standard deviation of each channel, on the scale 0 to 1, to four decimals."""
+    """Return the mean and the standard deviation of each channel, on the scale 0 to 1, to four decimals.
+
+    A channel that is the same everywhere is only shifted: its standard deviation is given as 1.
+    """
     pixels = dataset.images.transpose(1, 0, 2, 3).reshape(3, -1)
     mean = tuple(round(float(channel.mean(dtype=np.float64)) / 255, 4) for channel in pixels)
-    std = tuple(round(float(channel.std(dtype=np.float64)) / 255, 4) for channel in pixels)
+    std = tuple(round(float(channel.std(dtype=np.float64)) / 255, 4) or 1.0 for channel in pixels)
     return mean, std

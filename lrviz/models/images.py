@@ -18,6 +18,7 @@ from lrviz.errors import InvalidData, InvalidImage, UnreadableFile
 from lrviz.files import shown
 from lrviz.models.access import USER, Access
 from lrviz.models.assets import assets_folder
+from lrviz.models.dataset_files import flatten_alpha
 from lrviz.models.datasets import CIFAR_NAMES, SPLITS, load_dataset
 from lrviz.models.library import is_upload
 from lrviz.models.numbers import ARRAY, NOISE, POINT, decode_array, image_shape, read_numbers
@@ -156,7 +157,8 @@ def decode_image(data: bytes, reference: str, shape: tuple[int, ...] = SHAPE) ->
             _check_header(file, reference)
             notices = ["Of an animation, the first picture is shown."] if getattr(file, "is_animated", False) else []
             ImageOps.exif_transpose(file, in_place=True)
-            image, more = _flatten_alpha(file)
+            more = ["Transparent parts became white."] if file.has_transparency_data else []
+            image = flatten_alpha(file)
     except InvalidImage:
         raise
     except Exception as error:  # Pillow raises many kinds for a damaged file
@@ -267,14 +269,6 @@ def _resize(image: Image.Image, size: tuple[int, int]) -> UInt8[np.ndarray, "...
     pixels = np.asarray(part.reduce(blocks)) / 255
     smooth = resize(pixels, size[::-1], mode="edge", anti_aliasing=part.size[0] > size[0] or part.size[1] > size[1])
     return np.rint(255 * smooth).astype(np.uint8)
-
-
-def _flatten_alpha(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    if not image.has_transparency_data:
-        return image.convert("RGB"), []
-    layer = image.convert("RGBA")
-    background = Image.new("RGBA", layer.size, "white")
-    return Image.alpha_composite(background, layer).convert("RGB"), ["Transparent parts became white."]
 
 
 def _load_sample(reference: str, access: Access) -> ImageRecord:

@@ -129,9 +129,10 @@ class TrainConfig:
             value = getattr(self, each.name)
             if isinstance(value, float) and not math.isfinite(value):
                 raise InvalidData(f"Expected a finite {each.name}, got {value}: correct it.")
-        never = [epoch for epoch in self.snapshots if not 0 < epoch <= self.epochs]
+        never = [epoch for epoch in self.snapshots if not 0 < epoch <= self.epochs * self.cycles]
         if never:
-            raise InvalidData(f"Expected snapshots from epoch 1 to {self.epochs}, got {never[0]}: choose another.")
+            last = self.epochs * self.cycles
+            raise InvalidData(f"Expected snapshots from epoch 1 to {last}, got {never[0]}: choose another.")
 
     @property
     def name(self) -> str:

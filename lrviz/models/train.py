@@ -1,7 +1,6 @@
 """Training of the families, seeded and resumable, to a checkpoint with its card."""
 
 import copy
-import hashlib
 import io
 import json
 import math
@@ -11,10 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from lrviz import __version__
@@ -25,11 +23,12 @@ from lrviz.models.architectures import IMAGE_SIZE, build
 from lrviz.models.batches import CROP_PADDING, crop_and_flip, normalise, to_nhwc
 from lrviz.models.card import Card
 from lrviz.models.catalogue import SUFFIX, Model, save_model
-from lrviz.models.datasets import Dataset, add_label_noise, channel_statistics, take_subset
+from lrviz.models.datasets import Dataset, channel_statistics
 from lrviz.models.distil import Teacher, distillation_loss
 from lrviz.models.opening import count_parameters
 from lrviz.models.prune import keep_zero, prune_weights
 from lrviz.models.recipes import TrainConfig, describe
+from lrviz.models.training_data import data_digest, made_from, prepare_data, require_images, require_same
 
 EVALUATION_BATCH = 500
 PARTIAL_SUFFIX = ".partial.pt"
@@ -53,12 +52,6 @@ class EpochReport:
     epochs: int
     loss: float
     error: float
-
-
-def prepare_data(config: TrainConfig, train_set: Dataset) -> tuple[Dataset, Bool[np.ndarray, " n"]]:
-    """Return what a configuration trains on: its subset with noisy labels, and which labels are noise (N,)."""
-    subset = train_set if config.subset is None else take_subset(train_set, config.subset, seed=config.seed)
-    return add_label_noise(subset, config.label_noise, seed=config.seed)
 
 
 def train(
@@ -135,12 +128,15 @@ class _Run:
     ) -> None:
         data, _ = prepare_data(config, train_set)
         self.config, self.data, self.device, self.partial_path = config, data, device, partial_path
-        self._digest = hashlib.blake2b(data.images.tobytes() + data.labels.tobytes(), digest_size=16).hexdigest()
+        self.digest, self.made_from = data_digest(data), made_from(source, teacher)
+        if source is not None:
+            require_images(source.card.num_train_images, train_set)
+            require_same(source.card.data_digest, data)
         self.mean, self.std = channel_statistics(train_set) if source is None else (source.mean, source.std)
         padding = CROP_PADDING if config.augment else 0
         self.images = F.pad(to_nhwc(data, device), (0, 0, padding, padding, padding, padding))
         self.labels = torch.tensor(data.labels, device=device)
-        module = _start_module(config, data) if source is None else copy.deepcopy(source.module)
+        module = _start_module(config, data) if source is None else _trainable(source.module)
         self.module = module.to(device)
         self.pruned = prune_weights(self.module, config.sparsity) if source is not None else []
         self.module.to(memory_format=torch.channels_last)
@@ -161,18 +157,29 @@ class _Run:
 
     @property
     def steps_per_epoch(self) -> int:
-        return -(-len(self.data) // self.config.batch_size)
+        return len(self._batch_sizes)
+
+    @property
+    def _batch_sizes(self) -> list[int]:
+        """Images per step; a last one joins the step before, since it has no statistics of its own."""
+        full, rest = divmod(len(self.data), self.config.batch_size)
+        sizes = [self.config.batch_size] * full
+        if rest == 1 and full:
+            return [*sizes[:-1], sizes[-1] + 1]
+        return [*sizes, rest] if rest else sizes
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0 over all epochs."""
         step %= self.cycle_epochs * self.steps_per_epoch
-        warmup_steps = self.config.warmup_steps
+        warmup_steps, top = self.config.warmup_steps, 1.0
         if warmup_steps is None:
-            warmup_steps = self.decay_start * self.steps_per_epoch
+            warmup_steps = (self.config.epochs - self.config.decay_epochs) * self.steps_per_epoch
+            # The fall may begin before the rise is over.
+            top = self.decay_start * self.steps_per_epoch / warmup_steps if warmup_steps else 1.0
         warmup = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
         decay_steps = max(1, self.config.decay_epochs * self.steps_per_epoch)
         decay = 1.0 - max(0, step - self.decay_start * self.steps_per_epoch) / decay_steps
-        return self.config.learning_rate * min(warmup, decay)
+        return self.config.learning_rate * min(warmup, top * decay)
 
     def train_epoch(self) -> EpochReport:
         """Go through the training images once."""
@@ -184,7 +191,7 @@ class _Run:
         self.module.train()
         loss_sum = torch.zeros((), device=self.device)
         num_wrong = torch.zeros((), device=self.device, dtype=torch.int64)
-        for index, batch in enumerate(order.split(self.config.batch_size)):
+        for index, batch in enumerate(order.split(self._batch_sizes)):
             loss, wrong = self._step(batch, self.epoch * self.steps_per_epoch + index, generator)
             loss_sum += loss * len(batch)
             num_wrong += wrong
@@ -256,7 +263,28 @@ class _Run:
             )
 
     def _identity(self) -> tuple[str, str]:
-        return json.dumps(asdict(self.config)), f"{self.data.name}, {len(self.data)} images {self._digest}"
+        return _identity(self.config, f"{self.data.name}, {len(self.data)} images {self.digest}", self.made_from)
+
+
+def _identity(config: TrainConfig, data: str, origin: str) -> tuple[str, str]:
+    return json.dumps(asdict(config)), f"{data} {origin}".strip()
+
+
+def has_state(checkpoint_path: Path, config: TrainConfig, data: Dataset, origin: str) -> bool:
+    """Whether the state of a training that was stopped is there, and is that of this recipe and these images.
+
+    Args:
+        checkpoint_path: The .safetensors file that the training writes at its end.
+        config: The recipe.
+        data: What it trains on, from `prepare_data`.
+        origin: From `made_from`.
+    """
+    try:
+        state = _read_state(partial_path(checkpoint_path), torch.device("cpu"))
+    except InvalidCheckpoint:
+        return False
+    wanted = _identity(config, f"{data.name}, {len(data)} images {data_digest(data)}", origin)
+    return (state["config"], state["data"]) == wanted
 
 
 def _start_module(config: TrainConfig, data: Dataset) -> nn.Module:
@@ -268,6 +296,14 @@ def _start_module(config: TrainConfig, data: Dataset) -> nn.Module:
         seed=config.seed,
         image_size=data.images.shape[2],
     )
+
+
+def _trainable(module: nn.Module) -> nn.Module:
+    """A copy in float32; one that is frozen as a whole is trained as a whole."""
+    copied = copy.deepcopy(module).float()
+    if not any(parameter.requires_grad for parameter in copied.parameters()):
+        copied.requires_grad_(True)
+    return copied
 
 
 def _make_optimizer(config: TrainConfig, module: nn.Module) -> torch.optim.Optimizer:
@@ -341,6 +377,8 @@ def _write(run: _Run, test_set: Dataset, path: Path, reproduce: str) -> Card:
         sparsity=config.sparsity,
         pruned_from=config.pruned_from,
         teacher=config.teacher,
+        data_digest=run.digest,
+        made_from=run.made_from,
     )
     save_model(path, module.half() if config.half else module, card)
     return card

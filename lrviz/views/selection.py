@@ -12,7 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lrviz.errors import InvalidImage, InvalidPath, InvalidRequest, LrvizError, OnRefusal, UnknownModel, stop_at_refusal
+from lrviz.errors import (
+    InvalidData,
+    InvalidImage,
+    InvalidPath,
+    InvalidRequest,
+    LrvizError,
+    OnRefusal,
+    UnknownModel,
+    stop_at_refusal,
+)
 from lrviz.files import shown
 from lrviz.models import paths
 from lrviz.models.access import USER, Access
@@ -22,7 +31,7 @@ from lrviz.models.catalogue import find_card, list_checkpoints, list_models
 from lrviz.models.opening import is_file
 from lrviz.models.train import PARTIAL_SUFFIX
 from lrviz.views.numerals import read_ranges
-from lrviz.views.sources import SOURCE, Image, find_images
+from lrviz.views.sources import SOURCE, Image, depends_on_model, find_images
 
 TRANSLATED, MOVED, JOINED = ("closed", "open"), ("attack", "direction"), ("triplet", "images")
 PATH_KINDS = (*TRANSLATED, *MOVED, *JOINED)
@@ -137,8 +146,8 @@ def find_paths(
         spec: Which paths.
         card: The model's card, which tells its data set, and its training images and their noisy labels.
         data_path: Where the data sets are; the environment variable `LRVIZ_DATA_DIR` when None.
-        refused: Called with the reference of images that form no path, and the error, which names them; raises it if
-            not given.
+        refused: Called with the reference of images that form no path, or that this model does not have, and the
+            error, which names them; raises it if not given.
 
     Raises:
         InvalidImage: There are no such images.
@@ -147,10 +156,10 @@ def find_paths(
     """
     try:
         images = find_images(spec.source, spec.indices, card, data_path)
-    except InvalidImage as error:
-        if not spec.source.startswith("train"):
+    except (InvalidImage, InvalidData) as error:
+        if not depends_on_model(spec.source):
             raise
-        refused(spec.source, error)  # other models may have as many
+        refused(spec.source, error)  # other models may have them
         return []
     starts = [(spec.indices, images)]
     if spec.kind not in JOINED:
@@ -242,12 +251,13 @@ def find_models(
         selected = dict(_select_models(name, snapshots, access, broken.__setitem__))
         for file, error in broken.items():
             refused(file, error)
+        known = {Path(key).resolve() for key in found}
+        found |= {key: card for key, card in selected.items() if Path(key).resolve() not in known}
         if not selected and not broken:
             raise UnknownModel(
                 "Expected a shipped model, a pattern such as 'cnn5-w*-noise20', a file of a network or a folder of "
                 f"them; got {shown(name)}, which selects none. List the names with lrviz models."
             )
-        found |= selected
     return _told_apart(found)
 
 
@@ -275,7 +285,8 @@ def _select_models(name: str, snapshots: bool, access: Access, refused: OnRefusa
         for file, error in broken.items():
             refused(str(file), error)
         yield from ((str(file), card) for file, card in described.items() if _wanted(card, snapshots))
-        others = (file for file in sorted(path.iterdir()) if is_file(file.name) and file not in {*described, *broken})
+        files = (file for file in sorted(path.iterdir()) if not file.name.startswith(".") and file.is_file())
+        others = (file for file in files if is_file(file.name) and file not in {*described, *broken})
         yield from _cards((file for file in others if not file.name.endswith(PARTIAL_SUFFIX)), access, refused)
     else:
         for card in list_models():

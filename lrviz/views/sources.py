@@ -12,19 +12,24 @@ from jaxtyping import Float64, UInt8
 from lrviz.errors import InvalidData, InvalidImage
 from lrviz.files import shown
 from lrviz.models.card import Card
-from lrviz.models.datasets import CIFAR_NAMES, Dataset, load_dataset
+from lrviz.models.datasets import CIFAR_NAMES, Dataset, load_dataset, stem_of
 from lrviz.models.images import DATA_VARIABLE, ImageRecord, fit_image, load_image
 from lrviz.models.numbers import image_shape
 from lrviz.models.recipes import default_config
-from lrviz.models.train import prepare_data
+from lrviz.models.training_data import prepare_data, require_images, require_same
 
-SOURCE = r"samples(?::cifar100?)?|random|test(?::[^:]+)?|train:clean|train:noisy|cifar100?:(?:test|train)"
+SOURCE = r"samples(?::cifar100?)?|random|test(?::.+)?|train:clean|train:noisy|cifar100?:(?:test|train)"
 """What images a text can name, as a regular expression: the part before their positions."""
 
 _RANDOM_SEED = 20220213
 
 Image = UInt8[np.ndarray, "channels height width"] | Float64[np.ndarray, "..."]
 """Pixels, or the numbers of an input that is no image."""
+
+
+def depends_on_model(source: str) -> bool:
+    """Whether a source means other images for another model."""
+    return source == "random" or source.startswith(("test", "train"))
 
 
 def find_images(source: str, indices: Sequence[int], card: Card, data_path: Path | str | None = None) -> list[Image]:
@@ -53,17 +58,17 @@ def find_images(source: str, indices: Sequence[int], card: Card, data_path: Path
 def _find(source: str, indices: Sequence[int], card: Card, data_path: Path | str | None) -> list[Image]:
     """The images as they are."""
     if re.fullmatch("train:clean|train:noisy", source):
-        if not card.data:
+        if not (card.data and card.num_train_images):
             raise InvalidData(
-                f"Expected a model whose card says what it was trained on, got {card.name}: choose other images, such "
-                "as samples, cifar10:test or random."
+                f"Expected a model whose card says which images it was trained on, got {card.name}: choose other "
+                "images, such as samples, cifar10:test or random."
             )
         folder = _data_folder(source, data_path)
-        clean, noisy = _training_images(card.architecture, _recipe(card), folder, card.data)
+        clean, noisy = _training_images(card.architecture, _recipe(card), folder, card.data, card.data_digest)
         return _pick(noisy if source == "train:noisy" else clean, indices, source, card)
     if source.startswith("test:"):
         return _pick(_images_of_class(source, card, data_path), indices, source, card)
-    if source == "test" and card.data and _stem(card.data) not in CIFAR_NAMES.values():
+    if source == "test" and stem_of(card.data) not in CIFAR_NAMES.values():
         return _pick(_test_set(source, card, data_path).images, indices, source, card)
     prefix = f"{_dataset_name(card.data)}:test" if source == "test" else source
     place = None if source.startswith("samples") else _data_folder(source, data_path)
@@ -103,7 +108,7 @@ def _test_set(source: str, card: Card, data_path: Path | str | None) -> Dataset:
     """The test images of a model's data set, of any copy of it."""
     folder = _data_folder(source, data_path)
     found = _load_split(_dataset_name(card.data), "test", folder)
-    if card.data and found.classes != card.classes and _stem(found.name) != _stem(card.data):
+    if card.data and found.classes != card.classes and stem_of(found.name) != stem_of(card.data):
         raise _another(card.data, folder, found.name)
     return found
 
@@ -130,16 +135,18 @@ def _recipe(card: Card) -> tuple[int, float, int]:
 
 @lru_cache(maxsize=4)
 def _training_images(
-    family: str, recipe: tuple[int, float, int], folder: str, data: str
+    family: str, recipe: tuple[int, float, int], folder: str, data: str, digest: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """The training images of a model whose labels are clean, and those whose labels are noise, in their order."""
     train_set = _load_split(_dataset_name(data), "train", folder)
     if train_set.name != data:
         raise _another(data, folder, train_set.name)
     size, noise, seed = recipe
+    require_images(size, train_set)
     subset = size if size < len(train_set) else None
     config = default_config(family, 1, subset=subset, label_noise=noise, seed=seed)
     prepared, moved = prepare_data(config, train_set)
+    require_same(digest, prepared)
     return prepared.images[~moved], prepared.images[moved]
 
 
@@ -150,12 +157,7 @@ def _load_split(name: str, split: str, folder: str) -> Dataset:
 
 def _dataset_name(data: str) -> str:
     """The short name of a card's data set; CIFAR-10 if it is another, for archives of any name."""
-    return next((short for short, name in CIFAR_NAMES.items() if _stem(data) == name), "cifar10")
-
-
-def _stem(data: str) -> str:
-    """The name of a data set without what is said of the copy."""
-    return data.partition(" (")[0]
+    return next((short for short, name in CIFAR_NAMES.items() if stem_of(data) == name), "cifar10")
 
 
 def shipped_source(data: str) -> str:

@@ -81,3 +81,14 @@ def test_distances_that_lead_nowhere_are_refused(distance):
     for make in (lambda: Attack(image=image, distance=distance), lambda: direction_path(image, distance, 0)):
         with pytest.raises(InvalidPath, match="A distance above 0"):
             make()
+
+
+@pytest.mark.parametrize("scale", [1, 100, 1e6])
+def test_an_attack_goes_the_same_way_however_sure_a_network_is(scale):
+    """The cross-entropy of a network that is sure is flat in float64."""
+    weights = np.random.default_rng(0).normal(size=(3, 4, 4))
+    model, program = linear(scale * weights)
+    image = np.full(weights.shape, 0.5)
+    sign = 1 if (weights * image).sum() > 0 else -1
+    expected = image - 0.1 * sign * weights / np.linalg.norm(weights)
+    np.testing.assert_allclose(find_attack(model, program, image, 0.1), expected, atol=1e-9)

@@ -6,8 +6,10 @@ import pytest
 from PIL import Image
 
 from lrviz.errors import InvalidData
+from lrviz.models import dataset_files
 from lrviz.models.dataset_files import read_archive, read_class_folders
 from lrviz.models.datasets import Dataset, load_dataset
+from lrviz.models.images import load_image
 from tests.tiny import encode, make_dataset, write_archive, write_class_folders
 
 CLASSES = ("apple", "pear", "plum")
@@ -143,7 +145,8 @@ def test_plain_arrays(tmp_path, channels_last, column, has_names):
     ("changes", "message"),
     [
         ({"train_images": np.zeros((9, 3, 8, 8), np.float32)}, "from 0 to 255 .*got float32: multiply"),
-        ({"train_images": np.zeros((9, 3, 8, 8), np.int64)}, r"\(uint8\).*got int64"),
+        ({"train_images": np.full((9, 3, 8, 8), 256)}, r"\(uint8\).*got 256 to 256: convert them to 8 bits"),
+        ({"train_images": np.ones((9, 3, 8, 8), bool)}, r"\(uint8\).*got bool"),
         ({"train_images": np.zeros((9, 8, 8), np.uint8)}, r"\(N, H, W, 3\).*got shape \(9, 8, 8\)"),
         ({"train_images": np.zeros((8, 3, 8, 8), np.uint8)}, "9 labels for 8 images"),
         ({"train_labels": np.zeros((9, 2), np.int64)}, r"labels of shape \(9, 2\)"),
@@ -206,3 +209,33 @@ def test_a_pipe_among_the_images_is_refused_at_once(tmp_path):
         os.mkfifo(tmp_path / "train" / name / "image.png")
     with pytest.raises(InvalidData, match="pipe"):
         read_class_folders(tmp_path, "train", None)
+
+
+@pytest.mark.parametrize("names", [np.array([name.encode() for name in CLASSES]), np.array(CLASSES)[:, None]])
+def test_names_of_classes_are_read_as_they_are_written(tmp_path, names):
+    images = _fruit().images.astype(np.int64)
+    np.savez(tmp_path / "fruit.npz", train_images=images, train_labels=_fruit().labels, classes=names)
+    loaded = load_dataset(None, "train", tmp_path / "fruit.npz")
+    assert loaded.classes == CLASSES
+    np.testing.assert_array_equal(loaded.images, images)
+
+
+def test_pictures_are_trained_on_as_they_are_shown(tmp_path):
+    clear = Image.new("RGBA", (32, 32), (200, 10, 10, 0))
+    turned = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for split in ("train", "test"):
+        (tmp_path / "pets" / split / "cat").mkdir(parents=True)
+        clear.save(tmp_path / "pets" / split / "cat" / "a.png")
+        turned.save(tmp_path / "pets" / split / "cat" / "b.jpg", exif=exif)
+    loaded = load_dataset(None, "train", tmp_path / "pets")
+    for image, name in zip(loaded.images, ("a.png", "b.jpg"), strict=True):
+        np.testing.assert_array_equal(image, load_image(tmp_path / "pets" / "train" / "cat" / name).image)
+    assert (loaded.images[0] == 255).all()
+
+
+def test_a_picture_that_is_too_large_is_said_to_be(folder, monkeypatch):
+    monkeypatch.setattr(dataset_files, "_MOST_PIXELS", 100)
+    with pytest.raises(InvalidData, match=r"at most 100 pixels in train.*00000\.png, got 40 x 48: make"):
+        read_class_folders(folder, "train", None)

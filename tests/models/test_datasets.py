@@ -219,7 +219,36 @@ def test_channel_statistics_of_known_images():
     images[1, 0] = 255
     images[:, 2] = 51
     dataset = Dataset(name="two", images=images, labels=np.array([0, 1]), classes=("a", "b"))
-    assert channel_statistics(dataset) == ((0.5, 0.0, 0.2), (0.5, 0.0, 0.0))
+    assert channel_statistics(dataset) == ((0.5, 0.0, 0.2), (0.5, 1.0, 1.0))
+
+
+def test_a_class_without_images_is_named():
+    dataset = Dataset(
+        name="x", images=np.zeros((2, 3, 32, 32), np.uint8), labels=np.array([1, 2]), classes=("a", "b", "c")
+    )
+    with pytest.raises(InvalidData, match="all 3 classes, got none of 'a'"):
+        take_subset(dataset, 2, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "short"),
+    [
+        ("pets.v1", "pets.v1", "pets-v1"),
+        ("data (1)", "data (1)", "data-1"),
+        ("数据", "数据", "数据"),
+        ("+++", "+++", None),
+        ("cifar10", "cifar10", "my-cifar10"),
+        ("CIFAR-10", "my CIFAR-10", "my-cifar-10"),
+    ],
+)
+def test_names_of_folders_tell_data_sets_apart(tmp_path, monkeypatch, folder, name, short):
+    images = make_dataset(4, classes=("cat", "dog"))
+    write_class_folders(tmp_path / folder, {"train": images, "test": images})
+    found = load_dataset(None, "train", tmp_path / folder)
+    assert found.name == f"{name} (lossless PNG)"
+    assert found.short_name == short or (short is None and found.short_name.startswith("data-"))
+    monkeypatch.chdir(tmp_path / folder)
+    assert load_dataset(None, "train", ".").name == found.name
 
 
 def test_dataset_is_read_only_and_checks_its_parts():

@@ -10,7 +10,8 @@ from lrviz.errors import InvalidData
 from lrviz.models.architectures import build
 from lrviz.models.catalogue import load_model
 from lrviz.models.prune import prune_config, prune_weights
-from lrviz.models.train import prepare_data, train
+from lrviz.models.train import train
+from lrviz.models.training_data import prepare_data
 from tests.models.test_train import QUICK, TEST, TRAIN
 from tests.tiny import make_dataset, write_archive
 
@@ -150,7 +151,9 @@ def test_prune_command_makes_a_series_that_its_card_makes_again(archive, tmp_pat
     assert _run(*words, "--out", tmp_path) == 0
     cards = [load_model(tmp_path / f"cnn5-w2-pruned{number}.safetensors").card for number in (50, 90)]
     assert [(card.sparsity, card.num_train_images) for card in cards] == [(0.5, 40), (0.9, 40)]
-    assert cards[0].reproduce == ("lrviz prune cnn5-w2 --sparsity 0.5 --epochs 1 --data tiny.npz --out MODELS_FOLDER")
+    assert cards[0].reproduce == (
+        "lrviz prune cnn5-w2.safetensors --sparsity 0.5 --epochs 1 --data tiny.npz --out MODELS_FOLDER"
+    )
     capsys.readouterr()
     assert _run(*words, "--out", tmp_path) == 0
     assert "All 2 checkpoints are finished" in capsys.readouterr().out

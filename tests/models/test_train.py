@@ -16,7 +16,8 @@ from lrviz.models.card import Card
 from lrviz.models.catalogue import load_model
 from lrviz.models.datasets import SPLITS, Dataset
 from lrviz.models.recipes import TrainConfig, default_config, describe
-from lrviz.models.train import evaluate, partial_path, prepare_data, train
+from lrviz.models.train import evaluate, partial_path, train
+from lrviz.models.training_data import prepare_data
 from lrviz.views.selection import PathsSpec, find_paths
 from tests.tiny import CIFAR100_CLASSES, make_dataset, write_archive, write_class_folders, write_torchvision
 
