@@ -1,6 +1,6 @@
 """Arrays of any kind, read-only arrays, and frozen data that holds them."""
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -70,6 +70,17 @@ def frozen_array(values: ArrayLike | list | tuple, dtype: type | None = None) ->
     array = np.array(values, dtype=dtype, order="C")
     array.setflags(write=False)
     return array
+
+
+def array_bytes(value: Any) -> int:
+    """Memory that the arrays take which frozen data hold, and those in it.
+
+    >>> array_bytes(np.zeros(3)), array_bytes("text")
+    (24, 0)
+    """
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    return sum(array_bytes(getattr(value, item.name)) for item in fields(value)) if is_dataclass(value) else 0
 
 
 def number_array(values: Any, what: str, error: type[LrvizError]) -> np.ndarray:

@@ -203,6 +203,16 @@ def _require_regular(mode: int) -> None:
         raise UnreadableFile("it is a device, pipe or socket")
 
 
+def file_version(*paths: Path) -> int:
+    """A number that is another one once a file was written, or another put in its place, even one that is older.
+
+    Raises:
+        OSError: A file is not there.
+    """
+    found = [path.stat() for path in paths]
+    return hash(tuple((file.st_mtime_ns, file.st_size, file.st_ino) for file in found))
+
+
 def format_size(num_bytes: int) -> str:
     """Bytes as a text with three digits; 1 GB is 2^30 bytes.
 

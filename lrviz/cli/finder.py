@@ -45,6 +45,11 @@ class Run:
         """Where results are kept: on disk, or in memory."""
         return DiskStore() if self.cache else MemoryStore()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether something is stored that is there later."""
+        return self.cache and self.store.size_bytes > 0
+
     def answer(self, request: Request) -> Outcome:
         """Answer with a progress bar; Ctrl-C ends it with what was found so far."""
         with cancel_on_interrupt() as cancelled, progress_bar() as progress:

@@ -58,7 +58,7 @@ def write_map(view: View, how: Run, out: Path, resolution: int, drawing: Drawing
             )  # fmt: skip
             tiles = [tile for _, tile in sorted(answers, key=lambda answer: answer[0])]
         if len(tiles) < len(requests):
-            kept = "they are stored, and the same command goes on there" if how.cache else "nothing was stored"
+            kept = "they are stored, and the same command goes on there" if how.keeps else "nothing was stored"
             tell(f"cancelled: {len(tiles):,} of {len(requests):,} tiles were finished; {kept}.")
             raise typer.Exit(INTERRUPTED)
         found = PlaneMap.join(tiles, *grid.centres(), scene.window.corners, description=view.to_json())

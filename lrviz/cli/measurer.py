@@ -76,7 +76,7 @@ def measure_all(
         write_results(table, target)
     typer.echo(f"{_summary(table)}, {time.perf_counter() - began:.2f} s: {out}")
     if num_left:
-        done = "what is finished is stored and will not be computed again" if how.cache else "nothing was stored"
+        done = "what is finished is stored and will not be computed again" if how.keeps else "nothing was stored"
         tell(f"cancelled: {len(rows):,} of {len(survey):,} paths were measured; {done}.")
         raise typer.Exit(INTERRUPTED)
     if unusable or failures:

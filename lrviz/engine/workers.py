@@ -12,6 +12,7 @@ from typing import Any
 
 from lrviz.engine.requests import Device, Request, keep, look_up, pack, request_key, run
 from lrviz.errors import InvalidRequest, LrvizError, OnRefusal, stop_at_refusal
+from lrviz.network.prepare import first_line
 from lrviz.progress import Cancelled, Progress, ignore, never
 from lrviz.results.status import Status
 from lrviz.results.store import MemoryStore, Store
@@ -164,10 +165,23 @@ def _answer_there(
                 except LrvizError as error:
                     refused(index, error)
                     continue
+                except Exception as error:
+                    refused(index, _lost(error))
+                    continue
                 request = requests[index]
                 result = request.result_type.load(io.BytesIO(value))
                 keep(result, request_key(request), store)
                 yield index, result
+
+
+def _lost(error: Exception) -> InvalidRequest:
+    """What to say of an answer that dask gave up; what is wrong with the work itself is raised."""
+    if not type(error).__module__.startswith("distributed"):
+        raise error
+    return InvalidRequest(
+        f"Expected an answer from the workers, but they were lost over it again and again ({first_line(error)}): they "
+        "may need more memory. What is finished is stored, and the same command goes on there."
+    )
 
 
 def _next(waiting: Any) -> Any:

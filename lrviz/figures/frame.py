@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from lrviz.figures.axis import PLANE_TITLES
 from lrviz.figures.paper import typeset
@@ -53,8 +54,8 @@ def print_frame(axes: Axes, bounds: Float[np.ndarray, "2 2"], *, num_ticks: int 
     """Give printed axes the same: with at most that many steps from tick to tick."""
     axes.set(xlim=bounds[:, 0], ylim=bounds[:, 1], aspect="equal", anchor="N")
     axes.set(**dict(zip(("xlabel", "ylabel"), map(typeset, PLANE_TITLES), strict=True)))
-    for name, number in zip("xy", spread_ticks(bounds, num_ticks), strict=True):
-        axes.locator_params(name, nbins=number, min_n_ticks=min(number, 2))
+    for axis, number in zip((axes.xaxis, axes.yaxis), spread_ticks(bounds, num_ticks), strict=True):
+        axis.set_major_locator(MaxNLocator(number, steps=[1, 2, 2.5, 5, 10], min_n_ticks=min(number, 2)))
     axes.ticklabel_format(useOffset=False)
 
 

@@ -287,7 +287,7 @@ def remembered(name_or_path: str | Path, *, access: Access = USER) -> Note:
 
 
 def changed_at(name_or_path: str | Path, *, access: Access = USER) -> int:
-    """When a model's file or card was written, in nanoseconds; 0 for shipped models, and if there is no such file."""
+    """What tells a model's file and card from earlier ones; 0 for shipped models, and if there is no such file."""
     if Path(name_or_path).suffix.lower() not in SUFFIXES:
         return 0
     try:

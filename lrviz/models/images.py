@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from lrviz.arrays import describe
 from lrviz.errors import InvalidData, InvalidImage, UnreadableFile
-from lrviz.files import shown
+from lrviz.files import file_version, shown
 from lrviz.models.access import USER, Access
 from lrviz.models.assets import assets_folder
 from lrviz.models.dataset_files import flatten_alpha
@@ -31,6 +31,9 @@ SHAPE = (3, 32, 32)
 
 MAX_IMAGE_BYTES = 20 * 2**20
 """Largest image file that is read."""
+
+_NO_FILES = {"samples", *CIFAR_NAMES}
+"""What references begin with that name images of data sets."""
 
 _PLAIN = 225
 """The grey of what stands for inputs that are no images."""
@@ -139,6 +142,16 @@ def load_image(
     if text.endswith(ARRAY):
         return ImageRecord(reference=text, image=decode_array(data, text, shape))
     return decode_image(data, text, shape)
+
+
+def changed_at(reference: str, *, access: Access = USER) -> int:
+    """A number that is another one once the file of an image was replaced; 0 for what is no file, or not there."""
+    if is_upload(reference) or reference.startswith((POINT, NOISE)) or reference.partition(":")[0] in _NO_FILES:
+        return 0
+    try:
+        return file_version(access.locate(reference, MAX_IMAGE_BYTES))
+    except (UnreadableFile, OSError):
+        return 0
 
 
 def decode_image(data: bytes, reference: str, shape: tuple[int, ...] = SHAPE) -> ImageRecord:

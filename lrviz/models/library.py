@@ -17,13 +17,16 @@ FOLDER_VARIABLE = "LRVIZ_LIBRARY_DIR"
 MAX_BYTES = 2 * 2**30
 """Bytes that all uploads together may take."""
 
+UPLOAD = "upload:"
+"""What references to files of the library begin with."""
+
 _HASH_DIGITS = 32
 _REFERENCE = re.compile(rf"upload:([0-9a-f]{{{_HASH_DIGITS}}}\.[a-z0-9]{{1,12}})")
 
 
 def is_upload(reference: str) -> bool:
     """Whether a text is what the library calls a file, there or not."""
-    return reference.startswith("upload:")
+    return reference.startswith(UPLOAD)
 
 
 def shorten_hash(digits: str) -> str:
@@ -92,10 +95,20 @@ class Library:
         return sum(path.stat().st_size for path in self._files())
 
     def delete(self, reference: str) -> None:
-        """Remove a file and what was said of it, if it is there."""
+        """Remove a file and what was said of it, if it is there.
+
+        Raises:
+            InvalidRequest: It cannot be removed.
+        """
         path = self.path(reference)
-        for file in (path, path.with_name(f"{path.name}.json")):
-            file.unlink(missing_ok=True)
+        try:
+            for file in (path, path.with_name(f"{path.name}.json")):
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise InvalidRequest(
+                f"Expected to remove {reference} from the library, but it cannot be ({error.strerror}): ask who runs "
+                "this server."
+            ) from error
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file whole or not at all.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from lrviz.errors import InvalidCheckpoint, InvalidRequest, LrvizError, UnreadableFile
-from lrviz.files import format_size, read_json, shown, write_whole
+from lrviz.files import file_version, format_size, read_json, shown, write_whole
 from lrviz.models.access import USER, Access
 from lrviz.models.assets import assets_folder
 from lrviz.models.card import MAX_CARD_BYTES, Card, is_card, read_value
@@ -171,9 +171,9 @@ def _shorten(note: Note) -> tuple[Note, bytes]:
 
 
 def last_change(path: Path, access: Access) -> int:
-    """When a file, or what is kept of it, was written, in nanoseconds."""
+    """A number that is another one once a file, or what is kept of it, was written or replaced."""
     kept = [place for place in (*_all_places(path, access), path.with_suffix(".json")) if place.is_file()]
-    return max(file.stat().st_mtime_ns for file in (path, *kept))
+    return file_version(path, *kept)
 
 
 def read_kept(place: Path, access: Access) -> Note | Card | None:

@@ -36,7 +36,7 @@ from lrviz.ui.jobs import Job
 from lrviz.ui.look import Container
 from lrviz.ui.markdown import plain
 from lrviz.ui.page_width import page_width
-from lrviz.ui.visit import resolve
+from lrviz.ui.visit import files_changed_at, resolve
 from lrviz.views.comparison import Member, compare
 from lrviz.views.presets import HERE
 from lrviz.views.view import View
@@ -163,7 +163,7 @@ def _show_maps(
     fitting_columns = (n for n in range(_MOST_COLUMNS, 1, -1) if map_width(width, n) >= _LEAST_WIDTH)
     columns = num_columns(cards, next(fitting_columns, 1))
     side = int(np.clip(map_width(width, columns) / np.divide(*np.ptp(bounds, axis=0)), *_SIDES))
-    figure = _figure(repr((view.to_json(), known)), cells, bounds, columns, side)
+    figure = _figure(repr((view.to_json(), files_changed_at(view), known)), cells, bounds, columns, side)
     figure.update_layout(dragmode="select" if mode == "New window" else "zoom")
     st.session_state.drawing_seconds = time.monotonic() - began
     chart = f"maps-{mode}-{state.generation()}"
@@ -233,12 +233,18 @@ def _show_measures(view: View, members: Sequence[Member], width: int) -> None:
         look.heading("Against width")
         look.chart(width_curves(members, width=width), key="curves", config={"displayModeBar": False})
     look.heading("Measures")
-    _show_table(_table(repr((view.to_json(), [(member.model, member.summary.status) for member in members])), members))
+    _show_table(_table(_name(view, members), members))
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
 def _table(key: str, _members: Sequence[Member]) -> Columns:
     return compare(_members)
+
+
+def _name(view: View, members: Sequence[Member]) -> str:
+    """Tells what was found for a view from all else, also from what was found until a moment before."""
+    found = [(member.model, member.summary) for member in members]
+    return repr((view.to_json(), files_changed_at(view), found))
 
 
 def _show_table(columns: Columns) -> None:

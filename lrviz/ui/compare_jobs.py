@@ -16,7 +16,7 @@ from lrviz.ui import following, resources, state
 from lrviz.ui.compare_models import label
 from lrviz.ui.following import Task
 from lrviz.ui.jobs import Job
-from lrviz.ui.visit import resolve
+from lrviz.ui.visit import files_changed_at, resolve
 from lrviz.views.comparison import Member
 from lrviz.views.presets import HERE, PLACES, Aim
 from lrviz.views.view import View
@@ -53,20 +53,13 @@ def fill_slots(view: View, cards: Sequence[Card], device: str) -> tuple[Slot, ..
     kept: dict[str, Slot] = st.session_state.get("slots", {})
     views = view.each
     keys = [_key(each, card, device) for each, card in zip(views, cards, strict=True)]
-    _leave(st.session_state.get("awaited", set()) - set(keys))
     slots: dict[str, Slot] = {}
     for index in sorted(range(len(cards)), key=lambda index: index != widest(cards)):
         key = keys[index]
         slots[key] = kept.get(key) or _ended(_start(key, views[index], cards[index], device))
-    st.session_state.awaited = {key for key, slot in slots.items() if isinstance(slot, Job)}
-    st.session_state.slots = {key: slots[key] for key in keys if key not in st.session_state.awaited}
+    resources.wait_only_for(slot for slot in slots.values() if isinstance(slot, Job))
+    st.session_state.slots = {key: slots[key] for key in keys if not isinstance(slots[key], Job)}
     return tuple(slots[key] for key in keys)
-
-
-def _leave(keys: set[str]) -> None:
-    """Let go of maps that the page does not show any more; another session may still wait for them."""
-    for job in filter(None, map(resources.pool().find, keys)):
-        job.leave()
 
 
 def widest(cards: Sequence[Card]) -> int:
@@ -75,7 +68,7 @@ def widest(cards: Sequence[Card]) -> int:
 
 
 def _key(view: View, card: Card, device: str) -> str:
-    return f"panel {view.to_json()} {device} {card.to_json()}"
+    return f"panel {view.to_json()} {device} {card.to_json()} {files_changed_at(view)}"
 
 
 def _start(key: str, view: View, card: Card, device: str) -> Job:

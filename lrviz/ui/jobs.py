@@ -1,6 +1,7 @@
 """Long work in the background: bounded, shared between users, and started once for each key."""
 
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -37,6 +38,9 @@ class Report:
         """Give what has been found so far."""
         self.partial = partial
 
+
+_LATEST = 4
+"""So many results are kept however large they are: those of the maps that are being looked at."""
 
 Work = Callable[[Report, Callable[[], bool]], Any]
 
@@ -143,13 +147,21 @@ class JobPool:
     Args:
         max_running: How many run at a time; the others wait.
         max_kept: How many ended jobs are remembered.
+        max_bytes: How much memory the results of those may take, but for the latest few.
+        size_of: How much a result takes.
     """
 
-    def __init__(self, max_running: int = 2, max_kept: int = 24) -> None:
+    def __init__(
+        self,
+        max_running: int = 2,
+        max_kept: int = 24,
+        max_bytes: float = math.inf,
+        size_of: Callable[[Any], int] = lambda _: 0,
+    ) -> None:
         self._executor = ThreadPoolExecutor(max_running, thread_name_prefix="lrviz-job")
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._guard = threading.Lock()
-        self._max_kept = max_kept
+        self._max_kept, self._max_bytes, self._size_of = max_kept, max_bytes, size_of
 
     def submit(self, key: str, work: Work) -> Job:
         """Start work, unless a job of the same key is known; `drop` one that failed or was cancelled to try again."""
@@ -186,3 +198,9 @@ class JobPool:
         ended = [key for key, job in self._jobs.items() if job.done]
         for key in ended[: max(len(self._jobs) - self._max_kept, 0)]:
             del self._jobs[key]
+        sizes = {key: self._size_of(job.result) for key, job in self._jobs.items() if job.done and not job.failure}
+        total = sum(sizes.values())
+        for key in list(sizes)[:-_LATEST]:
+            if total > self._max_bytes:
+                total -= sizes[key]
+                del self._jobs[key]

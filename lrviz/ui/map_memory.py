@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from lrviz.geometry.plane import Window
 from lrviz.results.regions import Regions
-from lrviz.ui import pins, state
+from lrviz.ui import pins, resources, state
 from lrviz.ui.exact_map.component import Answer, Part
 from lrviz.ui.jobs import Job
 from lrviz.views.view import View
@@ -55,10 +55,8 @@ class Memory:
     pinned: tuple[Any, ...] = ()
 
     def follow(self, jobs: tuple[Job, ...]) -> None:
-        """Leave the jobs that are not needed any more."""
-        for job in self.jobs:
-            if job not in jobs and not job.done:
-                job.leave()
+        """Wait for some jobs, and for no others."""
+        resources.wait_only_for(jobs)
         self.jobs = jobs
 
     def place(self, plane: str, window: tuple[float, ...]) -> None:

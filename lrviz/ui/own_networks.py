@@ -17,7 +17,7 @@ from lrviz.models.inspection import Inspection, default_images, inspect_model
 from lrviz.models.library import Library, is_upload
 from lrviz.models.opening import SUFFIXES
 from lrviz.network.refusals import alternative
-from lrviz.ui import following, look, resources
+from lrviz.ui import following, look, resources, state
 from lrviz.ui.following import Task
 from lrviz.ui.jobs import Job
 from lrviz.ui.markdown import plain
@@ -238,7 +238,7 @@ def _show_library() -> None:
             )
             st.button("Look", key=f"own-look-{name}", on_click=_choose, args=(name, card.name))
             offer_pages("library", name, card)
-            st.button("Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=_delete, args=(name,))
+            _offer_delete(name)
         if note.assumed:
             st.caption(f"Assumed, and not confirmed: {plain('; '.join(note.assumed))}.")
     _show_others(library, [name for name in library.references if name not in networks])
@@ -257,7 +257,13 @@ def _show_others(library: Library, names: list[str]) -> None:
             path = library.path(name)
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(f"{plain(name)} {format_size(path.stat().st_size)}")
-                st.button("Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=_delete, args=(name,))
+                _offer_delete(name)
+
+
+def _offer_delete(name: str) -> None:
+    st.button(
+        "Delete", key=f"own-delete-{name}", icon=":material/delete:", on_click=state.attempt, args=(_delete, name)
+    )
 
 
 def _delete(name: str) -> None:

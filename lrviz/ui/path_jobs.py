@@ -73,6 +73,7 @@ def follow_models(names: Sequence[str], path: Path, device: str | None) -> tuple
             request = PathRequest(program=program, points=model.normalise(path.points))
             works[job.key] = model, program, request, _first_look(request)
     jobs = {key: resources.request_job(work[2], device) for key, work in works.items()}
+    resources.wait_only_for([*jobs.values(), *(look_job for *_, look_job in works.values())])
     for job in list(jobs.values())[:1]:
         job.wait(_PATIENCE)
     return tuple(
@@ -84,8 +85,8 @@ def follow_models(names: Sequence[str], path: Path, device: str | None) -> tuple
 
 
 def _first_look(request: PathRequest) -> Job:
-    def work(report, cancelled) -> Curve:  # type: ignore[no-untyped-def]
-        return sample_curve(request.program, request.points)
+    def work(report, cancelled) -> Curve | None:  # type: ignore[no-untyped-def]
+        return None if cancelled() else sample_curve(request.program, request.points)
 
     return resources.submit(f"first look {request_key(request)}", work)
 

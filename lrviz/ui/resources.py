@@ -1,6 +1,7 @@
 """What all sessions share: the store, the background pool, and results that are costly to derive."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -10,6 +11,8 @@ import streamlit as st
 import torch
 from jaxtyping import Float, Int
 
+from lrviz.arrays import array_bytes
+from lrviz.devices import memory_bytes
 from lrviz.engine.estimate import expected_regions
 from lrviz.engine.requests import HOPELESS_FACTOR, Outcome, RegionsRequest, Request, SamplesRequest, request_key, run
 from lrviz.errors import LrvizError
@@ -18,13 +21,13 @@ from lrviz.geometry.plane import Window
 from lrviz.measures.summary import Summary, summary
 from lrviz.models.card import Card
 from lrviz.models.catalogue import Model, list_models
-from lrviz.models.library import Library
+from lrviz.models.library import UPLOAD, Library
 from lrviz.models.opening import is_file
 from lrviz.network.program import Program
 from lrviz.results.diskstore import DiskStore
 from lrviz.results.regions import Regions
 from lrviz.ui.jobs import Job, JobPool, Report, Work
-from lrviz.ui.visit import changed_at, find_card, load_image, load_program, remembered
+from lrviz.ui.visit import changed_at, find_card, image_changed_at, load_image, load_program, remembered
 from lrviz.views.scene import Scene
 from lrviz.views.view import View
 
@@ -57,7 +60,7 @@ def store() -> DiskStore:
 @st.cache_resource(show_spinner=False)
 def pool() -> JobPool:
     """The background pool of this server."""
-    return JobPool(max_running=2)
+    return JobPool(max_running=2, max_bytes=memory_bytes() // 8, size_of=array_bytes)
 
 
 @st.cache_resource(show_spinner=False)
@@ -86,6 +89,15 @@ def cancel(job: Job) -> None:
     """Stop work; this session keeps what it has found until it is started again."""
     st.session_state.cancelled = {*st.session_state.get("cancelled", ()), job.key}
     job.cancel()
+
+
+def wait_only_for(jobs: Iterable[Job]) -> None:
+    """Say what this session waits for; it leaves what it waited for before and does not need any more."""
+    needed = tuple(jobs)
+    for job in st.session_state.get("awaited_jobs", ()):
+        if job not in needed and not job.done:
+            job.leave()
+    st.session_state.awaited_jobs = needed
 
 
 def is_cancelled(job: Job) -> bool:
@@ -129,9 +141,14 @@ def own_cards() -> dict[str, Card]:
 
 
 def model_names() -> dict[str, str]:
-    """What all models are called: the shipped ones by their name, and those of the user's library."""
+    """What all models are called, each differently: the shipped ones by their name, and those of the user's library."""
+    own = {reference: card.name for reference, card in own_cards().items()}
     shipped = {card.name: card.name for card in cards()}
-    return shipped | {reference: card.name for reference, card in own_cards().items()}
+    number = Counter([*shipped, *own.values()])
+    return shipped | {
+        reference: name if number[name] == 1 else f"{name} ({reference.removeprefix(UPLOAD)[:6]})"
+        for reference, name in own.items()
+    }
 
 
 def checkpoints() -> dict[str, tuple[Card, ...]]:
@@ -254,7 +271,8 @@ def predictions_job(references: tuple[str, ...], model: Model, program: Program)
         inputs = [model.normalise(load_image(reference, model.input_shape)) for reference in references]
         return [int(program.forward(x[None].to(program.device, torch.float64)).argmax()) for x in inputs]
 
-    return _quick_job(f"classes {program.digest} {model.mean} {model.std} {references}", classes)
+    files = [image_changed_at(reference) for reference in references]
+    return _quick_job(f"classes {program.digest} {model.mean} {model.std} {references} {files}", classes)
 
 
 def _quick_job(key: str, compute: Callable[[], Any]) -> Job:

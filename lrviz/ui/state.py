@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import streamlit as st
 
-from lrviz.errors import InvalidView
+from lrviz.errors import InvalidView, LrvizError
 from lrviz.ui import resources
 from lrviz.views.history import History
 from lrviz.views.link import read_link
@@ -59,16 +59,26 @@ def open_page(
         if query:
             _read(query)
     elif session.view.page != page or not session.showed_view:
+        resources.wait_only_for(())
         _begin(query)
         if query:
             _go_to(page, query)
         else:
-            session.view, session.is_arriving = arrive(session.view.on(page)), True
+            session.view, session.is_arriving = arrive(_on(page, first)), True
     elif not session.get("is_own_run", False) and _is_elsewhere(query):
         _begin(query)
         _go_to(page, query)
     write_link()
     return session.view
+
+
+def _on(page: str, first: Callable[[], View]) -> View:
+    """What the session shows, on another page, or what that page shows first if it cannot show that."""
+    try:
+        return current().on(page)
+    except InvalidView as error:
+        tell(str(error))
+        return first().on(page)
 
 
 def _is_elsewhere(query: dict[str, str]) -> bool:
@@ -253,8 +263,10 @@ def show(view: View) -> None:
 
 
 def go(view: View) -> NoReturn:
-    """Show a view, on its own page."""
+    """Show a view, on its own page; what shows no models keeps those of the session."""
     is_here = shows_view() and view.page == current().page
+    if view.page == "sweeps" and "view" in st.session_state:
+        view = replace(view, models=current().models, images=current().images)
     st.session_state.setdefault("history", History())
     show(view)
     forget_wanted_window()
@@ -285,6 +297,14 @@ def tell(text: str, instead_of: str | None = None) -> None:
     """Say something until the user closes it, instead of all that began with some words."""
     kept = [note for note in notices() if note != text and not (instead_of and note.startswith(instead_of))]
     st.session_state.notices = (*kept, text)
+
+
+def attempt(action: Callable[..., None], *arguments: Any) -> None:
+    """What a button does: what goes wrong becomes a notice."""
+    try:
+        action(*arguments)
+    except LrvizError as error:
+        tell(str(error))
 
 
 def notices() -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def _show_bookmarks(view: View | None) -> None:
             state.go(kept)
         right.button(
             "", icon=":material/delete:", key=f"bookmark-delete-{name}", help=f"Delete {plain(name)}",
-            on_click=bookmarks.delete, args=(name,),
+            on_click=state.attempt, args=(bookmarks.delete, name),
         )  # fmt: skip
 
 

@@ -63,6 +63,16 @@ def changed_at(name: str) -> int:
     return catalogue.changed_at(name, access=visitor())
 
 
+def image_changed_at(reference: str) -> int:
+    """As `lrviz.models.images.changed_at`, for a visitor."""
+    return images.changed_at(reference, access=visitor())
+
+
+def files_changed_at(view: View) -> tuple[int, ...]:
+    """What tells the files that a view names from earlier ones of the same names."""
+    return *map(changed_at, view.models), *map(image_changed_at, view.images)
+
+
 def load_program(name: str, store: Store) -> tuple[Model, Program]:
     """As `lrviz.views.scene.load_program`, for a visitor."""
     with _in_words_of_the_page():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from lrviz.errors import InvalidRequest, LrvizError
+from lrviz.errors import InvalidRequest, InvalidView, LrvizError
 from lrviz.files import read_json, read_regular, shown, write_whole
 from lrviz.models.library import Library
 from lrviz.views.link import read_link
@@ -108,5 +108,8 @@ def _is_link(stored: object) -> bool:
 
 def _view_of(stored: Mapping[str, str]) -> View:
     """The view of a bookmark, without what cannot be read of it."""
-    standing_in = View(models=(stored.get("model", "").strip() or "unknown",), images=IMAGES)
+    try:
+        standing_in = View(models=(stored.get("model", "").strip() or "unknown",), images=IMAGES)
+    except InvalidView:  # somebody wrote it by hand
+        standing_in = View(models=("unknown",), images=IMAGES)
     return read_link(stored, standing_in.on(stored["page"])).view

@@ -1,11 +1,11 @@
 """Links that anybody may have written: what can be read of one, and what was left out and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 from lrviz.errors import InvalidView
-from lrviz.views.view import View, parse
+from lrviz.views.view import IMAGES, View, parse
 
 _WINDOW, _PART = ("center", "half_width", "half_height"), ("start", "end")
 
@@ -41,9 +41,7 @@ def read_link(query: Mapping[str, str], standing_in: View) -> Reading:
     missing = [key for key in errors if not query.get(key, "").strip()]
     problems = {key: str(error) for key, error in errors.items() if key not in missing}
     if page != "paths" and "images" in values:
-        values["images"] = tuple(
-            name or other for name, other in zip(values["images"], standing_in.images, strict=False)
-        )
+        values["images"] = _completed(values["images"], standing_in.images)
     window = _open_window(values)
     if None in (values.get("center") or ()):
         values = {name: value for name, value in values.items() if name != "center"}
@@ -61,6 +59,16 @@ def read_link(query: Mapping[str, str], standing_in: View) -> Reading:
         except InvalidView as error:
             problems[next(iter(group))] = str(error)
     return Reading(view, tuple(problems.values()), tuple(dict.fromkeys(missing)), window)
+
+
+def _completed(images: Sequence[str | None], others: Sequence[str]) -> tuple[str, ...]:
+    """Images, with others in the place of those that are missing: those that stood there, but none twice."""
+    found = list(images)
+    for place, other in enumerate(others[: len(found)]):
+        if not found[place]:
+            free = (name for name in (other, *others, *IMAGES) if name not in found)
+            found[place] = next(free, other)
+    return tuple(map(str, found))
 
 
 def _groups(values: Mapping[str, Any]) -> list[dict[str, Any]]:

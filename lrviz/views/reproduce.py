@@ -5,8 +5,8 @@ import shlex
 from lrviz.views.view import View
 
 
-def command_line(view: View) -> str:
-    """The command that makes the figure of the first model's regions again; its file is figure.pdf."""
+def command_line(view: View, out: str = "figure.pdf") -> str:
+    """The command that makes the figure of the first model's regions again, in a file."""
     words = ["lrviz", "figure", "--model", view.model, "--images", *view.triplet]
     if view.center is not None:
         words += ["--window", *map(repr, view.center), repr(view.half_width)]
@@ -15,7 +15,7 @@ def command_line(view: View) -> str:
     words += [] if view.class_index is None else ["--class", str(view.class_index)]
     words += ["--layer-edges"] if view.layer_edges else []
     words += ["--boundary"] if view.boundary else []
-    return shlex.join([*words, "--max-regions", str(view.max_regions), "--out", "figure.pdf"])
+    return shlex.join([*words, "--max-regions", str(view.max_regions), "--out", out])
 
 
 def python_lines(view: View) -> str:
@@ -29,7 +29,8 @@ def recipes(view: View) -> dict[str, tuple[str, str]]:
     if view.page == "explore":
         return {"Command line": ("bash", command_line(view)), **python}
     if view.page == "compare":
-        return {"Command lines, one for each map": ("bash", "\n".join(map(command_line, view.each)))}
+        lines = [command_line(each, f"figure-{number}.pdf") for number, each in enumerate(view.each, start=1)]
+        return {"Command lines, one for each map": ("bash", "\n".join(lines))}
     return python if view.page == "paths" else {}
 
 

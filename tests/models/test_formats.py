@@ -223,7 +223,7 @@ def test_what_was_said_is_remembered(tmp_path):
     again = load_model(path)
     assert (again.card.to_json(), again.assumed) == (said.card.to_json(), ())
     assert find_card(path).classes == tuple("abcdefghij")
-    assert changed_at(path) >= before
+    assert changed_at(path) != before
     assert load_model(path, std=[1.0]).mean == (0.25,) * 3
 
 

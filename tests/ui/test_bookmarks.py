@@ -76,3 +76,9 @@ def test_sessions_that_keep_views_at_once_lose_none(bookmarks):
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda k: bookmarks.delete(f"view {k}"), range(40)))
     assert bookmarks.read() == {}
+
+
+def test_one_that_somebody_wrote_by_hand_does_not_lose_the_others(bookmarks):
+    bookmarks.keep("mine", EXPLORE)
+    bookmarks._write({**bookmarks._stored(), "odd": {"page": "explore", "model": "a\u0007b"}})
+    assert bookmarks.read()["mine"] == EXPLORE

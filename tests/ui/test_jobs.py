@@ -129,3 +129,11 @@ def test_a_job_goes_on_while_somebody_waits_for_it(monkeypatch):
     assert not job.abandoned
     job.cancel()
     assert job.wait(4)
+
+
+def test_large_results_are_forgotten_first_but_for_the_latest():
+    pool = JobPool(max_kept=20, max_bytes=10, size_of=lambda result: result)
+    for name in "abcdefg":
+        assert pool.submit(name, lambda report, cancelled: 3).wait(5)
+    pool.submit("h", lambda report, cancelled: 0).wait(5)
+    assert [name for name in "abcdefgh" if pool.find(name)] == list("defgh")

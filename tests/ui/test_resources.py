@@ -1,14 +1,18 @@
 """What sessions share: cancelled work and the results of cancelled work are nobody else's."""
 
+import os
 import shutil
+import threading
 from dataclasses import fields, replace
 
 import pytest
 import streamlit as st
 
+from lrviz.models.assets import assets_folder
 from lrviz.models.catalogue import models_folder
 from lrviz.results.status import Status
 from lrviz.ui import resources
+from lrviz.ui.visit import files_changed_at
 from lrviz.views.scene import resolve
 from lrviz.views.view import View
 from tests.pictures import regions
@@ -91,3 +95,44 @@ def test_a_network_that_was_trained_again_is_loaded_again(session, tmp_path, mon
         job = resources.model_job(str(path))
         assert job.wait(60)
         assert job.result[0].card.name == name
+
+
+def test_a_file_that_is_older_than_the_one_before_is_another(session, tmp_path, monkeypatch):
+    monkeypatch.setenv("LRVIZ_DATA_DIRS", str(tmp_path))
+    for name in ("old", "new"):
+        shutil.copy(models_folder() / "cnn5-w1-noise20.safetensors", tmp_path / f"{name}.safetensors")
+        shutil.copy(assets_folder() / "screenshot.png", tmp_path / f"{name}.png")
+    for path in tmp_path.glob("old*"):
+        os.utime(path, ns=(0, 0))
+    view = View(
+        models=(str(tmp_path / "new.safetensors"),), images=(str(tmp_path / "new.png"), "samples:1", "samples:2")
+    )
+    found = [files_changed_at(view)]
+    for suffix in (".safetensors", ".png"):
+        (tmp_path / f"old{suffix}").rename(tmp_path / f"new{suffix}")
+        found.append(files_changed_at(view))
+    assert len(set(found)) == 3
+
+
+def test_networks_of_equal_names_have_names_of_their_own_in_lists(session, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        resources,
+        "own_cards",
+        lambda: {
+            f"upload:{digit * 32}.pth": replace(resources.cards()[0], name=name)
+            for digit, name in (("a", resources.cards()[1].name), ("b", "net"), ("c", "net"), ("d", "mine"))
+        },
+    )
+    names = resources.model_names()
+    assert len(set(names.values())) == len(names)
+    assert names[resources.cards()[1].name] == resources.cards()[1].name
+    assert [names[f"upload:{digit * 32}.pth"] for digit in "bd"] == ["net (bbbbbb)", "mine"]
+
+
+def test_what_a_session_does_not_wait_for_any_more_is_left(session):
+    gate = threading.Event()
+    jobs = [resources.submit(name, lambda report, cancelled: gate.wait(5)) for name in ("one", "other")]
+    resources.wait_only_for(jobs)
+    resources.wait_only_for(jobs[1:])
+    assert [job._left is not None for job in jobs] == [True, False]
+    gate.set()

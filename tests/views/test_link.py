@@ -129,3 +129,16 @@ def test_a_view_goes_to_another_page_and_back(page, number):
 def test_a_page_with_more_images_is_given_some():
     path = View(page="paths", models=("a",), images=("samples:1",))
     assert path.on("explore").images == ("samples:1", "samples:0", "samples:4")
+
+
+@pytest.mark.parametrize(
+    ("named", "images"),
+    [
+        ({"a": "samples:1"}, ("samples:1", "samples:0", "samples:2")),
+        ({"b": "samples:0"}, ("samples:1", "samples:0", "samples:2")),
+        ({"c": "samples:0", "a": "samples:1"}, ("samples:1", "samples:2", "samples:0")),
+    ],
+)
+def test_no_image_stands_in_that_is_named_already(named, images):
+    query = {name: text for name, text in WHOLE.items() if name not in "abc"}
+    assert read_link({**query, **named}, STANDING_IN).view.images == images
