@@ -16,7 +16,7 @@ from lrviz.measures.definitions import (
     WINDOW_TERMS,
     Quantity,
 )
-from lrviz.ui import guide, state
+from lrviz.ui import guide, map_memory, state
 from lrviz.ui.look import Container
 from lrviz.ui.markdown import plain
 from lrviz.views.bookmarks import MAX_TITLE, Bookmarks
@@ -108,10 +108,15 @@ def _keep(bookmarks: Bookmarks, name: str, view: View) -> None:
 def _show_recipe(view: View | None) -> None:
     st.caption("Link to this page" if view is None else "Link to this view")
     st.code(st.context.url or "" if view is None else full_address(view), language=None, wrap_lines=True)
-    ways = {"Command line": ("bash", "lrviz models")} if view is None else recipes(view)
+    ways = {"Command line": ("bash", "lrviz models")} if view is None else recipes(view, is_sampled=_is_sampled(view))
     for title, (language, text) in ways.items():
         st.caption(title)
         st.code(text, language=language, wrap_lines=language == "bash")
+
+
+def _is_sampled(view: View) -> bool:
+    """Whether the map of Explore shows samples, since there are too many regions to find."""
+    return view.page == "explore" and map_memory.has_arrived() and map_memory.recall().mode == "sampled"
 
 
 def _show_help(view: View | None) -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lrviz.errors import InvalidView
-from lrviz.views.reproduce import command_line, python_lines
+from lrviz.views.reproduce import command_line, python_lines, recipes
 from lrviz.views.view import COLOURS, MAX_BUDGET, View
 
 TRIPLET = ("samples:0", "samples:1", "samples:2")
@@ -128,3 +128,20 @@ def test_numbers_of_numpy_become_numbers_of_python():
     view = View(models=("a",), images=TRIPLET, center=(np.float64(0.5), np.float64(1)), half_width=np.float64(2))
     assert view.to_query()["u"] == "0.5"
     assert "np." not in python_lines(view) + command_line(view)
+
+
+def test_of_a_sampled_view_the_recipes_find_all_regions_or_the_same_samples():
+    view = View(models=("cnn5-w8-noise20",), images=("samples:0", "samples:1", "samples:2"), colour="area")
+    ways = recipes(view, is_sampled=True)
+    (command, lines) = (text for _, text in ways.values())
+    assert command == (
+        "lrviz map --model cnn5-w8-noise20 --images samples:0 samples:1 samples:2 --out map.npz --figure map.pdf "
+        "--colour density"
+    )
+    assert "lrviz.sample_plane(program, plane, window)" in lines and "find_regions" not in lines
+
+
+def test_every_map_of_a_comparison_has_a_file_of_its_own():
+    view = View(page="compare", models=("a", "b"), images=("samples:0", "samples:1", "samples:2"))
+    ((_, text),) = recipes(view).values()
+    assert [line.split()[-1] for line in text.splitlines()] == ["figure-1.pdf", "figure-2.pdf"]
