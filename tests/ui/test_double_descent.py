@@ -158,8 +158,9 @@ def test_the_shipped_results_are_those_of_the_shipped_models():
         ("vgg11", "lossless PNG"),
         ("resnet18-stride", "lossless PNG"),
     ):
-        assert number[family, f"CIFAR-10 ({data})"].min() >= 64
-    assert number["vgg11", "CIFAR-100 (lossless PNG)"].min() >= 64
+        images = number[family, f"CIFAR-10 ({data})"].drop("random", level="image_kind", errors="ignore")
+        assert images.min() >= 3 * 64
+    assert number["vgg11", "CIFAR-100 (lossless PNG)"].min() >= 3 * 64
 
 
 def test_the_page_shows_the_shipped_results():
