@@ -47,6 +47,8 @@ _RANGES = dict(
     )
 )
 
+_UNBROKEN = "\N{NO-BREAK SPACE}"
+
 _DISTRIBUTED = ("density", "deviation")
 _SPREAD = " The networks of a seed share their training images; each seed has others."
 
@@ -196,7 +198,7 @@ def _name_correlation(row: pd.Series) -> str:
     if np.isfinite(row["low"]):
         lines.append(f"{row['low']:+.2f} to {row['high']:+.2f}")
     lines.append(chance(row["p_value"]))
-    return "  \n".join(lines)
+    return "  \n".join(line.replace(" ", _UNBROKEN) for line in lines)
 
 
 def _show_links(curve: pd.DataFrame, paths: pd.DataFrame, chosen: float | None) -> None:
