@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from lrviz import __version__
 from lrviz.devices import choose_device
-from lrviz.errors import InvalidCheckpoint, InvalidData, TrainingDiverged
+from lrviz.errors import InvalidCheckpoint, TrainingDiverged
 from lrviz.files import write_whole
-from lrviz.models.architectures import IMAGE_SIZE, build
+from lrviz.models.architectures import build
 from lrviz.models.batches import CROP_PADDING, crop_and_flip, normalise, to_nhwc
 from lrviz.models.card import Card
 from lrviz.models.catalogue import SUFFIX, Model, save_model
@@ -28,7 +28,15 @@ from lrviz.models.distil import Teacher, distillation_loss
 from lrviz.models.opening import count_parameters
 from lrviz.models.prune import keep_zero, prune_weights
 from lrviz.models.recipes import TrainConfig, describe
-from lrviz.models.training_data import data_digest, made_from, prepare_data, require_images, require_same
+from lrviz.models.training_data import (
+    check_data,
+    check_models,
+    data_digest,
+    made_from,
+    prepare_data,
+    require_images,
+    require_same,
+)
 
 EVALUATION_BATCH = 500
 PARTIAL_SUFFIX = ".partial.pt"
@@ -94,8 +102,8 @@ def train(
         TrainingDiverged: The loss is no longer finite.
         UnknownModel: The family is not known.
     """
-    _check_data(config, train_set, test_set)
-    _check_models(config, train_set, source, teacher)
+    check_data(config, train_set, test_set)
+    check_models(config, train_set, source, teacher)
     checkpoint_path.parent.mkdir(parents=True, exist_ok=True)
     run = _Run(config, train_set, choose_device(device, float64=False), partial_path(checkpoint_path), source, teacher)
     while run.epoch < run.num_epochs:
@@ -382,42 +390,6 @@ def _write(run: _Run, test_set: Dataset, path: Path, reproduce: str) -> Card:
     )
     save_model(path, module.half() if config.half else module, card)
     return card
-
-
-def _check_data(config: TrainConfig, train_set: Dataset, test_set: Dataset) -> None:
-    if not len(train_set) or not len(test_set) or train_set.classes != test_set.classes:
-        raise InvalidData(
-            f"Expected training and test images of the same classes to train {config.name}, got {len(train_set)} "
-            f"images of {len(train_set.classes)} classes and {len(test_set)} of {len(test_set.classes)}: "
-            "check the data set."
-        )
-    shapes = train_set.images.shape[1:], test_set.images.shape[1:]
-    if shapes[0] != shapes[1] or shapes[0][1] != shapes[0][2] or shapes[0][1] % IMAGE_SIZE:
-        sizes = " and ".join(f"{width} x {height}" for _, height, width in shapes)
-        raise InvalidData(
-            f"Expected square training and test images of one size, a multiple of {IMAGE_SIZE} pixels, to train "
-            f"{config.name}, got {sizes}: resize them."
-        )
-
-
-def _check_models(config: TrainConfig, train_set: Dataset, source: Model | None, teacher: Model | None) -> None:
-    for role, name, model in (("source", config.pruned_from, source), ("teacher", config.teacher, teacher)):
-        if name != ("" if model is None else model.name):
-            raise InvalidData(
-                f"Expected the model {name or 'none'} as {role} of {config.name}, got "
-                f"{'none' if model is None else model.name}: give the one that the recipe names."
-            )
-        if model is not None and (
-            model.classes != train_set.classes or model.input_shape != train_set.images.shape[1:]
-        ):
-            raise InvalidData(
-                f"Expected images of the size and classes of {model.name}, got {train_set.name}: "
-                f"name the data set that it was trained on{f', {model.card.data}' * bool(model.card.data)}."
-            )
-    if source is not None and source.card.data not in ("", train_set.name):
-        raise InvalidData(
-            f"Expected {source.card.data}, which {source.name} was trained on, got {train_set.name}: name its place."
-        )
 
 
 def partial_path(checkpoint_path: Path) -> Path:

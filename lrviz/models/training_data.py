@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from lrviz.errors import InvalidData
+from lrviz.models.architectures import IMAGE_SIZE
 from lrviz.models.catalogue import Model
 from lrviz.models.datasets import Dataset, add_label_noise, take_subset
 from lrviz.models.recipes import TrainConfig
@@ -42,4 +43,42 @@ def require_same(digest: str, data: Dataset) -> None:
         raise InvalidData(
             f"Expected the images and labels of {data.name} that the network was trained on, got others: the data set "
             "was changed since, or another has its name."
+        )
+
+
+def check_data(config: TrainConfig, train_set: Dataset, test_set: Dataset) -> None:
+    """Raise InvalidData unless a network can be trained and tested on these images."""
+    if not len(train_set) or not len(test_set) or train_set.classes != test_set.classes:
+        raise InvalidData(
+            f"Expected training and test images of the same classes to train {config.name}, got {len(train_set)} "
+            f"images of {len(train_set.classes)} classes and {len(test_set)} of {len(test_set.classes)}: "
+            "check the data set."
+        )
+    shapes = train_set.images.shape[1:], test_set.images.shape[1:]
+    if shapes[0] != shapes[1] or shapes[0][1] != shapes[0][2] or shapes[0][1] % IMAGE_SIZE:
+        sizes = " and ".join(f"{width} x {height}" for _, height, width in shapes)
+        raise InvalidData(
+            f"Expected square training and test images of one size, a multiple of {IMAGE_SIZE} pixels, to train "
+            f"{config.name}, got {sizes}: resize them."
+        )
+
+
+def check_models(config: TrainConfig, train_set: Dataset, source: Model | None, teacher: Model | None) -> None:
+    """Raise InvalidData unless a training begins with, and learns from, the networks that it names, on their images."""
+    for role, name, model in (("source", config.pruned_from, source), ("teacher", config.teacher, teacher)):
+        if name != ("" if model is None else model.name):
+            raise InvalidData(
+                f"Expected the model {name or 'none'} as {role} of {config.name}, got "
+                f"{'none' if model is None else model.name}: give the one that the recipe names."
+            )
+        if model is not None and (
+            model.classes != train_set.classes or model.input_shape != train_set.images.shape[1:]
+        ):
+            raise InvalidData(
+                f"Expected images of the size and classes of {model.name}, got {train_set.name}: "
+                f"name the data set that it was trained on{f', {model.card.data}' * bool(model.card.data)}."
+            )
+    if source is not None and source.card.data not in ("", train_set.name):
+        raise InvalidData(
+            f"Expected {source.card.data}, which {source.name} was trained on, got {train_set.name}: name its place."
         )
