@@ -1,5 +1,6 @@
 """From a quantity to one colour per region, with what a colour bar or a legend has to say about it."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,7 +122,8 @@ def shown_values(regions: Regions, quantity: str, class_index: int | None = None
 
 def colour_numbers(values: Float[np.ndarray, " n"], colour_map: str, **words: Any) -> Colouring:
     """Colours of numbers on the scale that fits them; the other attributes of a colouring are given."""
-    scale = fit_scale(values, colour_map)
+    known = QUANTITIES.get(words["quantity"])  # the overview has others
+    scale = fit_scale(values, colour_map, limits=known.limits if known else (-math.inf, math.inf))
     return Colouring(rgb=scale.colours(values), values=values, scale=scale, **words)
 
 

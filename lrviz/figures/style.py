@@ -1,6 +1,7 @@
 """How every figure looks: the template, the colour maps and the colour scales."""
 
 import html
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -118,13 +119,20 @@ class Scale:
         return np.where(np.isnan(positions)[..., None], to_rgb([MISSING])[0], colour_table(self.name)[index])
 
 
-def fit_scale(values: Float[np.ndarray, "..."], name: str, *, symmetric: bool = False) -> Scale:
+def fit_scale(
+    values: Float[np.ndarray, "..."],
+    name: str,
+    *,
+    symmetric: bool = False,
+    limits: tuple[float, float] = (-math.inf, math.inf),
+) -> Scale:
     """A scale that covers all values but the outer half per cent on either side; equal ones have its middle colour.
 
     Args:
         values: What will be coloured; NaN is ignored.
         name: The colour map.
         symmetric: Put zero in the middle.
+        limits: Where a scale that is not symmetric ends at the latest.
     """
     finite = values[np.isfinite(values)]
     if not finite.size:
@@ -133,7 +141,7 @@ def fit_scale(values: Float[np.ndarray, "..."], name: str, *, symmetric: bool = 
         reach = float(np.quantile(np.abs(finite), 0.995)) or 1.0
         return Scale(name=name, low=-reach, high=reach)
     extent = fit_axis(np.quantile(finite, (0.005, 0.995)), room=0)
-    return Scale(name=name, low=extent.low, high=extent.high)
+    return Scale(name=name, low=max(extent.low, limits[0]), high=min(extent.high, limits[1]))
 
 
 @cache

@@ -1,5 +1,6 @@
 """What every measure is, in words: for colour bars, diagrams, menus, tables, the help of the app, and the README."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -15,6 +16,7 @@ class Quantity:
             length of an edge, t the distance along a path.
         source: Who defined it, if it was others.
         per_class: Whether it can be asked for one class.
+        limits: What it cannot lie below, and not above.
     """
 
     label: str
@@ -23,6 +25,7 @@ class Quantity:
     formula: str = ""
     source: str = ""
     per_class: bool = False
+    limits: tuple[float, float] = (-math.inf, math.inf)
 
 
 _SLOPE_UNIT = "logit per unit of L2 distance"
@@ -75,6 +78,7 @@ QUANTITIES: dict[str, Quantity] = {
         unit="cosine",
         formula="Σ L cos(g_r, g_s) / Σ L over the edges of r",
         per_class=True,
+        limits=(-1, 1),
     ),
     "area": Quantity(label="area", help="Area of the region.", unit=_AREA_UNIT, formula="A_r"),
     "density": Quantity(

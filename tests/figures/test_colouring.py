@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from lrviz.figures.colouring import colour_regions, rescale, title_of
+from lrviz.figures.colouring import colour_numbers, colour_regions, rescale, title_of
 from lrviz.figures.style import Scale, fit_scale, region_colour_index, region_colours
 from lrviz.measures.window import QUANTITIES, slope_norm
 from tests.pictures import NAMES, regions
@@ -46,3 +46,10 @@ def test_pandas_is_whole_before_a_figure_is_drawn():
     # Plotly looks for pandas among the loaded modules, where another thread may still be importing it.
     code = "import lrviz.figures.style, sys; assert hasattr(sys.modules.get('pandas'), 'Series')"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("value", [1.0, -1.0, 0.5])
+def test_the_scale_of_similarities_ends_where_cosines_do(value):
+    found = colour_numbers(np.full(9, value), "lapaz", quantity="similarity", title="")
+    assert -1 <= found.scale.low <= value <= found.scale.high <= 1
+    assert found.scale.low < found.scale.high

@@ -10,6 +10,7 @@ from lrviz.figures.colouring import Colouring, colour_regions, rescale
 from lrviz.figures.rasterise import label_pixels
 from lrviz.figures.region_map.data import Hover, find_hover, pixel_grid, window_bounds
 from lrviz.figures.style import Scale, fit_scale
+from lrviz.measures.window import QUANTITIES
 from lrviz.results.regions import Regions
 
 MAX_VECTOR_REGIONS = 1500
@@ -81,9 +82,11 @@ def make_panel(
 
 def share_scale(panels: Sequence[Panel]) -> tuple[Panel, ...]:
     """Put all panels on one scale; every panel counts by its area, however many regions it holds."""
-    if not panels or panels[0].colouring.scale is None:
+    shown = panels[0].colouring if panels else None
+    if shown is None or shown.scale is None:
         return tuple(panels)
-    scale = fit_scale(np.concatenate([_sampled_values(panel) for panel in panels]), panels[0].colouring.scale.name)
+    values = np.concatenate([_sampled_values(panel) for panel in panels])
+    scale = fit_scale(values, shown.scale.name, limits=QUANTITIES[shown.quantity].limits)
     return tuple(_on_scale(panel, scale) for panel in panels)
 
 
