@@ -133,7 +133,7 @@ def fitting_half_width(pieces_per_length: float, num_regions: float) -> float:
     Solves num_regions = 1 + nu P / 2 + pi nu^2 A / 4 for a square of perimeter P = 8 h and area A = 4 h^2.
 
     Args:
-        pieces_per_length: Nu, pieces per unit of L2 distance.
+        pieces_per_length: nu, pieces per unit of L2 distance.
         num_regions: How many regions it is to hold.
 
     >>> round(fitting_half_width(10.0, 1 + 10 * 8 / 2 + math.pi * 100 * 4 / 4), 12)

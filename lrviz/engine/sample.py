@@ -58,7 +58,7 @@ def sample_plane(
         window: Where to look; the grid of square pixels covers its bounding box.
         resolution: Number of pixels along the longer side.
         device: Where to work; the GPU if there is one, else the CPU.
-        dtype: Torch.float64, or torch.float32, which takes about half the time and gives some 6 digits: units within
+        dtype: torch.float64, or torch.float32, which takes about half the time and gives some 6 digits: units within
             these of zero may get the wrong sign.
         density: Regions per squared unit of L2 distance, if known from an estimate; it is passed on.
         patterns: Whether to tell the pattern ids; all 0 if not.

@@ -32,9 +32,6 @@ SHAPE = (3, 32, 32)
 MAX_IMAGE_BYTES = 20 * 2**20
 """Largest image file that is read."""
 
-_NO_FILES = {"samples", *CIFAR_NAMES}
-"""What references begin with that name images of data sets."""
-
 _PLAIN = 225
 """The grey of what stands for inputs that are no images."""
 
@@ -146,8 +143,6 @@ def load_image(
 
 def changed_at(reference: str, *, access: Access = USER) -> int:
     """A number that is another one once the file of an image was replaced; 0 for what is no file, or not there."""
-    if is_upload(reference) or reference.startswith((POINT, NOISE)) or reference.partition(":")[0] in _NO_FILES:
-        return 0
     try:
         return file_version(access.locate(reference, MAX_IMAGE_BYTES))
     except (UnreadableFile, OSError):

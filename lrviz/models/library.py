@@ -21,7 +21,7 @@ UPLOAD = "upload:"
 """What references to files of the library begin with."""
 
 _HASH_DIGITS = 32
-_REFERENCE = re.compile(rf"upload:([0-9a-f]{{{_HASH_DIGITS}}}\.[a-z0-9]{{1,12}})")
+_REFERENCE = re.compile(rf"{UPLOAD}([0-9a-f]{{{_HASH_DIGITS}}}\.[a-z0-9]{{1,12}})")
 
 
 def is_upload(reference: str) -> bool:

@@ -35,7 +35,6 @@ from lrviz.models.training_data import (
     made_from,
     prepare_data,
     require_images,
-    require_same,
 )
 
 EVALUATION_BATCH = 500
@@ -136,10 +135,11 @@ class _Run:
     ) -> None:
         data, _ = prepare_data(config, train_set)
         self.config, self.data, self.device, self.partial_path = config, data, device, partial_path
-        self.digest, self.made_from = data_digest(data), made_from(source, teacher)
         if source is not None:
             require_images(source.card.num_train_images, train_set)
-            require_same(source.card.data_digest, data)
+        self.digest = data_digest(data, known="" if source is None else source.card.data_digest)
+        self.made_from = made_from(source, teacher)
+        self.batch_sizes = _batch_sizes(len(data), config.batch_size)
         self.mean, self.std = channel_statistics(train_set) if source is None else (source.mean, source.std)
         padding = CROP_PADDING if config.augment else 0
         self.images = F.pad(to_nhwc(data, device), (0, 0, padding, padding, padding, padding))
@@ -165,16 +165,7 @@ class _Run:
 
     @property
     def steps_per_epoch(self) -> int:
-        return len(self._batch_sizes)
-
-    @property
-    def _batch_sizes(self) -> list[int]:
-        """Images per step; a last one joins the step before, since it has no statistics of its own."""
-        full, rest = divmod(len(self.data), self.config.batch_size)
-        sizes = [self.config.batch_size] * full
-        if rest == 1 and full:
-            return [*sizes[:-1], sizes[-1] + 1]
-        return [*sizes, rest] if rest else sizes
+        return len(self.batch_sizes)
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0 over all epochs."""
@@ -199,7 +190,7 @@ class _Run:
         self.module.train()
         loss_sum = torch.zeros((), device=self.device)
         num_wrong = torch.zeros((), device=self.device, dtype=torch.int64)
-        for index, batch in enumerate(order.split(self._batch_sizes)):
+        for index, batch in enumerate(order.split(self.batch_sizes)):
             loss, wrong = self._step(batch, self.epoch * self.steps_per_epoch + index, generator)
             loss_sum += loss * len(batch)
             num_wrong += wrong
@@ -271,11 +262,20 @@ class _Run:
             )
 
     def _identity(self) -> tuple[str, str]:
-        return _identity(self.config, f"{self.data.name}, {len(self.data)} images {self.digest}", self.made_from)
+        return _identity(self.config, self.data, self.digest, self.made_from)
 
 
-def _identity(config: TrainConfig, data: str, origin: str) -> tuple[str, str]:
-    return json.dumps(asdict(config)), f"{data} {origin}".strip()
+def _identity(config: TrainConfig, data: Dataset, digest: str, origin: str) -> tuple[str, str]:
+    return json.dumps(asdict(config)), f"{data.name}, {len(data)} images {digest} {origin}".strip()
+
+
+def _batch_sizes(number: int, batch_size: int) -> list[int]:
+    """Images per step; a last one joins the step before, since it has no statistics of its own."""
+    full, rest = divmod(number, batch_size)
+    sizes = [batch_size] * full
+    if rest == 1 and full:
+        return [*sizes[:-1], batch_size + 1]
+    return [*sizes, rest] if rest else sizes
 
 
 def has_state(checkpoint_path: Path, config: TrainConfig, data: Dataset, origin: str) -> bool:
@@ -291,8 +291,7 @@ def has_state(checkpoint_path: Path, config: TrainConfig, data: Dataset, origin:
         state = _read_state(partial_path(checkpoint_path), torch.device("cpu"))
     except InvalidCheckpoint:
         return False
-    wanted = _identity(config, f"{data.name}, {len(data)} images {data_digest(data)}", origin)
-    return (state["config"], state["data"]) == wanted
+    return (state["config"], state["data"]) == _identity(config, data, data_digest(data), origin)
 
 
 def _start_module(config: TrainConfig, data: Dataset) -> nn.Module:

@@ -18,9 +18,23 @@ def prepare_data(config: TrainConfig, train_set: Dataset) -> tuple[Dataset, Bool
     return add_label_noise(subset, config.label_noise, seed=config.seed)
 
 
-def data_digest(data: Dataset) -> str:
-    """Return a hash of the images and labels that a training uses."""
-    return hashlib.blake2b(data.images.tobytes() + data.labels.tobytes(), digest_size=16).hexdigest()
+def data_digest(data: Dataset, known: str = "") -> str:
+    """Return a hash of the images and labels that a training uses.
+
+    Args:
+        data: What it uses, from `prepare_data`.
+        known: That of what a network was trained on; empty if unknown.
+
+    Raises:
+        InvalidData: These are others.
+    """
+    found = hashlib.blake2b(data.images.tobytes() + data.labels.tobytes(), digest_size=16).hexdigest()
+    if known not in ("", found):
+        raise InvalidData(
+            f"Expected the images and labels of {data.name} that the network was trained on, got others: the data set "
+            "was changed since, or another has its name."
+        )
+    return found
 
 
 def made_from(source: Model | None, teacher: Model | None) -> str:
@@ -34,15 +48,6 @@ def require_images(number: int, train_set: Dataset) -> None:
         raise InvalidData(
             f"Expected the {number:,} images of {train_set.name} that the network was trained on, got "
             f"{len(train_set):,}: name the place of all of them."
-        )
-
-
-def require_same(digest: str, data: Dataset) -> None:
-    """Raise InvalidData where a network was trained on other images or labels, if that is known."""
-    if digest and digest != data_digest(data):
-        raise InvalidData(
-            f"Expected the images and labels of {data.name} that the network was trained on, got others: the data set "
-            "was changed since, or another has its name."
         )
 
 

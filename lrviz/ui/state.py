@@ -62,12 +62,12 @@ def open_page(
         resources.wait_only_for(())
         _begin(query)
         if query:
-            _go_to(page, query)
+            _go_to(page, query, first)
         else:
             session.view, session.is_arriving = arrive(_on(page, first)), True
     elif not session.get("is_own_run", False) and _is_elsewhere(query):
         _begin(query)
-        _go_to(page, query)
+        _go_to(page, query, first)
     write_link()
     return session.view
 
@@ -98,12 +98,12 @@ def _begin(query: dict[str, str]) -> None:
         session.pop(name, None)
 
 
-def _go_to(page: str, query: dict[str, str]) -> None:
+def _go_to(page: str, query: dict[str, str], first: Callable[[], View]) -> None:
     """Show what an address says that the browser went to."""
     session = st.session_state
     found = session.history.find(page, _plain(page, query))
     session.pop("wanted", None)
-    session.view = session.view.on(page)
+    session.view = _on(page, first)
     if found is not None:
         session.history = found
         session.view = found.current

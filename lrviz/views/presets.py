@@ -29,7 +29,7 @@ class Aim(NamedTuple):
     Attributes:
         num_regions: As many as that, if it is chosen.
         fewest: The present window suits if it holds as many as that,
-        most: And no more than that.
+        most: and no more than that.
     """
 
     num_regions: float

@@ -16,7 +16,7 @@ from lrviz.models.datasets import CIFAR_NAMES, Dataset, load_dataset, stem_of
 from lrviz.models.images import DATA_VARIABLE, ImageRecord, fit_image, load_image
 from lrviz.models.numbers import image_shape
 from lrviz.models.recipes import default_config
-from lrviz.models.training_data import prepare_data, require_images, require_same
+from lrviz.models.training_data import data_digest, prepare_data, require_images
 
 SOURCE = r"samples(?::cifar100?)?|random|test(?::.+)?|train:clean|train:noisy|cifar100?:(?:test|train)"
 """What images a text can name, as a regular expression: the part before their positions."""
@@ -146,7 +146,7 @@ def _training_images(
     subset = size if size < len(train_set) else None
     config = default_config(family, 1, subset=subset, label_noise=noise, seed=seed)
     prepared, moved = prepare_data(config, train_set)
-    require_same(digest, prepared)
+    data_digest(prepared, known=digest)
     return prepared.images[~moved], prepared.images[moved]
 
 

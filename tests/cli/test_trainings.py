@@ -7,10 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from lrviz.cli import trainer
 from lrviz.cli.terminal import INTERRUPTED
 from lrviz.models.catalogue import load_model
-from lrviz.models.train import train
+from tests.interrupts import interrupt_after
 from tests.tiny import make_dataset, write_archive, write_class_folders
 
 QUICK = "--precision float32 --device cpu --batch-size 16"
@@ -24,18 +23,6 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
         write_archive(tmp_path / name / "pets.npz", images, "PNG")
     return tmp_path
-
-
-def interrupt_after(epoch, monkeypatch):
-    def interrupted(*args, progress, **options):
-        def show(report):
-            progress(report)
-            if report.epoch == epoch:
-                raise KeyboardInterrupt
-
-        return train(*args, progress=show, **options)
-
-    monkeypatch.setattr(trainer, "train", interrupted)
 
 
 def test_a_training_that_was_forced_and_stopped_goes_on_without_force(lrviz, folder, monkeypatch):

@@ -8,7 +8,6 @@ import torch
 from torchvision.datasets import CIFAR100
 
 from lrviz import cli
-from lrviz.cli import trainer
 from lrviz.cli.terminal import INTERRUPTED
 from lrviz.errors import InvalidCheckpoint, InvalidData, InvalidDevice, TrainingDiverged
 from lrviz.models import train as train_module
@@ -19,6 +18,7 @@ from lrviz.models.recipes import TrainConfig, default_config, describe
 from lrviz.models.train import evaluate, partial_path, train
 from lrviz.models.training_data import prepare_data
 from lrviz.views.selection import PathsSpec, find_paths
+from tests.interrupts import interrupt_after
 from tests.tiny import CIFAR100_CLASSES, make_dataset, write_archive, write_class_folders, write_torchvision
 
 TRAIN, TEST = make_dataset(50), make_dataset(20, seed=1)
@@ -373,17 +373,9 @@ def test_train_command_trains_several_and_skips_what_is_finished(archive, tmp_pa
 
 @pytest.mark.parametrize(("last", "words"), [(3, "starts from the beginning"), (6, "goes on from the state in ")])
 def test_an_interrupted_training_says_how_it_goes_on(archive, tmp_path, capsys, monkeypatch, last, words):
-    def interrupted(*args, progress, **options):
-        def show(report):
-            progress(report)
-            if report.epoch == last:
-                raise KeyboardInterrupt
-
-        return train(*args, progress=show, **options)
-
     command = f"train cnn5 --width 1 --subset 30 --epochs 7 --data '{archive}' --out '{tmp_path}'"
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "train", interrupted)
+        interrupt_after(last, patch)
         assert _run(command) == INTERRUPTED
     assert f"lrviz: stopped; the same command {words}" in capsys.readouterr().err
     assert _run(command) == 0
