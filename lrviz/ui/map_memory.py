@@ -12,9 +12,8 @@ from jaxtyping import Float
 
 from lrviz.geometry.plane import Window
 from lrviz.results.regions import Regions
-from lrviz.ui import pins, resources, state
+from lrviz.ui import pins, state
 from lrviz.ui.exact_map.component import Answer, Part
-from lrviz.ui.jobs import Job
 from lrviz.views.view import View
 
 KEY = "exact-map"
@@ -36,7 +35,6 @@ class Memory:
         regions: The regions of it, if it is exact.
         plane: The network, and the plane that is shown of it.
         pieces_per_length: In that plane, as they were found last.
-        jobs: What is computed for it.
         pinned: When the last pins were set or taken out, by the browser's clock.
     """
 
@@ -51,13 +49,7 @@ class Memory:
     regions: Regions | None = None
     plane: str = ""
     pieces_per_length: float | None = None
-    jobs: tuple[Job, ...] = ()
     pinned: tuple[Any, ...] = ()
-
-    def follow(self, jobs: tuple[Job, ...]) -> None:
-        """Wait for some jobs, and for no others."""
-        resources.wait_only_for(jobs)
-        self.jobs = jobs
 
     def place(self, plane: str, window: tuple[float, ...]) -> None:
         """Note the plane and the window that are shown, and whether they are others than the browser knows of."""

@@ -124,7 +124,7 @@ def show_map(view: View, scene: Scene, job: Job, here: Sampling, overview: Sampl
         content, memory.regions = of_samples(view, scene, samples, nu), None
     else:
         content = Content(memory.parts, memory.mode, 0, "")
-    memory.follow(tuple(waiting for waiting in (job, here.job) if waiting is not None))
+    resources.wait_only_for(filter(None, (job, here.job)))
     memory.parts, memory.mode = content.parts, content.mode
     message = {
         "plane": memory.plane, "window": memory.window, "asked": memory.asked,
