@@ -96,7 +96,10 @@ def figure(
     class_index: Annotated[int | None, typer.Option("--class", help="The output that the colour is about.")] = None,
     layer_edges: Annotated[bool, typer.Option(help="Colour edges by the layer that drew them.")] = False,
     boundary: Annotated[bool, typer.Option("--boundary", help="Draw the decision boundary as bold lines.")] = False,
-    size: Annotated[tuple[float, float], typer.Option(metavar="W H", help="Width and height in inches.")] = (6.0, 5.0),
+    size: Annotated[
+        tuple[float, float],
+        typer.Option(metavar="W H", help="Width and height in inches; .html is as wide as its window."),
+    ] = (6.0, 5.0),
     dpi: Annotated[int, typer.Option(help="Dots per inch of what is not vector graphics.")] = 300,
     max_regions: Budget = 200_000,
     device: Device = None,

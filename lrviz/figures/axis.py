@@ -122,12 +122,17 @@ def _linear_ends(values: Float[np.ndarray, " n"], magnitude: float) -> tuple[flo
 
 
 def _logarithmic_axis(values: Float[np.ndarray, " n"], room: float) -> Axis:
-    low, high = np.log10([values.min(), values.max()]).tolist() if values.size else (0.0, 1.0)
-    missing = max(_LEAST_DECADES - (high - low), 0.0) / 2
-    free = missing + room * (high - low + 2 * missing)
+    low, high = widen(*np.log10([values.min(), values.max()]).tolist()) if values.size else (0.0, 1.0)
+    free = room * (high - low)
     low, high = 10 ** (low - free), 10 ** (high + free)
     ticks = logarithmic_ticks(low, high)
     return Axis(low=low, high=high, logarithmic=True, ticks=ticks, labels=tuple(map(tick_label, ticks)))
+
+
+def widen(low: float, high: float) -> tuple[float, float]:
+    """The ends of a logarithmic axis, as logarithms to the base 10, so far apart that there is room for two ticks."""
+    missing = max(_LEAST_DECADES - (high - low), 0.0) / 2
+    return low - missing, high + missing
 
 
 def logarithmic_ticks(low: float, high: float) -> tuple[float, ...]:

@@ -29,6 +29,12 @@ _PRINTED_DASHES = {"dash": "dashed", "dot": "dotted"}
 _NUM_TICKS, _NUM_TICKS_LOW = 5, 3
 """Most ticks of a diagram, and of one that is lower than the others."""
 
+_MOST_STEPS, _STEP_INCHES = 4, 0.22
+"""Steps from tick to tick of a printed diagram, and what each takes at least."""
+
+_HEADING_INCHES, _BELOW_INCHES = 0.25, 0.6
+"""What a printed figure leaves above every diagram, and below all."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dot:
@@ -170,6 +176,7 @@ def print_curves(
     """Draw the same on a sheet; arguments as in `draw_curves`."""
     rows = -(-len(diagrams) // columns)
     heights = [diagram.height for diagram in diagrams[::columns]]
+    inches = (figure.bbox.height / figure.dpi - _HEADING_INCHES * rows - _BELOW_INCHES) / sum(heights)
     grid = figure.subplots(rows, columns, sharex=True, height_ratios=heights, squeeze=False)
     styles: list[dict[str, Any]] = [
         {"color": "0.6", "linewidth": 0.6, "linestyle": _PRINTED_DASHES[mark.dash]} for mark in marks
@@ -181,7 +188,8 @@ def print_curves(
         lines = _heading(diagram, columns, "\n(", ")").split("\n")
         room = 0.95 * width_inches / columns
         axes.set_title("\n".join(wrap(line, room, _TITLE_POINTS) for line in lines), fontsize=_TITLE_POINTS, loc="left")
-        fit_axes(axes, x_axis, diagram.axis)
+        steps = int(np.clip(inches * diagram.height / _STEP_INCHES, 1, _MOST_STEPS))
+        fit_axes(axes, x_axis, diagram.axis, num_steps=steps)
     for axes in grid.flat[len(diagrams) :]:
         axes.set_visible(False)
     for axes in grid[-1]:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from lrviz.figures.colouring import Colouring, class_name, name_of
+from lrviz.figures.style import literal
 from lrviz.measures.region import REGION_QUANTITIES, measure_region
 from lrviz.measures.window import QUANTITIES, Output, colour_values, slope_norm
 from lrviz.results.regions import Regions
@@ -31,13 +32,13 @@ class Fact:
 
     @property
     def html(self) -> str:
-        """The fact as one line, in bold up to its unit."""
-        return f"<b>{self.name} {self.value}</b> {self.unit}".rstrip()
+        """The fact as one line for Plotly, in bold up to its unit."""
+        return f"<b>{literal(f'{self.name} {self.value}')}</b> {self.unit}".rstrip()
 
     @property
     def text(self) -> str:
-        """The fact as one line."""
-        return f"{self.name} {self.value} {self.unit}".rstrip()
+        """The fact as one line for Plotly."""
+        return f"{literal(f'{self.name} {self.value}')} {self.unit}".rstrip()
 
 
 def region_facts(

@@ -20,6 +20,8 @@ _MOST_ENTRIES = 14
 _MOST_COLUMNS = 8
 _LEGEND_SHARE = 0.35
 """Entries side by side in a printed legend, and the share of a figure's height that it takes, at most."""
+_AXIS_INCHES = 0.45
+"""What the axis below a printed map takes."""
 
 
 def legend(colouring: Colouring, *, narrow: bool = False, most: int = _MOST_ENTRIES) -> list[go.Scatter]:
@@ -100,12 +102,14 @@ def _shorten(handles: Sequence[Artist], share: float) -> bool:
 
 
 def print_bar(figure: Figure | SubFigure, axes: Sequence[Axes], colouring: Colouring, *, aspect: float = 28) -> None:
-    """The labelled colour bar of a continuous quantity beside some axes."""
+    """The labelled colour bar of a continuous quantity beside some axes, of a figure that has its legend already."""
     if colouring.scale is None:
         return
     colormap = ListedColormap(colour_table(colouring.scale.name) / 255)
     mappable = ScalarMappable(Normalize(colouring.scale.low, colouring.scale.high), colormap)
-    label = wrap(as_is(colouring.title), figure.bbox.height / figure.dpi, FONT_POINTS)
+    below = sum(legend.get_window_extent().height for legend in figure.legends)
+    length = (figure.bbox.height - below) / figure.dpi - _AXIS_INCHES
+    label = wrap(as_is(colouring.title), length, FONT_POINTS)
     bar = figure.colorbar(mappable, ax=list(axes), label=label, pad=0.02, aspect=aspect)
     bar.outline.set(visible=False)
     if bar.solids is not None:

@@ -140,7 +140,7 @@ def _pixel_picture(samples: Samples, colouring: Colouring) -> dict:
 
 def _hover(samples: Samples, quantity: str, class_names: tuple[str, ...]) -> go.Heatmap:
     """Unseen pixels that answer the pointer: what is coloured comes first, and in bold."""
-    names = np.array([*(class_name(k, class_names) for k in range(samples.values.shape[2])), ""], dtype=object)
+    names = np.array([*(literal(class_name(k, class_names)) for k in range(samples.values.shape[2])), ""], dtype=object)
     measured = "slope" if quantity == "class" else quantity
     values = pixel_values(samples, measured).astype(np.float32)
     name, _, unit = _TITLES[measured].partition(" (")

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, UInt8
 from matplotlib.figure import Figure, SubFigure
 from plotly.subplots import make_subplots
 
-from lrviz.figures.axis import logarithmic_ticks, tick_label
+from lrviz.figures.axis import logarithmic_ticks, tick_label, widen
 from lrviz.figures.colouring import LOGARITHMIC, Colouring
 from lrviz.figures.legend import bar_style
 from lrviz.figures.paper import FONT_POINTS, as_is, typeset, wrap
@@ -206,13 +206,14 @@ def _bin(regions: Regions, colouring: Colouring) -> _Bins:
         values, title = np.log10(np.maximum(regions.area, 1e-300)), "log10 area (squared L2 distance)"
     finite = values[np.isfinite(values)]
     scale = colouring.scale or fit_scale(finite, "oslo")
-    counts, edges = np.histogram(np.clip(finite, scale.low, scale.high), _NUM_BINS, (scale.low, scale.high))
+    is_logarithm = colouring.values is None or colouring.quantity in (*LOGARITHMIC, "density")
+    low, high = widen(scale.low, scale.high) if is_logarithm else (scale.low, scale.high)
+    counts, edges = np.histogram(np.clip(finite, scale.low, scale.high), _NUM_BINS, (low, high))
     middle = (edges[1:] + edges[:-1]) / 2
     return _Bins(
-        title=title.replace("log10 of ", "").replace("log10 ", ""), middle=middle, counts=counts, low=scale.low,
+        title=title.replace("log10 of ", "").replace("log10 ", ""), middle=middle, counts=counts, low=low,
         colours=[to_hex(rgb) for rgb in scale.colours(middle)] if colouring.scale else [_PLAIN] * _NUM_BINS,
-        high=scale.high, median=float(np.median(finite)) if finite.size else np.nan,
-        is_logarithm=colouring.values is None or colouring.quantity in (*LOGARITHMIC, "density"),
+        high=high, median=float(np.median(finite)) if finite.size else np.nan, is_logarithm=is_logarithm,
     )  # fmt: skip
 
 

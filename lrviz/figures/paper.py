@@ -120,8 +120,8 @@ def wrap(text: str, inches: float, points: float) -> str:
     return textwrap.fill(text, max(int(72 * inches / (_CHARACTER * points)), 8))
 
 
-def fit_axes(axes: Axes, x: Axis, y: Axis) -> None:
-    """Give a diagram its two axes."""
+def fit_axes(axes: Axes, x: Axis, y: Axis, *, num_steps: int = 4) -> None:
+    """Give a diagram its two axes: with at most that many steps from tick to tick where they do not say which."""
     for axis, shown in ((x, axes.xaxis), (y, axes.yaxis)):
         name = shown.axis_name
         # The limits come first: no scale is then guessed from values that it cannot show.
@@ -131,4 +131,4 @@ def fit_axes(axes: Axes, x: Axis, y: Axis) -> None:
             shown.set_ticks(axis.ticks, axis.labels)
             shown.set_minor_locator(NullLocator())
         else:
-            shown.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+            shown.set_major_locator(MaxNLocator(num_steps, steps=[1, 2, 2.5, 5, 10]))

@@ -67,8 +67,8 @@ def _draw(figure: Figure, found: PlaneMap, quantity: str, class_names: tuple[str
     axes.add_patch(Polygon(found.window, closed=True, fill=False, edgecolor=INK, linewidth=0.6))
     print_frame(axes, np.array([found.window.min(0), found.window.max(0)]))
     axes.set_title(f"{found.num_regions:,} regions, all counted", fontsize=FONT_POINTS, loc="left")
-    print_bar(figure, [axes], colouring)
     print_legend(figure, colouring)
+    print_bar(figure, [axes], colouring)
 
 
 def _colour(found: PlaneMap, quantity: str, class_names: tuple[str, ...]) -> Colouring:

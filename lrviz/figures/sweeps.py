@@ -30,6 +30,9 @@ OWN_SCALE = ("test_error", "similarity", "input_similarity")
 _LABEL_PIXELS, _SIDE_PIXELS = 21, 78
 """Pixels that the label of a width takes, and that a figure leaves beside its diagrams."""
 
+_LABEL_INCHES, _SIDE_INCHES = 0.17, 0.8
+"""The same in print."""
+
 SWEEP_SUFFIXES = (*PRINTED, ".html", ".csv")
 _TITLE = "Nonlinearity and test error of trained networks"
 
@@ -88,10 +91,11 @@ def render_sweep(suffix: str, curve: pd.DataFrame, *, paper: Paper | None = None
         return write_page([sweep_curves(curve, marks)], title=_TITLE, description=description)
     diagrams = _diagrams(curve)
     sheet = paper or Paper(width_inches=4.5, height_inches=max(6.0, 1.1 * len(diagrams)))
+    least_gap = _LABEL_INCHES / max(sheet.width_inches - _SIDE_INCHES, _LABEL_INCHES)
     return print_figure(
         suffix, sheet,
         lambda figure: print_curves(
-            figure, diagrams, _position_axis(curve), AGAINST[against_of(curve)].title,
+            figure, diagrams, _position_axis(curve, least_gap), AGAINST[against_of(curve)].title,
             width_inches=sheet.width_inches, marks=_lines(marks),
         ),
         title=_TITLE, description=description,
@@ -109,7 +113,7 @@ def _lines(marks: Marks) -> list[Mark]:
     return lines
 
 
-def _position_axis(curve: pd.DataFrame, least_gap: float = 0.04) -> Axis:
+def _position_axis(curve: pd.DataFrame, least_gap: float) -> Axis:
     """The axis of what a series is drawn against, with a tick at each of its networks; labels of shares are longer."""
     against = against_of(curve)
     if against == "sparsity":

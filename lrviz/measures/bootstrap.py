@@ -17,6 +17,8 @@ import pandas as pd
 from jaxtyping import Float, Int, Shaped
 from scipy import stats
 
+from lrviz.measures.ranks import rank
+
 NUM_RESAMPLES = 1000
 LEVEL = 0.95
 """The probability with which an interval should hold the truth."""
@@ -68,7 +70,7 @@ class Resamples:
         pairs = pairs[np.isfinite(pairs).all((1, 2))]
         if pairs.shape[2] < 3 or not len(pairs):
             return float("nan"), float("nan")
-        ranks = stats.rankdata(pairs, axis=2)
+        ranks = rank(pairs)
         ranks -= ranks.mean(2, keepdims=True)
         size = np.sqrt((ranks**2).sum(2).prod(1))
         values = np.divide((ranks[:, 0] * ranks[:, 1]).sum(1), size, out=np.full(len(size), np.nan), where=size > 0)

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from lrviz.arrays import ArrayLike, frozen_array
 from lrviz.devices import single_threaded
+from lrviz.errors import InvalidRequest
 from lrviz.network.program import Program
 from lrviz.results.pieces import PathPieces
 
@@ -81,8 +82,14 @@ class Curve:
 
 
 def exact_curve(path: PathPieces) -> Curve:
-    """The curve of the pieces of a path; the point where two segments meet becomes one knot."""
+    """The curve of the pieces of a path; the point where two segments meet becomes one knot.
+
+    Raises:
+        InvalidRequest: No segment of the path was finished.
+    """
     num_segments = len(path)
+    if num_segments == 0:
+        raise InvalidRequest("A curve needs at least one segment; got none. Find the path's pieces first.")
     ends = path.starts + np.arange(num_segments + 1)
     kept = np.ones(len(path.breakpoints), dtype=bool)
     kept[ends[1:-1]] = False

@@ -92,12 +92,16 @@ QUANTITIES: dict[str, Quantity] = {
 
 ERROR_QUANTITIES: dict[str, Quantity] = {
     "test_error": Quantity(
-        label="test error", help="Share of the test images that is classified wrongly.", unit="share of the test images"
+        label="test error",
+        help="Share of the test images that is classified wrongly.",
+        unit="share of the test images",
+        limits=(0, 1),
     ),
     "train_error": Quantity(
         label="train error",
         help="Share of the training images that is classified wrongly, by the labels it was taught.",
         unit="share of the training images",
+        limits=(0, 1),
     ),
 }
 """What a card says of a network's errors."""
@@ -159,6 +163,7 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         unit="pieces per unit of L2 distance",
         formula="number of pieces / length",
         source=_PAPER,
+        limits=(0, math.inf),
     ),
     "deviation": Quantity(
         label="deviation",
@@ -168,6 +173,7 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         formula="∫ |f − chord| dt",
         source=_PAPER,
         per_class=True,
+        limits=(0, math.inf),
     ),
     "variation": Quantity(
         label="variation",
@@ -176,6 +182,7 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         formula="Σ |Δf|",
         source=f"{_PAPER}, whose code adds signed changes",
         per_class=True,
+        limits=(0, math.inf),
     ),
     "deviation_as_published": Quantity(
         label="deviation as published",
@@ -184,6 +191,7 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         formula="Σ |a| Δt + |b| Δ(t²) / 2, where f − chord = a + b t",
         source=f"the code of {_PAPER}",
         per_class=True,
+        limits=(0, math.inf),
     ),
     "similarity": Quantity(
         label="similarity of consecutive pieces",
@@ -193,12 +201,14 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         unit="cosine",
         formula="cos(g_k, g_(k+1)) at breakpoint k",
         per_class=True,
+        limits=(-1, 1),
     ),
     "joint_similarity": Quantity(
         label="joint similarity of consecutive pieces",
         help="The same cosine of the slopes of all classes together, taken as one vector. Mean over breakpoints and "
         "segments.",
         unit="cosine",
+        limits=(-1, 1),
     ),
     "input_similarity": Quantity(
         label="similarity of the input gradients",
@@ -207,6 +217,7 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         "chosen at random), classes and segments.",
         unit="cosine",
         per_class=True,
+        limits=(-1, 1),
     ),
     "jump": Quantity(
         label="jump of the slope",
@@ -215,6 +226,7 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         unit=_SLOPE_UNIT,
         formula="|g_(k+1) − g_k| at breakpoint k",
         per_class=True,
+        limits=(0, math.inf),
     ),
     "slope": Quantity(
         label="slope",
@@ -223,6 +235,7 @@ PATH_QUANTITIES: dict[str, Quantity] = {
         unit=_SLOPE_UNIT,
         formula="(∫ g² dt / length)^½",
         per_class=True,
+        limits=(0, math.inf),
     ),
 }
 """What paths are measured by."""

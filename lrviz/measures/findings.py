@@ -90,7 +90,7 @@ def find_peak(curve: pd.DataFrame) -> float | None:
 
 
 def find_fitted(curve: pd.DataFrame) -> list[float]:
-    """Where one series fits its training labels, noisy ones included.
+    """Where one series fits its training labels, noisy ones included; it does not where the train error is unknown.
 
     Args:
         curve: The rows of one series of `lrviz.measures.sweeps.aggregate`.
@@ -100,7 +100,7 @@ def find_fitted(curve: pd.DataFrame) -> list[float]:
         little; empty if neither the last network nor the first one fits.
     """
     error = _by_position(curve)["train_error"]
-    positions, unfitted = error.index.tolist(), np.flatnonzero(error.to_numpy() > FITTED)
+    positions, unfitted = error.index.tolist(), np.flatnonzero(~(error.to_numpy() <= FITTED))
     if not len(unfitted):
         return positions
     return positions[unfitted[-1] + 1 :] or positions[: unfitted[0]]
@@ -132,7 +132,7 @@ def describe(curve: pd.DataFrame, correlations: pd.DataFrame | None = None) -> s
     if len(values) == 1:
         first = values.iloc[0]
         return (
-            f"The test error is {first['test_error']:.3f} at {against.only}, {values.index[0]:g}. "
+            f"The test error is {_told(first['test_error'])} at {against.only}, {values.index[0]:g}. "
             f"Its density is {first['density']:.3g} pieces per unit of L2 distance, and its deviation "
             f"{first['deviation']:.3g}."
         )
@@ -147,17 +147,24 @@ def _by_position(curve: pd.DataFrame) -> pd.DataFrame:
 
 def _describe_error(curve: pd.DataFrame, values: pd.DataFrame, against: Against) -> str:
     peak, fitted, error = find_peak(curve), find_fitted(curve), values["test_error"]
-    last = f"{error.iloc[-1]:.3f} at {against.place(error.index[-1])}"
-    labels = _describe_fit(fitted, error.index.tolist(), against)
+    last = f"{_told(error.iloc[-1])} at {against.place(error.index[-1])}"
+    labels = _describe_fit(fitted, values["train_error"], against)
     if peak is None:
-        start = f"{error.iloc[0]:.3f} at {against.place(error.index[0])}"
+        start = f"{_told(error.iloc[0])} at {against.place(error.index[0])}"
         is_descent = error.index[-1] in fitted and error.iloc[-1] < error.iloc[0]
         descent = " (second descent only)" if is_descent else ""
         return f"The test error goes from {start} to {last} without a peak{descent}; {labels}."
     return f"The test error peaks at {against.place(peak)} ({error[peak]:.3f}) and falls to {last}; {labels}."
 
 
-def _describe_fit(fitted: list[float], positions: list[float], against: Against) -> str:
+def _told(error: float) -> str:
+    return f"{error:.3f}" if np.isfinite(error) else "unknown"
+
+
+def _describe_fit(fitted: list[float], train_error: pd.Series, against: Against) -> str:
+    positions = train_error.index.tolist()
+    if train_error.isna().any():
+        return "which networks fit their training labels is unknown"
     if not fitted:
         return "no network fits its training labels"
     if fitted == positions:

@@ -18,11 +18,13 @@ class Interpolation:
         center: (2,) a point of the window.
         value: (K,) the map's value there.
         slope: (K, 2) change of logit per unit of L2 distance.
+        rounding: (K,) the map tells no smaller values apart.
     """
 
     center: Float[np.ndarray, "2"]
     value: Float[np.ndarray, "outputs"]
     slope: Float[np.ndarray, "outputs 2"]
+    rounding: Float[np.ndarray, "outputs"]
 
     def at(self, points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points outputs"]:
         """Values (n, K) at plane coordinates (n, 2)."""
@@ -56,7 +58,8 @@ def interpolate(corners: Float[np.ndarray, "corners 2"], values: Float[np.ndarra
     size = np.ptp(corners, axis=0).max()
     system = np.column_stack([np.ones(len(values)), (corners - center) / size])
     solution = np.linalg.pinv(system) @ values
-    return Interpolation(center=center, value=solution[0], slope=solution[1:].T / size)
+    rounding = TOLERANCE.rounding * np.abs(values).max(0)
+    return Interpolation(center=center, value=solution[0], slope=solution[1:].T / size, rounding=rounding)
 
 
 def deviation(
@@ -66,6 +69,7 @@ def deviation(
 
     Where the difference changes its sign inside a region, the region is split along that line. For a triangle the
     interpolation takes f's values at the corners; for any other window it is the least-squares plane through them.
+    Where the two differ by no more than rounding errors in all of a region, the integral is 0.
 
     Args:
         regions: The regions.
@@ -80,10 +84,11 @@ def deviation(
     chosen = np.arange(regions.num_outputs)[outputs]
     result = np.empty((len(regions), len(chosen)))
     center_values = regions.centroid_values[:, outputs] - plane.at(regions.centroid)[:, outputs]
+    rounding = (regions.value_rounding + plane.rounding)[:, outputs]
     triangles = _Triangles(regions)
     for column, k in enumerate(chosen):
         slope = regions.slope[:, k] - plane.slope[k]
-        result[:, column] = triangles.integrate_absolute(center_values[:, column], slope)
+        result[:, column] = triangles.integrate_absolute(center_values[:, column], slope, rounding[:, column])
     return result
 
 
@@ -96,13 +101,17 @@ class _Triangles:
         self.owner = polygon_of(regions.offsets)
         self.vertices = regions.coordinates - regions.centroid[self.owner]
 
-    def integrate_absolute(self, value: np.ndarray, slope: np.ndarray) -> np.ndarray:
-        """Integral (R,) over each region of |value + slope @ local point|, for value (R,) and slope (R, 2)."""
+    def integrate_absolute(self, value: np.ndarray, slope: np.ndarray, rounding: np.ndarray) -> np.ndarray:
+        """Integral (R,) over each region of |value + slope @ local point|, for value (R,) and slope (R, 2).
+
+        Values up to `rounding` (R,) are rounding errors of zero.
+        """
         at_vertices = value[self.owner] + np.einsum("nd,nd->n", slope[self.owner], self.vertices)
         low, high = (extreme(at_vertices, self.offsets, 0.0) for extreme in (smallest, largest))
         result = np.abs(value) * self.area
         changing = np.flatnonzero((low < 0) & (high > 0))
         result[changing] = self._integrate_changing(changing, at_vertices)
+        result[np.maximum(-low, high) <= rounding] = 0.0
         return result
 
     def _integrate_changing(self, regions: np.ndarray, at_vertices: np.ndarray) -> np.ndarray:

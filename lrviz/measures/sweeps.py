@@ -21,9 +21,10 @@ from scipy import stats
 
 from lrviz.errors import InvalidData, UnreadableFile
 from lrviz.measures.bootstrap import Resamples, resample
-from lrviz.measures.definitions import PATH_QUANTITIES
+from lrviz.measures.definitions import ERROR_QUANTITIES, PATH_QUANTITIES
 from lrviz.measures.findings import FEWEST_RANKED, RANGES, against_of, find_fitted, find_peak
 from lrviz.measures.path import mean_and_spread
+from lrviz.measures.ranks import rank
 from lrviz.measures.table_files import check_ranges, check_types, read_table
 from lrviz.results.pieces import PathMeasures
 from lrviz.results.status import Status
@@ -78,7 +79,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "radius": (0, 1e100),
     "num_segments": (1, 1e9),
     "path_segments": (1, 1e9),
-    **dict.fromkeys(ERRORS, (0, 1)),
+    **{name: ERROR_QUANTITIES[name].limits for name in ERRORS},
     **dict.fromkeys(("length", "path_length", "seconds", *ALWAYS), (0, 1e100)),
 }
 """Least and largest number of columns that are drawn or divided by."""
@@ -204,10 +205,10 @@ def series_columns(against: str) -> list[str]:
 
 
 def aggregate(table: pd.DataFrame, against: str = "width") -> pd.DataFrame:
-    """Average over the paths of every model, then over the models at a position that differ in their seed.
+    """Average over the paths of every model, over the models of a seed at a position, and over these seeds.
 
-    Paths that are not complete are left out. Against width, so are snapshots and pruned networks; against epochs there
-    are the trainings that have snapshots, against sparsity the networks that were pruned.
+    Paths that are not complete are left out. Against width, so are snapshots, pruned networks and those of no width;
+    against epochs there are the trainings that have snapshots, against sparsity the networks that were pruned.
 
     Args:
         table: As from `read_results`.
@@ -216,7 +217,7 @@ def aggregate(table: pd.DataFrame, against: str = "width") -> pd.DataFrame:
     Returns:
         One row per series (`series_columns`) and position (the column that `against` names; its name is in the column
         `against`), sorted by position within a series: `num_models`, `num_paths` (of all models), and for every measure
-        and error its mean over models, `<name>_sd` over models (NaN for one), `<name>_low` and `<name>_high`, the ends
+        and error its mean, `<name>_sd` over seeds (NaN for one), `<name>_low` and `<name>_high`, the ends
         of its interval, and `<name>_se`, its standard error, by `lrviz.measures.bootstrap` (NaN for one path of one
         model); for every measure also `<name>_paths_sd`, its standard deviation over the paths of a model, averaged
         over models.
@@ -227,14 +228,14 @@ def aggregate(table: pd.DataFrame, against: str = "width") -> pd.DataFrame:
     spread = by_model[list(MEASURES)].std().add_suffix("_paths_sd")
     models = means.join(spread).assign(num_paths=by_model.size())
     by_position = models.groupby([*series, against])
-    result = by_position[list(means)].mean()
-    result = result.assign(num_models=by_position.size(), num_paths=by_position["num_paths"].sum())
-    result = result.join(by_position[list(means)].std().add_suffix("_sd")).join(by_position[list(spread)].mean())
+    by_seed = models.groupby([*series, against, "seed"])[list(means)].mean().groupby([*series, against])
+    result = by_seed.mean().assign(num_models=by_position.size(), num_paths=by_position["num_paths"].sum())
+    result = result.join(by_seed.std().add_suffix("_sd")).join(by_position[list(spread)].mean())
     return result.join(_intervals(kept, against)).reset_index().assign(against=against)
 
 
 def select_paths(table: pd.DataFrame, against: str) -> pd.DataFrame:
-    """The finished paths of those networks that have a place in series against one of `AGAINST`."""
+    """The finished paths of those networks that have a place in series against one of `AGAINST`; no width is 0."""
     finished = table[table["status"] == Status.COMPLETE]
     is_pruned = finished["family"].str.endswith(" pruned")
     if against == "sparsity":
@@ -243,7 +244,7 @@ def select_paths(table: pd.DataFrame, against: str) -> pd.DataFrame:
         training = finished["model"].str.replace(r"-epoch\d+$", "", regex=True)
         same = [training, *(finished[name] for name in _PATHS)]
         return finished[finished["is_snapshot"].groupby(same).transform("any").astype(bool)]
-    return finished[~finished["is_snapshot"] & ~is_pruned]
+    return finished[~finished["is_snapshot"] & ~is_pruned & (finished["width"] > 0)]
 
 
 def _resamples(kept: pd.DataFrame, against: str) -> dict[tuple, Resamples]:
@@ -270,7 +271,8 @@ def _intervals(kept: pd.DataFrame, against: str) -> pd.DataFrame:
 
 def _interval(resamples: Resamples, name: str) -> list[np.ndarray]:
     """The ends of an interval, which is cut off where there are no such errors and measures."""
-    return [np.clip(end, *_LIMITS.get(name, (-np.inf, np.inf))) for end in resamples.interval(name)]
+    limits = (ERROR_QUANTITIES | PATH_QUANTITIES)[name].limits
+    return [np.clip(end, *limits) for end in resamples.interval(name)]
 
 
 def correlations(aggregated: pd.DataFrame, table: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -317,11 +319,12 @@ def _ranges(curve: pd.DataFrame, against: str) -> list[tuple[str, pd.DataFrame]]
 
 def _rank_correlation(measure: np.ndarray, error: np.ndarray) -> dict[str, float]:
     result = {"correlation": np.nan, "p_value": np.nan, "num_points": len(measure)}
-    if len(measure) >= FEWEST_RANKED and np.ptp(measure) > 0 and np.ptp(error) > 0:
-        found = stats.spearmanr(measure, error)
+    first, second = rank(measure), rank(error)
+    if len(measure) >= FEWEST_RANKED and np.ptp(first) > 0 and np.ptp(second) > 0:
+        found = stats.spearmanr(first, second)
         result |= {"correlation": float(found.statistic), "p_value": float(found.pvalue)}
         if len(measure) <= MAX_PERMUTED:
-            result["p_value"] = _permutation_p_value(measure, error)
+            result["p_value"] = _permutation_p_value(first, second)
     return result
 
 
@@ -332,9 +335,9 @@ def _rank_interval(resamples: Resamples | None, measure: str, positions: np.ndar
     return dict(zip(("low", "high"), ends, strict=True))
 
 
-def _permutation_p_value(measure: np.ndarray, error: np.ndarray) -> float:
-    """The share of all orders of one of two samples with at least as strong a rank correlation."""
-    first, second = (ranks - ranks.mean() for ranks in (stats.rankdata(measure), stats.rankdata(error)))
+def _permutation_p_value(first: np.ndarray, second: np.ndarray) -> float:
+    """The share of all orders of the ranks of one of two samples with at least as strong a correlation."""
+    first, second = first - first.mean(), second - second.mean()
     orders = np.array(list(permutations(first)))
     strength = np.abs(orders @ second)
     return float((strength >= abs(first @ second) * (1 - TOLERANCE.flat)).mean())

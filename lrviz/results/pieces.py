@@ -104,7 +104,10 @@ class PathPieces(Archive):
     def _check(self) -> None:
         num_pieces, num_segments = len(self.pattern), len(self.length)
         require(
-            len(self.starts) == num_segments + 1 and self.starts[0] == 0 and self.starts[-1] == num_pieces,
+            len(self.starts) == num_segments + 1
+            and self.starts[0] == 0
+            and (np.diff(self.starts) >= 0).all()
+            and self.starts[-1] == num_pieces,
             "The starts do not fit the pieces.",
         )
         require(

@@ -63,7 +63,10 @@ class Regions(Archive):
     def _check(self) -> None:
         num_regions, num_edges = len(self.pattern), len(self.edge_unit)
         require(
-            len(self.offsets) == num_regions + 1 and (num_regions == 0 or self.offsets[-1] == len(self.coordinates)),
+            len(self.offsets) == num_regions + 1
+            and self.offsets[0] == 0
+            and (np.diff(self.offsets) >= 0).all()
+            and (num_regions == 0 or self.offsets[-1] == len(self.coordinates)),
             "The offsets do not fit the coordinates.",
         )
         for name in ("bias", "slope", "area", "centroid"):
@@ -71,6 +74,8 @@ class Regions(Archive):
         require(len(self.rounding) in (0, self.num_outputs), "rounding does not have one entry per output.")
         for name in ("edge_regions", "edge_layer", "edge_length", "edge_coordinates"):
             require(len(getattr(self, name)) == num_edges, f"{name} does not have one entry per edge.")
+        is_known = (self.edge_regions >= -1) & (self.edge_regions < num_regions)
+        require(is_known.all(), "Edges have regions that there are not.")
 
     def __len__(self) -> int:
         return len(self.pattern)

@@ -26,7 +26,9 @@ class _Options(NamedTuple):
     def words(self) -> list[str]:
         usual = DISTANCE if self.kind in MOVED else RADIUS
         words = [f"--anchors {self.num_anchors}"] if self.kind in TRANSLATED and self.num_anchors != NUM_ANCHORS else []
-        words += [f"--radius {self.radius:g}"] if self.kind not in JOINED and self.radius != usual else []
+        words += (
+            [f"--radius {self.radius!r}".removesuffix(".0")] if self.kind not in JOINED and self.radius != usual else []
+        )
         words += [] if self.segments is None else [f"--segments {self.segments}"]
         return [*words, *["--gradients"] * self.gradients]
 

@@ -33,6 +33,8 @@ def rows_of(name, card, spec):
         ("closed:random:3-4", {"segments": 1}),
         ("open:samples:cifar100:1", {"num_anchors": 6, "radius": 3.0}),
         ("direction:samples:0,2", {"radius": 0.25}),
+        ("direction:samples:0,2", {"radius": 1.23456789012}),
+        ("closed:samples:0", {"radius": 4.0000004}),
         ("triplet:samples:3,1,2", {}),
         ("images:samples:0-3", {"segments": 2}),
     ],

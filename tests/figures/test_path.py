@@ -207,3 +207,13 @@ def test_nothing_to_draw_is_an_empty_frame():
     figure = draw(Stretch(low=0.0, high=1.0), lines=())
     assert not figure.data
     assert figure.layout.xaxis3.title.text == "L2 distance along the path"
+
+
+def test_a_network_without_breakpoints_has_an_empty_lane():
+    module = torch.nn.Linear(6, 3, device="cpu", dtype=torch.float64)
+    straight = Program.from_module(module, torch.zeros(1, 6, device="cpu", dtype=torch.float64))
+    curve = exact_curve(find_path_pieces(straight, points()))
+    line = Line(name="one", colour=MODEL_COLOURS[0], curve=curve, output=1, layer_names=())
+    stretch = Stretch(low=0.0, high=curve.length)
+    figure = path_figure(PathDrawing(stretch=stretch, lines=(line,), images=IMAGES))
+    assert any("0 breakpoints" in str(note.text) for note in figure.layout.annotations)

@@ -44,6 +44,31 @@ def test_vector_map_draws_every_polygon_once_and_closed():
     np.testing.assert_allclose(np.sort(area), np.sort(regions().area), rtol=1e-9, atol=1e-14)
 
 
+@pytest.mark.parametrize(("width", "height"), [(3, 2.5), (3.25, 2.66), (2.2, 1.8), (6, 5)])
+@pytest.mark.parametrize(("quantity", "class_index"), [("slope", None), ("jump", 0)])
+def test_the_title_of_a_printed_bar_is_whole_above_a_legend(monkeypatch, width, height, quantity, class_index):
+    sheets = keep_sheets(monkeypatch, regions_module)
+    view = replace(VIEW, colour=quantity, class_index=class_index, boundary=True)
+    render(
+        ".png",
+        regions(),
+        view,
+        class_names=("automobile", *NAMES[1:]),
+        paper=Paper(width_inches=width, height_inches=height, dpi=50),
+    )
+    bar = sheets[0].axes[-1]
+    assert "(logit" in bar.get_ylabel()
+    assert_inside(sheets[0], bar.yaxis.label)
+
+
+def test_names_of_classes_are_shown_as_they_are():
+    figure = region_map(regions(), colour_regions(regions(), "class"), class_names=("a<b>", "c<i>d", "e&lt;f"))
+    texts = set(traces(figure, "regions")[0].hovertext)
+    assert {text.partition("</b>")[0] for text in texts} <= {
+        f"<b>predicted class {name}" for name in ("a&lt;b&gt;", "c&lt;i&gt;d", "e&amp;lt;f")
+    }
+
+
 def test_the_boundary_is_drawn_bold_over_polygons_and_pixels(monkeypatch):
     boundary = find_boundary(regions())
     assert len(boundary) > 0

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from lrviz.figures import sheet as sheet_module
 from lrviz.figures.colouring import colour_regions
 from lrviz.figures.overview import print_overview
 from lrviz.figures.panels import (
+    histogram,
     print_histogram,
     print_images,
     print_slope,
@@ -128,6 +130,15 @@ def test_a_histogram_of_logarithms_has_ticks_that_tell_the_number(monkeypatch, q
     if quantity != "slope":
         told = [number_of(label.get_text()) for label in axes.get_xticklabels()]
         np.testing.assert_allclose(told, 10 ** np.array(axes.get_xticks()))
+
+
+@pytest.mark.parametrize("quantity", ["area", "density"])
+def test_a_histogram_of_nearly_equal_areas_has_ticks(monkeypatch, quantity):
+    few = regions()
+    alike = replace(few, area=np.linspace(2.2, 2.4, len(few)))
+    figure = histogram(alike, colour_regions(alike, quantity))
+    assert len(figure.layout.xaxis.ticktext) >= 2
+    assert sum(figure.data[0].y) == len(few)
 
 
 def number_of(label):

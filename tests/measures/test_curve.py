@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from lrviz.engine.find_pieces import find_path_pieces
+from lrviz.errors import InvalidRequest
 from lrviz.measures.curve import exact_curve, sample_curve, thin
 from lrviz.measures.path import deviation
 from tests.pictures import network
@@ -93,3 +94,9 @@ def test_few_points_are_all_kept():
     position = np.linspace(0, 1, 200)
     x, _ = thin(position, np.sin(position), 50)
     assert x is position
+
+
+def test_a_path_that_was_stopped_at_once_has_no_curve():
+    stopped = find_path_pieces(network(), points(), cancelled=lambda: True)
+    with pytest.raises(InvalidRequest, match="at least one segment"):
+        exact_curve(stopped)

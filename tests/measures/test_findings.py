@@ -1,5 +1,6 @@
 """What is said of a series."""
 
+import numpy as np
 import pytest
 
 from lrviz.measures.findings import describe, find_fitted, find_peak, find_threshold
@@ -88,3 +89,13 @@ def test_the_networks_that_fit_their_labels_may_be_the_first_ones(train_error, f
     assert words in describe(means)
     ranked = correlations(curve([0.5] * 3, train_error)).query("range == 'labels fitted' and measure == 'density'")
     assert ranked["num_points"].tolist() == ([len(fitted)] if fitted else [])
+
+
+@pytest.mark.parametrize("unknown", [[np.nan] * 3, [0.5, np.nan, 0.0]])
+def test_networks_of_unknown_errors_are_not_said_to_fit_their_labels(unknown):
+    means = aggregate(sweep()).assign(train_error=unknown)
+    assert find_fitted(means) == ([] if np.isnan(unknown[-1]) else [4])
+    assert "which networks fit their training labels is unknown" in describe(means)
+    said = describe(means.assign(test_error=np.nan))
+    assert "from unknown at width 1 to unknown at width 4" in said and "nan" not in said
+    assert "The test error is unknown at the only width" in describe(means[:1].assign(test_error=np.nan))

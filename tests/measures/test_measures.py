@@ -359,3 +359,19 @@ def test_a_number_of_numpy_is_an_output() -> None:
 def test_the_density_of_nothing_is_unknown() -> None:
     regions = ridge(*SQUARE)
     assert np.isnan(measures.density(replace(regions, status=Status.CANCELLED, **nothing(regions))))
+
+
+@pytest.mark.parametrize("corners", [SQUARE, TRIANGLE], ids=["square", "triangle"])
+@pytest.mark.parametrize(
+    ("weights", "biases", "mix"),
+    [
+        ([[5, 1], [-2, 3], [0, 4]], [0.5, 0.1, -0.7], [[0, 0, 0], [0, 0, 0]]),
+        ([[5, 1], [-2, 3]], [-100, -100], [[0.3, 0.1], [0.7, -0.2]]),
+        ([[0.1, 0.3], [-0.1, -0.3]], [0.1, -0.1], [[1, -1], [0.7, -0.7]]),
+        ([[0.1, 0.3], [0.2, -0.1]], [1e6, 1e6], [[0.3, 0.1], [0.7, -0.2]]),
+    ],
+    ids=["no-output", "dead", "identity", "large"],
+)
+def test_rounding_errors_of_linear_networks_are_no_deviation(corners, weights, biases, mix) -> None:
+    regions = find_regions(network(weights, biases, mix), flat_plane(), Window(corners=np.array(corners, float)))
+    assert (deviation(regions) == 0).all()

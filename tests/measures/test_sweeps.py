@@ -132,8 +132,37 @@ def test_an_uneven_number_of_paths_does_not_weigh_the_seeds():
     assert aggregate(table(rows))["density"].tolist() == [1.5]
 
 
+def test_networks_that_share_their_seed_count_as_one():
+    """So that the mean is the middle of its interval, which resamples seeds."""
+    densities = {("a", 0): 10.0, ("b", 0): 10.1, ("c", 1): 10.35}
+    (found,) = aggregate(table(row(model=m, seed=s, density=d) for (m, s), d in densities.items())).to_dict("records")
+    assert found["density"] == pytest.approx(np.mean([10.05, 10.35]))
+    assert (found["density_low"] + found["density_high"]) / 2 == pytest.approx(found["density"])
+    assert (found["num_models"], found["num_paths"]) == (3, 3)
+
+
+def test_intervals_end_where_there_are_no_such_measures():
+    ends = [{"similarity": 0.5, "slope": 0.0, "test_error": 0.0}, {"similarity": 1.0, "slope": 1.0, "test_error": 0.9}]
+    found = aggregate(table(row(seed=seed, model=f"m{seed}", **values) for seed, values in enumerate(ends)))
+    assert found[["similarity_low", "similarity_high"]].to_numpy().tolist() == [[-1, 1]]
+    assert (found["slope_low"].item(), found["test_error_low"].item(), found["test_error_high"].item()) == (0, 0, 1)
+
+
+def test_rounding_errors_are_not_ranked():
+    """The mean of several equal errors differs from each in its last digit."""
+    rows = [
+        row(model=f"m{width}-{seed}", width=width, seed=seed, test_error=0.1, density=float(width))
+        for width, number in ((1, 1), (2, 3), (3, 6), (4, 7))
+        for seed in range(number)
+    ]
+    means = aggregate(table(rows))
+    assert means["test_error"].nunique() > 1
+    assert correlations(means, table(rows))[["correlation", "low", "high", "p_value"]].isna().all(axis=None)
+
+
 def test_what_is_no_finished_network_or_path_is_left_out():
     rows = [row(density=1.0), row(density=9.0, is_snapshot=True), row(density=9.0, status="cancelled")]
+    rows.append(row(density=9.0, width=0))
     result = aggregate(table(rows))
     assert result["density"].tolist() == [1]
     assert result[["density_sd", "density_paths_sd"]].isna().all(axis=None)

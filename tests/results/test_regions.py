@@ -197,6 +197,9 @@ def rewrite(path: Path, **changes: object) -> None:
     np.savez(path, **{name: part for name, part in parts.items() if part is not None})
 
 
+NUM_EDGES, OFFSETS = len(some_regions().edge_unit), some_regions().offsets
+
+
 def header(**changes: object) -> np.ndarray:
     values = {"kind": "Regions", "schema": Regions.schema, "status": "complete", "seconds": 0.0, "device": "cpu"}
     return np.array(json.dumps(values | changes))
@@ -217,6 +220,10 @@ def header(**changes: object) -> np.ndarray:
         ({"area": np.zeros(5)}, "another type or shape"),
         ({"area": np.array([{}], dtype=object)}, "Python objects"),
         ({"slope": np.zeros((2, 10, 3))}, "another type or shape"),
+        ({"edge_regions": np.full((NUM_EDGES, 2), 10**6)}, "regions that there are not"),
+        ({"edge_regions": np.full((NUM_EDGES, 2), -2)}, "regions that there are not"),
+        ({"offsets": OFFSETS[[0, 2, 1, *range(3, len(OFFSETS))]]}, "offsets do not fit"),
+        ({"offsets": np.maximum(OFFSETS, 1)}, "offsets do not fit"),
     ],
 )
 def test_parts_that_somebody_changed_are_refused(tmp_path: Path, changes: dict, words: str) -> None:

@@ -1,12 +1,15 @@
 """The Double descent page and its figures, without a browser."""
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from lrviz.errors import InvalidRequest
+from lrviz.figures import sweeps
+from lrviz.figures.paper import Paper
 from lrviz.figures.sweeps import COLOURS, SWEEP_SUFFIXES, Marks, render_sweep, sweep_curves
 from lrviz.measures.findings import AGAINST, describe, find_peak
 from lrviz.measures.sweeps import SERIES, aggregate, read_results, select_paths, series_columns
@@ -18,6 +21,7 @@ from lrviz.views.selection import PathsSpec
 from lrviz.views.sources import shipped_source
 from tests.apptest import control, linked, open_file, settle
 from tests.measures.test_sweeps import curve, row, sweep, table, trainings
+from tests.pictures import keep_sheets
 
 PEAKED = {"density": [1.0, 2, 3, 4], "deviation": [1.0, 4, 3, 2]}
 
@@ -406,3 +410,24 @@ def test_a_network_is_opened_on_images_of_its_data_set():
         scene = resolve(view)
         corners = scene.plane.triangle().corners
         assert (corners.min(0) < scene.window.center).all() and (scene.window.center < corners.max(0)).all()
+
+
+def test_labels_of_a_printed_column_do_not_touch(monkeypatch):
+    sheets = keep_sheets(monkeypatch, sweeps)
+    shipped = read_results(assets_folder() / "measured.csv")
+    for width, height in ((3.25, 4.3), (4.5, 6.0)):
+        for against in AGAINST:
+            _, curve = next(iter(aggregate(shipped, against).groupby(series_columns(against))))
+            render_sweep(".png", curve, paper=Paper(width_inches=width, height_inches=height, dpi=50))
+    assert len(sheets) == 2 * len(AGAINST)
+    for axes in (axes for sheet in sheets for axes in sheet.axes):
+        for axis, side in ((axes.xaxis, "x"), (axes.yaxis, "y")):
+            low, high = axis.get_view_interval()
+            labels = [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+            shown = [label for label in labels if label.get_text() and label.get_visible()]
+            boxes = sorted(getattr(label.get_window_extent(), f"interval{side}").tolist() for label in shown)
+            below = 0.2 * np.ptp(boxes, axis=1).max() if side == "y" and boxes else 0  # where no digit reaches
+            assert all(first[1] - below <= second[0] for first, second in pairwise(boxes)), (
+                axes.get_title(loc="left"),
+                boxes,
+            )

@@ -128,8 +128,8 @@ def _draw_maps(figure: SubFigure, cells: Sequence[Cell], columns: int, map_inche
         print_frame(axes, bounds, num_ticks=int(np.clip(2.5 * map_inches, 2, 5)))
         _name_map(axes, place, map_inches)
     if grid.key is not None:
-        print_bar(figure, list(all_axes.flat), grid.key, aspect=28 * grid.rows)
         print_legend(figure, grid.key)
+        print_bar(figure, list(all_axes.flat), grid.key, aspect=28 * grid.rows)
 
 
 def _name_map(axes: Axes, place: Place, map_inches: float) -> None:

@@ -106,9 +106,9 @@ def print_breakpoints(axes: Axes, line: Line, shown: Sequence[float]) -> None:
 
 
 def _labelled(line: Line, most: int) -> tuple[list[int], tuple[float, float]]:
-    """The lanes that have a label, from 1, and the ends of the axis: the first lane is above."""
-    num_layers = len(line.layer_names)
-    return list(range(1, num_layers + 1, -(-num_layers // most))), (num_layers + 0.5, 0.5)
+    """The lanes that have a label, from 1, and the ends of the axis, the first lane above, or room for one."""
+    num_lanes = max(len(line.layer_names), 1)
+    return list(range(1, len(line.layer_names) + 1, -(-num_lanes // most))), (num_lanes + 0.5, 0.5)
 
 
 def _colours(line: Line) -> list[str]:

@@ -30,6 +30,8 @@ from lrviz.views.view import View
 SUFFIXES = (*PRINTED, ".html", ".npz", ".csv")
 MAX_VECTOR_REGIONS = 20_000
 _TITLE = "Linear regions"
+_MARGIN_INCHES = 0.9
+"""What legend, bar and axes take of the side of a sheet."""
 
 
 def save_figure(
@@ -127,9 +129,10 @@ def print_map(
     for number, index in enumerate(pinned):
         if index is not None:
             _print_pin(axes, regions, index, number)
-    print_frame(axes, bounds)
-    print_bar(place, [axes], colouring)
+    map_inches = min(place.bbox.size) / place.dpi - _MARGIN_INCHES
+    print_frame(axes, bounds, num_ticks=int(np.clip(3.2 * map_inches, 2, 5)))
     print_legend(place, colouring, [*bold, *_layer_handles(regions, edges)])
+    print_bar(place, [axes], colouring)
 
 
 def print_polygons(axes: Axes, regions: Regions, colouring: Colouring, *, outlined: bool) -> None:
