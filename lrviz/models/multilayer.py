@@ -108,8 +108,8 @@ def _is_mlp(tensors: Tensors) -> bool:
     return (
         bool(weights)
         and set(tensors) <= known
-        and all(weight.dim() == 2 and weight.is_floating_point() for weight in weights)
-        and all(after.shape[1] == before.shape[0] for before, after in pairwise(weights))
+        and all(weight.is_floating_point() for weight in weights)
+        and _is_chain(weights)
         and all(
             tensors[f"{layer}bias"].shape == tensors[f"{layer}weight"].shape[:1]
             for layer in layers
@@ -121,9 +121,24 @@ def _is_mlp(tensors: Tensors) -> bool:
 def _layers(tensors: Tensors) -> list[str]:
     """What stands before "weight" in the names of layers: in their order in the file, or by number if it has none."""
     names = [name for name in tensors if name == "weight" or name.endswith(".weight")]
-    if _are_numbered(names) or names == sorted(names):  # as safetensors sorts them
+    if _are_numbered(names):
         names = in_order(names)
+    elif names == sorted(names):  # as safetensors sorts them
+        names = _with_last(in_order(names), tensors)
     return [name.removesuffix("weight") for name in names]
+
+
+def _with_last(names: list[str], tensors: Tensors) -> list[str]:
+    """Names in this order, but for a layer, such as a classifier, that follows the others if they do not follow it."""
+    orders = [names, *([*(other for other in names if other != name), name] for name in names)]
+    chains = [order for order in orders if _is_chain([tensors[name] for name in order])]
+    return chains[0] if len(chains) == 1 or names in chains else names
+
+
+def _is_chain(weights: list[Tensor]) -> bool:
+    """Whether each layer takes as many numbers as the one before gives."""
+    matrices = all(weight.dim() == 2 for weight in weights)
+    return matrices and all(after.shape[1] == before.shape[0] for before, after in pairwise(weights))
 
 
 def _are_numbered(names: Iterable[str]) -> bool:

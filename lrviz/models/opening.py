@@ -29,7 +29,8 @@ from lrviz.models.front import normalises
 from lrviz.models.numbers import image_shape
 from lrviz.models.rebuilding import Network, read_weights
 from lrviz.network.allocation import bounded
-from lrviz.network.scripted import without_script
+from lrviz.network.prepare import first_line
+from lrviz.network.scripted import cause, without_script
 
 SAFETENSORS, ONNX, EXPORTED = ".safetensors", ".onnx", ".pt2"
 SUFFIXES = (SAFETENSORS, ONNX, EXPORTED, ".pt", ".pth", ".th", ".ckpt", ".tar", ".bin")
@@ -138,9 +139,13 @@ def _read_graph(data: bytes, what: Description) -> Network:
 
 def _onnx(module: OnnxNetwork, what: Description) -> Network:
     several = len(module.outputs) > 1 and what.output is None
+    assumed = [f"the first of the outputs {some_shown(module.outputs)}"] if several else []
+    mean, std = ((0.0,), (1 / 255,)) if module.takes_bytes else ((), ())
+    if module.takes_bytes and (what.mean is None or what.std is None):
+        assumed.append("pixels from 0 to 255 (its input is uint8)")
     return Network(
-        module=module.eval(), architecture="onnx", input_shape=module.input_shape,
-        assumed=(f"the first of the outputs {some_shown(module.outputs)}",) if several else (),
+        module=module.eval(), architecture="onnx", input_shape=module.input_shape, mean=mean, std=std,
+        assumed=tuple(assumed),
     )  # fmt: skip
 
 
@@ -208,11 +213,16 @@ def _find_shape(network: Network, what: Description) -> tuple[tuple[int, ...], i
         except LrvizError:
             raise
         except Exception as error:
-            reason = str(error).strip().partition("\n")[0][:200].rstrip(".")
+            reason = cause(error) if isinstance(network.module, torch.jit.ScriptModule) else first_line(error)[:200]
     tried = "; ".join(_listed(shape) for shape in candidates) or "none"
+    remedy = (
+        "Correct the shape, or save a network that takes one input at a time (a batch of 1)"
+        if said
+        else "Say the shape by --input-shape, such as 3,32,32"
+    )
     raise InvalidCheckpoint(
         f"Expected a network that runs on an input, tried inputs of the shape {tried}, and got an error: {reason}. "
-        "Say the shape by --input-shape, such as 3,32,32."
+        f"{remedy}."
     )
 
 
@@ -243,6 +253,9 @@ def _likely_shapes(network: Network) -> Iterator[tuple[int, ...]]:
         side = options.get("image_size", IMAGE_SIZE)
         yield 3, side, side
     elif num_axes == 0:
+        image = image_shape((number,))
+        if image is not None and len(network.mean) == image[0] > 1:
+            yield image
         yield (number,)
     elif num_axes == 2:
         channels = number

@@ -74,7 +74,7 @@ def read_weights(file: BinaryIO, blueprint: Blueprint | None, access: Access, *,
         return _tell_others(_look_beside(network, unused(tensors, state), tensors), saved)
     network = _build(blueprint, saved, layers, access)
     if network.blueprint is not None:
-        used = network.module.state_dict() if network.architecture == MLP else None
+        used = find_mlp(tensors) if network.architecture == MLP else None
         names = [name for name in tensors if name not in used] if used else unused(tensors, network.blueprint.shapes())
         network = _look_beside(network, names, tensors)
     return _tell_others(network, saved)

@@ -119,7 +119,8 @@ class _Conversion:
             self.refusals.append(describe_use(error.switch.source, str(error)))
             return self._refuse(node, args, kwargs, "", known=True)
         except Refused as error:
-            return self._refuse(node, args, kwargs, str(error))
+            # What stands in place of a refused step may be zero, or as large as nothing else is.
+            return self._refuse(node, args, kwargs, str(error), known=spoiled and isinstance(error, NotFinite))
         except LrvizError:
             raise
         except Exception as error:

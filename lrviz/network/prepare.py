@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
@@ -84,6 +85,8 @@ class _InDouble(TorchFunctionMode):
     """Computes in float64 where a network asks for less: casts, constants of its own, tensors that it creates."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.Tensor.type and _is_smaller(args[1:], kwargs or {}):
+            func, args, kwargs = torch.Tensor.double, args[:1], {}
         func = torch.Tensor.double if func in _CASTS else func
         own = args[:1] if _is_in_place(func) else ()
         args, kwargs = tree_map(_double, (args[len(own) :], kwargs or {}))
@@ -101,6 +104,13 @@ def _double(value: Any) -> Any:
     if isinstance(value, torch.dtype):
         return torch.float64 if value in _SMALLER else value
     return value.to(torch.float64) if isinstance(value, torch.Tensor) and value.dtype in _SMALLER else value
+
+
+def _is_smaller(args: Any, kwargs: Mapping[str, Any]) -> bool:
+    """Whether a type that `torch.Tensor.type` is given, such as `torch.cuda.FloatTensor` or its name, is smaller."""
+    kind = args[0] if args else kwargs.get("dtype")
+    name = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
+    return name.rpartition(".")[2] in ("FloatTensor", "HalfTensor", "BFloat16Tensor")
 
 
 def _is_in_place(func: Any) -> bool:
@@ -133,6 +143,7 @@ def _unwrap_children(module: nn.Module) -> None:
 def _check_kind(module: Any) -> None:
     expected = "Expected a torch.nn.Module"
     if isinstance(module, nn.Module):
+        _refuse_quantised(module)
         return
     if isinstance(module, Mapping):
         raise InvalidNetwork(
@@ -146,6 +157,15 @@ def _check_kind(module: Any) -> None:
     raise InvalidNetwork(f"{expected}; got {name}.{hint}")
 
 
+def _refuse_quantised(module: nn.Module) -> None:
+    for name, layer in module.named_modules():
+        if ".quantized." in f"{type(layer).__module__}.":
+            raise InvalidNetwork(
+                f"Expected a network that computes with real numbers; '{name}' ({type(layer).__name__}) is quantised. "
+                "Pass the network as it was before."
+            )
+
+
 def _check_weights(module: nn.Module) -> None:
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         if is_lazy(tensor):
@@ -156,6 +176,13 @@ def _check_weights(module: nn.Module) -> None:
             raise InvalidNetwork(f"The weight '{name}' has no values (device 'meta'). Load the weights first.")
         if tensor.is_complex():
             raise InvalidNetwork(f"The weight '{name}' is complex; expected real numbers.")
+    for name, layer in module.named_modules():
+        variance = getattr(layer, "running_var", None)
+        if isinstance(layer, _BatchNorm) and variance is not None and (variance < 0).any():
+            raise InvalidNetwork(
+                f"The running variance of '{name}' is negative, {float(variance.min()):.3g}; expected none below 0. "
+                "Load a checkpoint whose statistics are right."
+            )
 
 
 def first_line(error: BaseException) -> str:

@@ -14,6 +14,9 @@ from lrviz.network.operations import RANDOM, operation_name, supported_operation
 from lrviz.network.prepare import code_line, first_line, raised_at
 from lrviz.network.tracing import module_path
 
+NOT_FINITE = "its result is not finite"
+"""Why a step is refused, whatever it is."""
+
 _NAMED = 4
 """How many modules with the same unsupported operation a message names."""
 
@@ -27,6 +30,7 @@ _GENERAL = "affine operations, relu, leaky_relu, clamp, abs, maximum, max_pool"
 _EXACT = {
     **dict.fromkeys(("elu", "gelu", "celu", "selu", "silu", "exp", "log", "sin", "cos", "tan", "erf"), _BENDS),
     **dict.fromkeys(("mul", "div", "matmul", "mm", "bmm", "einsum", "addmm", "linear", "conv", "pow", "square"), _SUMS),
+    "batchnorm": "batch_norm in eval mode, with running statistics",
     **dict.fromkeys(("eq", "ne", "equal", "isnan", "isinf", "hardmax"), _JUMPS),
 }
 """What to use in place of operations of one name, without underscores."""
@@ -50,6 +54,10 @@ _ALTERNATIVES = {
 """What to use in place of operations whose names hold a word, the first that fits."""
 
 
+_REASONS = {"batch_norm": "without running statistics it divides by what depends on the input"}
+"""Why operations that are taken apart are refused, where their names do not tell."""
+
+
 def alternative(operation: str) -> str:
     """What a network could use in place of an operation, whatever its spelling.
 
@@ -63,7 +71,7 @@ def alternative(operation: str) -> str:
 def describe_use(node: fx.Node, reason: str) -> Refusal:
     """One use of an operation, under the name that the network, or the file that it comes from, calls it by."""
     own, called = operation_name(node), _called(node)
-    told = reason if own == called or reason == RANDOM else ""
+    told = reason if own == called or reason in (RANDOM, NOT_FINITE) else _REASONS.get(called, "")
     origin = node.meta.get("origin")
     if origin is not None:
         return Refusal(

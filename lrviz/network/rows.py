@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 from lrviz.network.kernels import FASTER
 from lrviz.network.maxima import largest_entry
 from lrviz.network.operations import Refused, aten, operation_name, row_shape
-from lrviz.network.refusals import refusing
+from lrviz.network.refusals import NOT_FINITE, refusing
 from lrviz.tolerance import TOLERANCE
 
 _SIZED = frozenset(["view", "_unsafe_view", "expand"])
@@ -23,6 +23,8 @@ _SIZED = frozenset(["view", "_unsafe_view", "expand"])
 
 _COPYING = {aten.view.default: aten.reshape.default, aten._unsafe_view.default: aten.reshape.default}
 """Values may lie in memory in another order than when they were traced."""
+
+_PRODUCT = "it multiplies or divides values that depend on the input"
 
 Values = Mapping[fx.Node, Any]
 Constants = Mapping[str, Any]
@@ -146,11 +148,16 @@ def prove_affine(node: fx.Node, constants: Constants) -> None:
     for output in pytree.tree_leaves(alone):
         if output.dtype != torch.float64:
             raise Refused(f"its result is {str(output.dtype).removeprefix('torch.')}")
-        if not bool(output.isfinite().all()):
-            raise NotFinite("its result is not finite")
+    if not all(map(_is_finite, alone)):
+        # What is affine, and finite at x and y, is so at zero: there, a quotient of two of its inputs is not.
+        raise Refused(_PRODUCT) if _is_finite(alone[0]) and _is_finite(alone[2]) else NotFinite(NOT_FINITE)
     x, zero, y, both = rows = _first_that_agrees(node, values, constants, alone)
     if not _is_close(both + zero, x + y, rows):
-        raise Refused("it multiplies or divides values that depend on the input")
+        raise Refused(_PRODUCT)
+
+
+def _is_finite(value: Any) -> bool:
+    return all(bool(output.isfinite().all()) for output in pytree.tree_leaves(value))
 
 
 def _first_that_agrees(node: fx.Node, values: Values, constants: Constants, alone: list[Any]) -> torch.Tensor:

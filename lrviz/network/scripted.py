@@ -46,7 +46,7 @@ def without_script(module: Any, example: torch.Tensor) -> Any:
     except Exception as error:  # TorchScript raises many kinds
         raise UnsupportedOperation(
             "Expected a TorchScript program that runs on one input and whose steps do not depend on the values of that "
-            f"input, got an error: {_cause(error)}. Export the module that it was made from, by torch.onnx.export."
+            f"input, got an error: {cause(error)}. Export the module that it was made from, by torch.onnx.export."
         ) from error
 
 
@@ -62,7 +62,8 @@ def _kind(module: Any) -> torch.dtype:
     return next((weight.dtype for weight in weights if weight.is_floating_point()), torch.float32)
 
 
-def _cause(error: Exception) -> str:
-    """The last line of what the interpreter says, which names the cause."""
+def cause(error: Exception) -> str:
+    """The last line of what the interpreter says, which names the cause, if it was not lost on the way."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].rstrip(".")[:200] if lines else first_line(error)
+    told = lines[-1].rstrip(".")[:200] if lines else first_line(error)
+    return "one of its steps fails" if told.endswith(":") else told

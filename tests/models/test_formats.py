@@ -3,6 +3,7 @@
 import argparse
 import pickle
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from lrviz.models.formats.tensors import find_tensors
 from lrviz.models.guess import guess_architecture
 from lrviz.models.images import load_image
 from lrviz.models.multilayer import build_mlp
+from lrviz.network.program import Program
 
 
 def random_weights(module, seed=0):
@@ -356,6 +358,71 @@ def test_layers_that_hold_each_other_end(tmp_path):
     torch.save(inner, tmp_path / "net.pt")
     with pytest.raises(InvalidCheckpoint, match="at most 20,000 layers"):
         load_model(tmp_path / "net.pt")
+
+
+def test_numbers_in_a_row_are_an_image_where_the_file_has_its_mean_for_every_channel(tmp_path):
+    network = random_weights(nn.Sequential(nn.Linear(192, 4), nn.ReLU(), nn.Linear(4, 3)))
+    beside = {"normalize.mean": torch.full((1, 3, 1, 1), 0.4), "normalize.std": torch.full((1, 3, 1, 1), 0.2)}
+    torch.save(beside | network.state_dict(), tmp_path / "net.pth")
+    opened = load_model(tmp_path / "net.pth")
+    assert opened.card.input_shape == (3, 8, 8) and opened.card.std == pytest.approx([0.2] * 3)
+    x = torch.rand(2, 3, 8, 8, device="cpu")
+    torch.testing.assert_close(opened.module(x), network(x.flatten(1)))
+
+
+def test_a_single_layer_takes_part(tmp_path):
+    torch.save(nn.Linear(6, 3).state_dict(), tmp_path / "net.pth")
+    assert not any("take no part" in words for words in load_model(tmp_path / "net.pth").assumed)
+
+
+class Classifier(nn.Module):
+    """The last of its layers sorts before the others."""
+
+    def __init__(self, *sizes):
+        super().__init__()
+        self.sizes = sizes
+        for k, (size, following) in enumerate(pairwise(sizes[:-1]), 1):
+            self.add_module(f"fc{k}", nn.Linear(size, following))
+        self.classifier = nn.Linear(*sizes[-2:])
+
+    def forward(self, x):
+        for k in range(1, len(self.sizes) - 1):
+            x = torch.relu(self.get_submodule(f"fc{k}")(x))
+        return self.classifier(x)
+
+
+@pytest.mark.parametrize("sizes", [(6, 5, 3), (6, 4, 4, 4, 3), (4, 5, 7, 2)])
+def test_a_classifier_is_the_last_layer_whatever_sorts_it_first(tmp_path, sizes):
+    network = random_weights(Classifier(*sizes))
+    save_file(network.state_dict(), tmp_path / "net.safetensors")
+    x = torch.rand(3, sizes[0], device="cpu")
+    torch.testing.assert_close(load_model(tmp_path / "net.safetensors").module(x), network(x))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_packed_weights_are_refused_as_what_they_are(tmp_path):
+    quantised = torch.ao.quantization.quantize_dynamic(mlp(), {nn.Linear}, dtype=torch.qint8)
+    torch.save(quantised.state_dict(), tmp_path / "net.pth")
+    with pytest.raises(InvalidCheckpoint, match="the network is quantised"):
+        load_model(tmp_path / "net.pth")
+    with pytest.raises(InvalidNetwork, match=r"'0' \(Linear\) is quantised"):
+        Program.from_module(quantised, torch.zeros(1, 2, device="cpu"))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_script_that_was_traced_for_a_batch_says_so(tmp_path):
+    class Viewed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(8, 3)
+
+        def forward(self, x):
+            return self.linear(torch.relu(x).view(int(x.shape[0]), -1))
+
+    torch.jit.save(torch.jit.trace(Viewed(), torch.zeros(4, 2, 2, 2, device="cpu")), tmp_path / "net.pt")
+    with pytest.raises(InvalidCheckpoint, match=r"one input at a time \(a batch of 1\)\.") as caught:
+        load_model(tmp_path / "net.pt", trust=True, input_shape=(2, 2, 2))
+    assert "--input-shape" not in str(caught.value)
 
 
 def test_masks_of_pruning_are_applied(tmp_path):

@@ -83,6 +83,32 @@ CASES = {
         (1, 3, 4, 4),
         [("s", f32(3)), ("b", f32(3, seed=1)), ("m", f32(3, seed=2)), ("v", f32(3, low=0.1))],
     ),
+    "reflection along the width": (
+        [node("Pad", "x", "p", mode="reflect")],
+        (1, 2, 5, 6),
+        [("p", ints(0, 0, 0, 2, 0, 0, 0, 1))],
+    ),
+    "edges along the height": (
+        [node("Pad", "x", "p", mode="edge")],
+        (1, 2, 5, 6),
+        [("p", ints(0, 0, 1, 0, 0, 0, 3, 0))],
+    ),
+    "reflection of a series": ([node("Pad", "x", "p", mode="reflect")], (1, 2, 6), [("p", ints(0, 0, 2, 0, 0, 1))]),
+    "the size as a shape": (
+        [
+            node("Size", "x", outputs=["n"]),
+            node("Unsqueeze", "n", "zero", outputs=["m"]),
+            node("Concat", "one", "m", outputs=["s"], axis=0),
+            node("Reshape", "x", "s"),
+        ],
+        (1, 3, 4, 5),
+        [("one", ints(1)), ("zero", ints(0))],
+    ),
+    "dropout that is off": (
+        [node("Dropout", "x", "r", "t")],
+        (1, 4),
+        [("r", np.float32(0.5)), ("t", np.array(False))],
+    ),
     "max pool rounded up": ([node("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)], (1, 2, 8, 8), []),
     "max pool padded after": (
         [node("MaxPool", "x", kernel_shape=[2, 2], strides=[2, 2], pads=[0, 0, 1, 1])],
@@ -781,3 +807,16 @@ def test_hostile_graphs_are_refused_in_a_sentence(make, error, message):
 def test_what_is_no_onnx_is_refused(content):
     with pytest.raises(InvalidCheckpoint, match="Expected an ONNX"):
         read_onnx(content)
+
+
+def test_an_input_of_bytes_gets_pixels_from_0_to_255(tmp_path):
+    model = graph([node("Cast", "x", outputs=["c"], to=FLOAT), node("Flatten", "c", outputs=["f"]),
+                   node("MatMul", "f", "w")], (1, 3, 8, 8), [("w", f32(192, 2))])  # fmt: skip
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    onnx.save(model, tmp_path / "bytes.onnx")
+    opened = load_model(tmp_path / "bytes.onnx")
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8), np.uint8)
+    (expected,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": pixels[None]})
+    received = opened.program()(torch.as_tensor(opened.normalise(pixels))[None])
+    np.testing.assert_allclose(received.numpy(), expected, rtol=1e-5)
+    assert "pixels from 0 to 255 (its input is uint8)" in opened.assumed

@@ -1,5 +1,6 @@
 """ONNX graphs that are refused say all of it at once, and where in the network's code it is."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -123,3 +124,40 @@ def test_nodes_that_tell_nothing_have_no_name():
     with pytest.raises(UnsupportedOperation, match=r"Det in module '\(without a name\)'\."):
         read(graph([node("Det", "x")], (1, 2, 2)))
     assert [name for name, _ in read(graph([node("Relu", "x")], (1, 3))).named_children()] == ["relu_0"]
+
+
+NORM = [("s", f32(3)), ("b", f32(3)), ("m", f32(3)), ("v", f32(3, low=0.1))]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "opset", "words"),
+    [
+        (
+            [node("BatchNormalization", "x", "s", "b", "m", "v", outputs="ynopq")],
+            NORM,
+            9,
+            "normalisation in training mode",
+        ),
+        (
+            [node("BatchNormalization", "x", "s", "b", "m", "v", outputs="yno", training_mode=1)],
+            NORM,
+            17,
+            "normalisation in training mode",
+        ),
+        (
+            [node("Dropout", "x", "r", "t")],
+            [("r", np.float32(0.5)), ("t", np.array(True))],
+            17,
+            "a dropout in training mode",
+        ),
+        (
+            [node("Pad", "x", "p", mode="reflect")],
+            [("p", ints(0, 1, 0, 0, 0, 0, 0, 0))],
+            18,
+            "padding by reflect along the axes of batch or channels",
+        ),
+    ],
+)
+def test_what_a_graph_does_in_training_only_is_refused(nodes, constants, opset, words):
+    model = graph([*nodes, node("Relu", "y", outputs=["z"])], (1, 3, 4, 4), constants, outputs=("z",), opset=opset)
+    assert words in str(refusals(model.SerializeToString()))

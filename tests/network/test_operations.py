@@ -280,6 +280,12 @@ def test_operations_push_directions_as_differences(shape: tuple[int, ...]) -> No
     assert_each_close(calls, received / 1e-7, [(there - here) / 1e-7 for there, here in pairs], 1e-7)
 
 
+def no_variance() -> nn.Module:
+    norm = nn.BatchNorm2d(2, eps=0.0)
+    norm.running_var.zero_()
+    return norm
+
+
 REFUSED: dict[str, tuple[tuple[int, ...], Function, str]] = {
     "sigmoid": (VECTOR, torch.sigmoid, "sigmoid"),
     "softmax": (VECTOR, lambda x: F.relu(x.softmax(1) - 0.1), "softmax"),
@@ -290,6 +296,12 @@ REFUSED: dict[str, tuple[tuple[int, ...], Function, str]] = {
     "power": (VECTOR, lambda x: x**3, "pow in module 'network': its exponent is not 1"),
     "attention": (SERIES, lambda x: x @ x.transpose(1, 2), "matmul"),
     "division-by-activations": (VECTOR, lambda x: 1 / (x + 10), "reciprocal"),
+    "normalised": (VECTOR, lambda x: F.relu(x) / F.relu(x).sum(1, keepdim=True), "div .*: it multiplies or divides"),
+    "infinite": (VECTOR, lambda x: x / torch.zeros((), device="cpu"), "div .*: its result is not finite"),
+    "own-statistics": (
+        (2, 5, 5), nn.BatchNorm2d(2, track_running_stats=False), "batch_norm .*: without running statistics it divides",
+    ),
+    "no-variance": ((2, 5, 5), no_variance(), "batch_norm .*: its result is not finite"),
     "rounded-division": (VECTOR, lambda x: torch.div(x, 2, rounding_mode="floor"), "div"),
     "integer-division": (VECTOR, lambda x: x // 2, "floor_divide"),
     "reversed-batch": (VECTOR, lambda x: x.flip(0), "mixes the inputs of a batch"),

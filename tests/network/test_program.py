@@ -197,6 +197,30 @@ def test_a_network_with_weights_that_are_not_numbers_is_refused() -> None:
         trace(module, 2)
 
 
+def test_a_network_with_a_negative_variance_is_refused() -> None:
+    module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU())
+    module[1].running_var[1] = -0.5
+    with pytest.raises(InvalidNetwork, match=r"running variance of '1' is negative, -0\.5"):
+        trace(module, 2)
+
+
+class Typed(nn.Module):
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind, self.linear = kind, nn.Linear(3, 2, device="cpu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(torch.relu(x).type(self.kind))
+
+
+@pytest.mark.parametrize("kind", [torch.FloatTensor, "torch.FloatTensor", "torch.cuda.HalfTensor", torch.float32])
+def test_a_network_that_asks_for_a_smaller_type_computes_in_float64(kind: Any) -> None:
+    module = Typed(kind)
+    x = torch.randn(2, 3, device="cpu", dtype=torch.float64)
+    expected = copy.deepcopy(module.linear).double()(x.relu())
+    torch.testing.assert_close(trace(module, 3)(x), expected, rtol=1e-14, atol=1e-14)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_program_that_was_pickled_or_saved_comes_back_the_same(case: Case) -> None:
     program = case.program

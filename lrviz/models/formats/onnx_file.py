@@ -17,6 +17,9 @@ MAX_NODES = 20_000
 _DOUBLE = 11
 """What a tensor says whose numbers are in float64."""
 
+_BYTE = 2
+"""Likewise, from 0 to 255."""
+
 _OLDEST = 7
 """The first operator set in which sizes are broadcast as they are in PyTorch."""
 
@@ -198,6 +201,11 @@ def find_input(
             tuple(max(size, 0) for size in dims[1:]),
         )
     return inputs[0].name, tuple(dims[1:])
+
+
+def takes_bytes(graph: Any, source: str) -> bool:
+    """Whether a graph says that its input holds whole numbers from 0 to 255."""
+    return bool(next(value for value in graph.input if value.name == source).type.tensor_type.elem_type == _BYTE)
 
 
 def find_batch(graph: Any, source: str) -> int:

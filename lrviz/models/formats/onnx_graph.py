@@ -20,6 +20,7 @@ from lrviz.models.formats.onnx_file import (
     needed_nodes,
     precision,
     read_graph,
+    takes_bytes,
 )
 from lrviz.models.formats.onnx_network import OnnxNetwork, OnnxNode, StandIn, Step
 from lrviz.models.formats.onnx_operators import OPERATORS
@@ -36,6 +37,9 @@ _OWN = ("Constant", "If")
 
 _NUMBERS = {torch.float32: 1, torch.float64: 11, torch.int64: 7, torch.bool: 9}
 """What ONNX calls types."""
+
+_SIZES = ("Shape", "Size")
+"""Operators whose result depends on the shape of their input only."""
 
 _SHAPED = ("Reshape", "Expand")
 """Operators whose second input is the shape of their result."""
@@ -76,6 +80,7 @@ def read_onnx(data: bytes, input_shape: tuple[int, ...] | None = None, output: s
 
     network = read()[0] if number == 1 else _without_batch(read, number, precision(graph))
     network.outputs = tuple(value.name for value in graph.output)
+    network.takes_bytes = takes_bytes(graph, source)
     return network
 
 
@@ -178,7 +183,7 @@ class _Reading:
         step, values = OnnxNode(node, use, constants), dict(inputs)
         step.run(values)
         results = {name: values[name] for name in node.output if name in values and name}
-        if node.op_type == "Shape" or not any(name in self.values for name in node.input):
+        if node.op_type in _SIZES or not any(name in self.values for name in node.input):
             self.constants.update(results)
         else:
             self.values.update(results)
@@ -300,7 +305,7 @@ def _data_of(value: Tensor) -> Any:
 
 
 def _failure(node: Any, error: Exception) -> InvalidCheckpoint:
-    reason = str(error).strip().partition("\n")[0][:200]
+    reason = str(error).strip().partition("\n")[0][:200].rstrip(".")
     failure = InvalidCheckpoint(
         f"Expected an ONNX graph that runs on one input; node {shown(node.name or node.op_type)} ({node.op_type}) "
         f"fails: {reason}. If the graph is made for a batch or an image of another size, say the size by "

@@ -19,9 +19,11 @@ class OnnxNetwork(nn.Module):
     Attributes:
         input_shape: Of one input.
         outputs: Names of all of the graph's outputs.
+        takes_bytes: Whether its input holds numbers from 0 to 255.
     """
 
     outputs: tuple[str, ...] = ()
+    takes_bytes: bool = False
 
     def __init__(self, steps: Sequence["Step"], source: str, result: str, input_shape: tuple[int, ...]) -> None:
         super().__init__()

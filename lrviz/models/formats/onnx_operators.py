@@ -17,6 +17,9 @@ from lrviz.models.formats.onnx_use import Literal, NotConverted, Operator, Use, 
 UNBOUNDED = 3e38
 """Bounds from here on are how exporters write that there is none."""
 
+_TRAINING_SAID = 14
+"""From this operator set on a batch normalisation says its mode; before, it returns its statistics in training only."""
+
 
 def _div(use: Use, a: Tensor, b: Tensor) -> Tensor:
     return a / b if a.is_floating_point() else torch.div(a, b, rounding_mode="trunc")
@@ -62,9 +65,15 @@ def _einsum(use: Use, *inputs: Tensor) -> Tensor:
 
 
 def _batch_norm(use: Use, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-    if use.get("training_mode", 0):
+    if use.get("training_mode", 0) or (use.version < _TRAINING_SAID and use.num_outputs > 1):
         raise NotConverted("a batch normalisation in training mode; export the network in eval mode")
     return F.batch_norm(x, mean, variance, weight, bias, eps=use.get("epsilon", 1e-5))
+
+
+def _dropout(use: Use, x: Tensor, ratio: Literal = None, is_training: Literal = None) -> Tensor:
+    if is_training and ratio != 0:
+        raise NotConverted("a dropout in training mode; export the network in eval mode")
+    return x
 
 
 def _hard_sigmoid(use: Use, x: Tensor) -> Tensor:
@@ -100,7 +109,7 @@ OPERATORS: dict[str, Operator] = {
     "CumSum": moves.cumulate,
     "DepthToSpace": windows.depth_to_space,
     "Div": _div,
-    "Dropout": lambda use, x, *_: x,
+    "Dropout": _dropout,
     "Einsum": _einsum,
     "Equal": simple(torch.eq),
     "Expand": moves.expand,
@@ -167,6 +176,7 @@ LITERALS: dict[str, frozenset[int]] = {
     "Clip": frozenset([1, 2]),
     "ConstantOfShape": frozenset([0]),
     "CumSum": frozenset([1]),
+    "Dropout": frozenset([1, 2]),
     "Expand": frozenset([1]),
     "Gather": frozenset([1]),
     "Pad": frozenset([1, 2, 3]),

@@ -96,7 +96,7 @@ def max_pool(use: Use, x: Tensor) -> Tensor:
         )
     ]
     if any(2 * pad > size for pad, size in zip(before, kernel, strict=True)):
-        raise NotConverted("a max-pool that is padded by more than half its window")
+        raise NotConverted("a max-pool that is padded by more than half its kernel")
     for ceil_mode in (rounded_up, not rounded_up):  # padding after the last entry is the same as partial windows
         pooled = pool(x, kernel, strides, before, dilations, ceil_mode)
         if all(got >= wanted for got, wanted in zip(pooled.shape[2:], shape, strict=True)):
@@ -155,10 +155,11 @@ def pad(use: Use, x: Tensor, pads: Literal = None, value: Literal = None, axes: 
     mode = use.get("mode", "constant")
     if mode == "constant":
         return F.pad(x, pairs, value=float((use.numbers("value", value) or [0.0])[0]))
-    while pairs and not any(pairs[-2:]):
-        pairs = pairs[:-2]
+    inner = max(2 * (x.dim() - 2), 2)  # PyTorch pads all axes but those of batch and channels
+    if any(pairs[inner:]):
+        raise NotConverted(f"padding by {mode} along the axes of batch or channels")
     modes = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
-    return F.pad(x, pairs, mode=modes[mode]) if pairs else x
+    return F.pad(x, pairs[:inner], mode=modes[mode]) if any(pairs) else x
 
 
 def depth_to_space(use: Use, x: Tensor) -> Tensor:

@@ -57,12 +57,21 @@ def find_tensors(content: Any) -> Mapping[str, Tensor]:
     ['w']
     """
     found = max(_state_dicts(content, 0, set()), key=lambda item: (item[0], len(item[1])), default=None)
+    if found is None and _is_quantised(content):
+        raise InvalidCheckpoint(
+            "Expected real weights in the file, got packed ones: the network is quantised. Save it as it was before."
+        )
     if found is None:
         raise InvalidCheckpoint(
             "Expected a state dict (names and tensors), alone or in an entry such as 'state_dict' or 'model'; found "
             "none in the file. Save model.state_dict()."
         )
     return found[1]
+
+
+def _is_quantised(content: Any) -> bool:
+    """Whether names are those that quantised layers have for their weights."""
+    return isinstance(content, Mapping) and any(str(name).endswith("._packed_params") for name in content)
 
 
 def _state_dicts(
