@@ -48,7 +48,7 @@ def parse_size(text: str) -> int:
     """
     match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*((?:[KMGT]I?)?B?)", text.strip().upper())
     unit = match and match[2].replace("I", "").removesuffix("B") + "B"
-    if match is None or unit not in SIZES:
+    if match is None or not match[2] or unit not in SIZES:
         raise InvalidRequest(f"Expected a size such as 500MB or 4GB; got {shown(text)}. Give a number and a unit.")
     return int(float(match[1]) * SIZES[unit])
 

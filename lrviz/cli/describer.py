@@ -13,6 +13,12 @@ from lrviz.models.opening import is_file
 _MAX_NAMES_BYTES = 2**20
 
 
+def _option(said: dict[str, str | None]) -> str:
+    """The first option that was given."""
+    name = next(name for name, text in said.items() if text is not None)
+    return "--output-name" if name == "output" else f"--{name.replace('_', '-')}"
+
+
 def remember_said(models: Sequence[str], said: dict[str, str | None], access: Access) -> None:
     """Load networks as the options describe them, and keep what is known of them in cards beside their files.
 
@@ -25,10 +31,11 @@ def remember_said(models: Sequence[str], said: dict[str, str | None], access: Ac
         InvalidRequest: An option cannot be read, or none is a file: networks that ship have cards.
     """
     files = [model for model in models if is_file(model)]
+    if not models:
+        raise InvalidRequest(f"{_option(said)} is about a network that is not named: name it, as with --teacher.")
     if not files:
         raise InvalidRequest(
-            f"Expected a file to describe, got {shown(', '.join(models) or 'none')}: models that ship describe "
-            "themselves."
+            f"Expected a file to describe, got {shown(', '.join(models))}: models that ship describe themselves."
         )
     texts = {name: text for name, text in said.items() if text is not None}
     options = read_description(texts)

@@ -17,15 +17,20 @@ _OPTIONS: dict[str, Any] = {
         ),
     ],
     "input_shape": Annotated[str | None, typer.Option(help="Of one input, such as 3,32,32 or 2.")],
-    "mean": Annotated[str | None, typer.Option(help="Of every channel, such as 0.49,0.48,0.45, or of all.")],
-    "std": Annotated[str | None, typer.Option(help="Standard deviation of every channel, or of all.")],
+    "mean": Annotated[
+        str | None, typer.Option(help="Of every channel, from 0 to 1, such as 0.49,0.48,0.45, or of all.")
+    ],
+    "std": Annotated[
+        str | None, typer.Option(help="Standard deviation of every channel, on the same scale, or of all.")
+    ],
     "classes": Annotated[
         str | None, typer.Option(help="Names of the outputs, such as cat,dog, or a .txt file of them.")
     ],
     "dataset": Annotated[
         str | None,
         typer.Option(
-            help="What it was trained on: cifar10, cifar100, imagenet, mnist, fashion-mnist; says the three above."
+            help="What it was trained on: cifar10, cifar100, imagenet, mnist, fashion-mnist; says mean, std and "
+            "classes."
         ),
     ],
     "output": Annotated[

@@ -10,6 +10,7 @@ import typer
 
 from lrviz.cli.describer import tell_assumed
 from lrviz.cli.terminal import INTERRUPTED, cancel_on_interrupt, progress_bar, tell, written_whole
+from lrviz.devices import choose_device
 from lrviz.engine.requests import EstimateRequest, Outcome, PiecesRequest, RegionsRequest, Request, run
 from lrviz.figures.data_files import write_archive, write_table
 from lrviz.geometry.plane import Segment
@@ -24,6 +25,7 @@ from lrviz.results.status import Status
 from lrviz.results.store import MemoryStore, Store
 from lrviz.views.scene import Scene, load_program, resolve
 from lrviz.views.view import View
+from lrviz.words import counted, duration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +36,17 @@ class Run:
         device: Where to compute; None for the GPU if there is one.
         cache: Whether to use the store on disk.
         access: Which files may be opened.
+
+    Raises:
+        InvalidDevice: Torch cannot compute on the device.
     """
 
     device: str | None
     cache: bool
     access: Access = USER
+
+    def __post_init__(self) -> None:
+        choose_device(self.device)
 
     @cached_property
     def store(self) -> Store:
@@ -75,8 +83,8 @@ def print_estimate(view: View, how: Run) -> None:
     found = outcome.result
     number = min(found.num_regions, float(view.max_regions))
     typer.echo(
-        f"about {found.num_regions:,.0f} regions, area {scene.window.area:.6g}, "
-        f"{found.pieces_per_length:.4g} pieces per unit length, {found.seconds:.2g} s to find"
+        f"about {counted(round(found.num_regions), 'region')}, area {scene.window.area:.6g}, "
+        f"{found.pieces_per_length:.4g} pieces per unit length, {duration(found.seconds)} to find"
     )
     if number < found.num_regions:
         tell(f"that is above the budget of {view.max_regions:,} regions; raise --max-regions or shrink the window.")
@@ -107,7 +115,7 @@ def write_pieces(model: str, start: str, end: str, how: Run, out: Path) -> None:
         _require_some(found)
         found.save(target)
     typer.echo(
-        f"{len(found):,} pieces, length {segment.length:.6g}, {density(found):.4g} per unit length, "
+        f"{counted(len(found), 'piece')}, length {segment.length:.6g}, {density(found):.4g} per unit length, "
         f"{_timing(outcome)}, {found.status}: {out}"
     )
     if found.status == Status.CANCELLED:
@@ -157,8 +165,8 @@ def report(outcome: Outcome, scene: Scene, view: View, out: Path) -> None:
     found: Regions = outcome.result
     area = float(found.area.sum())
     typer.echo(
-        f"{len(found):,} regions, area {area:.6g}, {len(found) / area:,.4g} per unit area, {_timing(outcome)}, "
-        f"{found.status}: {out}"
+        f"{counted(len(found), 'region')}, area {area:.6g}, {len(found) / area:,.4g} per unit area, "
+        f"{_timing(outcome)}, {found.status}: {out}"
     )
     share = f"the result covers {area / scene.window.area:.2%} of the window"
     if found.status == Status.MAX_REGIONS:

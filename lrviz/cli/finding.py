@@ -13,14 +13,29 @@ Model = Annotated[
 ]
 Images = Annotated[
     tuple[str, str, str],
-    typer.Option(metavar="A B C", help="The triplet: samples:3, cifar10:test:17, or PNG or JPEG files."),
+    typer.Option(
+        metavar="A B C",
+        help="The triplet: samples:3, samples:cifar100:3, PNG or JPEG files, cifar10:test:17 (of LRVIZ_DATA_DIR); for "
+        "networks that take no images .npy files, noise:0, or point: and the numbers.",
+    ),
 ]
 Window = Annotated[
     tuple[float, float, float] | None,
-    typer.Option(metavar="U V HALF", help="Centre and half width in the plane; the whole triangle if not given."),
+    typer.Option(
+        metavar="U V HALF",
+        help="Centre and half width, in L2 distance: A lies at 0 0, B on the u axis; the triangle if not given.",
+    ),
 ]
-HalfHeight = Annotated[float | None, typer.Option(help="Half the window's height.", show_default="half width")]
-Budget = Annotated[int, typer.Option("--max-regions", help="Stop after that many regions.")]
+HalfHeight = Annotated[
+    float | None, typer.Option(help="Half the window's height, in L2 distance.", show_default="half width")
+]
+Budget = Annotated[
+    int,
+    typer.Option(
+        "--max-regions",
+        help="Stop after that many regions, up to 10,000,000; windows that hold ten times as many are refused.",
+    ),
+]
 Device = Annotated[str | None, typer.Option(help="cpu or cuda; cuda if there is one.")]
 Cache = Annotated[bool, typer.Option("--cache/--no-cache", help="Use the stored results, and store new ones.")]
 
@@ -69,7 +84,7 @@ def regions(
 def pieces(
     *,
     model: Model,
-    start: Annotated[str, typer.Option("--from", help="The image at one end.")],
+    start: Annotated[str, typer.Option("--from", help="The image at one end, as for --images of regions.")],
     end: Annotated[str, typer.Option("--to", help="The image at the other end.")],
     out: Annotated[Path, typer.Option(help="The .npz file to write.")],
     device: Device = None,

@@ -20,7 +20,7 @@ from lrviz.models.catalogue import load_model
 from lrviz.models.images import load_image
 from lrviz.models.inspection import Inspection, inspect_model
 from lrviz.network.refusals import alternative
-from lrviz.words import counted
+from lrviz.words import counted, duration
 
 _SHOWN_OUTPUTS = 5
 
@@ -90,8 +90,8 @@ def _estimates(found: Inspection) -> list[str]:
     shared = format_size(peak_bytes(found.program))
     each = format_size(bytes_per_region(found.program))
     return [
-        f"a window of half width {half:.3g} around the middle of the triplet: about {estimate.num_regions:,.0f} "
-        f"regions, {estimate.seconds:.2g} s"
+        f"a window of half width {half:.3g} around the middle of the triplet: about "
+        f"{counted(round(estimate.num_regions), 'region')}, {duration(estimate.seconds)}"
         for half, estimate in found.estimates.items()
     ] + [f"memory beside the network itself: about {shared}, and {each} for every region"]
 

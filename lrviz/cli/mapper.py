@@ -1,5 +1,6 @@
 """The work of the command that counts and measures a whole window."""
 
+import math
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -66,11 +67,12 @@ def write_map(view: View, how: Run, out: Path, resolution: int, drawing: Drawing
         if picture:
             names = scene.model.classes
             picture.write_bytes(render_map(picture.suffix, found, drawing.quantity, class_names=names))
-    areas = num_sampled_areas(found.predicted)
+    areas, similarity = num_sampled_areas(found.predicted), f"mean similarity {found.mean_similarity:.4g}"
+    similarity = "no neighbours" if math.isnan(found.mean_similarity) else similarity
     typer.echo(
-        f"{found.num_regions:,} regions in {found.num_tiles:,} tiles, area {found.area:.6g}, "
-        f"{found.num_regions / found.area:,.4g} per unit area, mean slope {found.mean_slope:.4g}, mean similarity "
-        f"{found.mean_similarity:.4g}, mean deviation {found.mean_deviation:.4g}, "
+        f"{counted(found.num_regions, 'region')} in {counted(found.num_tiles, 'tile')}, area {found.area:.6g}, "
+        f"{found.num_regions / found.area:,.4g} per unit area, mean slope {found.mean_slope:.4g}, {similarity}, "
+        f"mean deviation {found.mean_deviation:.4g}, "
         f"{counted(areas, 'class area')} at {len(found.u)} x {len(found.v)} pixels, "
         f"{time.perf_counter() - began:.2f} s: {out}"
     )

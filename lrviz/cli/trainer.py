@@ -2,6 +2,7 @@
 
 import glob
 import json
+import math
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from lrviz.cli.terminal import INTERRUPTED, REFUSED, tell
 from lrviz.errors import InvalidData, InvalidRequest, LrvizError
 from lrviz.files import shown
 from lrviz.models.access import USER, Access
+from lrviz.models.architectures import require_family
 from lrviz.models.card import Card
 from lrviz.models.catalogue import SUFFIX, Model, list_checkpoints, load_model
 from lrviz.models.datasets import CIFAR_NAMES, SPLITS, Dataset, load_dataset, stem_of
@@ -28,7 +30,8 @@ from lrviz.models.prune import FINE_TUNING, prune_config
 from lrviz.models.rebuilding import SEQUENTIAL
 from lrviz.models.recipes import TrainConfig, default_config
 from lrviz.models.train import EpochReport, has_state, partial_path, train
-from lrviz.models.training_data import data_digest, made_from, prepare_data
+from lrviz.models.training_data import check_data, check_models, data_digest, made_from, prepare_data
+from lrviz.words import counted
 
 _NUMBERS = {
     "lr": "learning_rate",
@@ -54,13 +57,23 @@ def print_models(folder: Path | None, as_json: bool) -> None:
     damaged: dict[Path, LrvizError] = {}
     cards = tuple(list_checkpoints(folder, damaged.__setitem__).values())
     if as_json:
-        typer.echo(json.dumps([asdict(card) for card in cards], indent=2))
+        known = [{name: _known(value) for name, value in asdict(card).items()} for card in cards]
+        typer.echo(json.dumps(known, indent=2, allow_nan=False))
     else:
         Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(_models_table(cards))
     for error in damaged.values():
         tell(str(error))
     if damaged:
         raise typer.Exit(REFUSED)
+
+
+def _known(value: Any) -> Any:
+    """A value of a card; None for a number that nobody knows."""
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _or_dash(text: str, known: bool) -> str:
+    return text if known else "–"
 
 
 def _models_table(cards: tuple[Card, ...]) -> Table:
@@ -74,11 +87,11 @@ def _models_table(cards: tuple[Card, ...]) -> Table:
         table.add_row(
             escape(card.name),
             escape(_describe_architecture(card)),
-            str(card.width),
-            f"{card.label_noise:.0%}",
-            f"{card.num_train_images:,}",
-            f"{card.train_error:.3f}",
-            f"{card.test_error:.3f}",
+            _or_dash(str(card.width), card.width > 0),
+            _or_dash(f"{card.label_noise:.0%}", card.num_train_images > 0),
+            _or_dash(f"{card.num_train_images:,}", card.num_train_images > 0),
+            _or_dash(f"{card.train_error:.3f}", not math.isnan(card.train_error)),
+            _or_dash(f"{card.test_error:.3f}", not math.isnan(card.test_error)),
             f"{card.num_parameters:,}",
             escape(card.data),
         )
@@ -132,6 +145,8 @@ class Place:
 
 def train_all(configs: list[TrainConfig], place: Place, teacher: str | None = None, access: Access = USER) -> None:
     """Train every network that is not finished, from a teacher if one is named."""
+    for config in configs:
+        require_family(config.family)
     model = None if teacher is None else load_model(teacher, access=access)
     if model is not None:
         tell_assumed(model)
@@ -180,8 +195,12 @@ def _train_jobs(
         path: job for path, job in found.items() if place.force or not _is_finished(path, *job, sets[0], origin, access)
     }
     if not todo:
-        typer.echo(f"All {len(found)} checkpoints are finished; train them again with --force.")
+        finished = "The checkpoint is" if len(found) == 1 else f"All {len(found)} checkpoints are"
+        typer.echo(f"{finished} finished; train again with --force.")
         return
+    for config, _ in todo.values():
+        check_data(config, *sets)
+        check_models(config, sets[0], source, teacher)
     try:
         place.out.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=place.out):
@@ -221,7 +240,9 @@ def _train_one(
 ) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
     try:
-        with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bar:
+        console = Console(stderr=True)
+        times = TimeElapsedColumn(), TimeRemainingColumn()
+        with Progress(*columns, *times, console=console, disable=not console.is_terminal) as bar:
             task = bar.add_task(path.stem, total=config.epochs, state="")
 
             def show(report: EpochReport) -> None:
@@ -233,7 +254,9 @@ def _train_one(
         kept, command = partial_path(path), "the same command" + " without --force" * force
         tell(f"stopped; {command} goes on from the state in {kept}." if kept.exists() else _NOTHING_KEPT)
         raise typer.Exit(INTERRUPTED) from interrupt
-    typer.echo(f"{path}: train error {card.train_error:.3f}, test error {card.test_error:.3f}, {card.epochs} epochs")
+    typer.echo(
+        f"{path}: train error {card.train_error:.3f}, test error {card.test_error:.3f}, {counted(card.epochs, 'epoch')}"
+    )
 
 
 def _is_finished(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from lrviz.cli.describing import describes
+from lrviz.errors import InvalidRequest
 from lrviz.models.access import Access
 
 
@@ -79,6 +80,10 @@ def train_command(
     from lrviz.cli import trainer  # noqa: PLC0415
     from lrviz.models.recipes import default_config  # noqa: PLC0415
 
+    if teacher is None and not (temperature is None and teacher_share is None):
+        raise InvalidRequest("--temperature and --teacher-share are about a teacher: name it with --teacher.")
+    if momentum is not None and optimizer == "adam":
+        raise InvalidRequest("--momentum is about sgd: choose it with --optimizer sgd.")
     given: dict[str, Any] = {
         "augment": augment,
         "learning_rate": learning_rate,

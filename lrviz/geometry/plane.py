@@ -254,9 +254,9 @@ class Plane(Comparable):
         largest = max(float(np.abs(window.center).max()), float(np.abs(center).max(initial=0)))
         if window.radius < TOLERANCE.resolution * largest:
             raise InvalidWindow(
-                f"A window needs a half extent of at least {TOLERANCE.resolution:g} of its distance from the origin, "
-                f"here {TOLERANCE.resolution * largest:.2g}; got {window.radius:.2g}, where float64 no longer tells "
-                "points apart. Enlarge the window."
+                f"A window needs a half width of at least {TOLERANCE.resolution:g} of its distance from the origin, "
+                f"here {TOLERANCE.resolution * largest:.2g}; this one has less, where float64 no longer tells points "
+                "apart. Enlarge the window."
             )
 
     def triangle(self) -> Window:

@@ -51,6 +51,12 @@ FAMILIES = (
 """Names of the families, in the order in which lists show them."""
 
 
+def require_family(family: str) -> None:
+    """Raise UnknownModel unless there is such a family."""
+    if family not in FAMILIES:
+        raise UnknownModel(f"Expected a family among {', '.join(FAMILIES)}, got {family!r}: choose one of them.")
+
+
 def build(
     family: str,
     width: int,
@@ -79,8 +85,7 @@ def build(
     >>> build("cnn5", 2, 10)(torch.zeros(1, 3, 32, 32, device="cpu")).shape
     torch.Size([1, 10])
     """
-    if family not in FAMILIES:
-        raise UnknownModel(f"Expected a family among {', '.join(FAMILIES)}, got {family!r}: choose one of them.")
+    require_family(family)
     if not (1 <= width <= MAX_WIDTH and 2 <= num_classes <= MAX_CLASSES):
         raise UnknownModel(
             f"Expected a width from 1 to {MAX_WIDTH:,} and 2 to {MAX_CLASSES:,} classes, got width {width} and "

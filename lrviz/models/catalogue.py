@@ -314,7 +314,7 @@ def _find_checkpoint(name_or_path: str | Path, access: Access) -> Path:
     if not isinstance(name_or_path, str | Path):
         raise UnknownModel(
             f"Expected the name of a model or the path of its file, got {describe(name_or_path)}: list the names with "
-            "lrviz.list_models()."
+            "lrviz models, or by lrviz.models.catalogue.list_models()."
         )
     shipped = {file.stem: file for file in models_folder().glob(f"*{SUFFIX}")}
     if str(name_or_path) in shipped:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from lrviz.errors import InvalidData
+from lrviz.words import counted
 
 EPOCHS = 200
 DECAY_EPOCHS = 15
@@ -78,19 +79,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Check the numbers that training divides by or counts with."""
-        limits = {
-            "learning_rate": 0.0,
-            "batch_size": 0,
-            "epochs": 0,
-            "cycles": 0,
-            "seed": -1,
-            "warmup_steps": -1,
-            "temperature": 0.0,
-        }
-        for name, limit in limits.items():
-            value = getattr(self, name)
-            if value is not None and not value > limit:
-                raise InvalidData(f"Expected {name} above {limit}, got {value}: raise it.")
+        self._require_least()
         if self.optimizer not in OPTIMIZERS:
             raise InvalidData(
                 f"Expected an optimizer among {', '.join(OPTIMIZERS)}, got {self.optimizer!r}: choose one of them."
@@ -123,12 +112,31 @@ class TrainConfig:
             )
         self._require_numbers()
 
+    def _require_least(self) -> None:
+        """Refuse numbers that are too small."""
+        for name in ("learning_rate", "temperature"):
+            if not getattr(self, name) > 0:
+                raise InvalidData(f"Expected a {_words(name)} above 0, got {getattr(self, name):g}: raise it.")
+        for name, least in {
+            "width": 0,  # of networks of no family that are pruned
+            "batch_size": 1,
+            "epochs": 1,
+            "cycles": 1,
+            "seed": 0,
+            "warmup_steps": 0,
+        }.items():
+            value = getattr(self, name)
+            if value is not None and not value >= least:
+                raise InvalidData(f"Expected {_words(name)} of at least {least}, got {value}: raise it.")
+        if not 0 <= self.label_noise <= 1:
+            raise InvalidData(f"Expected label noise from 0 to 1, got {self.label_noise:g}: correct it.")
+
     def _require_numbers(self) -> None:
         """Refuse infinite numbers, and snapshots that never come."""
         for each in fields(self):
             value = getattr(self, each.name)
             if isinstance(value, float) and not math.isfinite(value):
-                raise InvalidData(f"Expected a finite {each.name}, got {value}: correct it.")
+                raise InvalidData(f"Expected a finite {_words(each.name)}, got {value}: correct it.")
         never = [epoch for epoch in self.snapshots if not 0 < epoch <= self.epochs * self.cycles]
         if never:
             last = self.epochs * self.cycles
@@ -151,6 +159,10 @@ class TrainConfig:
         if self.teacher:
             parts.append("distilled")
         return "-".join(parts)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 _RECIPES: dict[str, dict[str, Any]] = {
@@ -185,6 +197,8 @@ def default_config(family: str, width: int, **overrides: Any) -> TrainConfig:
     >>> default_config("cnn5", 8, label_noise=0.2).name
     'cnn5-w8-noise20'
     """
+    if width < 1:
+        raise InvalidData(f"Expected a width of at least 1, got {width}: raise it.")
     if overrides.get("optimizer") == "sgd":
         values = _SGD | overrides
         values.setdefault("decay_epochs", round(_SGD_DECAY * values["epochs"]))
@@ -209,7 +223,7 @@ def describe(config: TrainConfig) -> str:
         else f"{config.warmup_steps} warm-up steps, constant until epoch {decay_start}{early}"
     )
     again = f", {config.cycles} times" if config.cycles > 1 else ""
-    schedule = f"batch {config.batch_size}, {rise}, then {config.decay_epochs} epochs linearly to 0{again}"
+    schedule = f"batch {config.batch_size}, {rise}, then {counted(config.decay_epochs, 'epoch')} linearly to 0{again}"
     return (
         f"{_describe_origin(config)}{_describe_optimizer(config)}, {schedule}; {augmented}; "
         f"{precision} while training, {weights} evaluation"

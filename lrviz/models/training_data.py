@@ -59,6 +59,8 @@ def check_data(config: TrainConfig, train_set: Dataset, test_set: Dataset) -> No
             f"images of {len(train_set.classes)} classes and {len(test_set)} of {len(test_set.classes)}: "
             "check the data set."
         )
+    if config.subset is not None:
+        take_subset(train_set, config.subset, seed=config.seed)
     shapes = train_set.images.shape[1:], test_set.images.shape[1:]
     if shapes[0] != shapes[1] or shapes[0][1] != shapes[0][2] or shapes[0][1] % IMAGE_SIZE:
         sizes = " and ".join(f"{width} x {height}" for _, height, width in shapes)

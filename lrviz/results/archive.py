@@ -14,6 +14,7 @@ from lrviz.arrays import Comparable, frozen_array
 from lrviz.errors import InvalidData, InvalidRequest, UnreadableFile
 from lrviz.files import MAX_ARCHIVE_BYTES, open_regular, read_arrays, read_json, shown
 from lrviz.results.status import Status
+from lrviz.words import duration
 
 NOTE = "view"
 """An array that a file may hold besides the result: what was shown when it was written."""
@@ -57,7 +58,7 @@ class Archive(Comparable):
     def facts(self) -> tuple[str, ...]:
         """What the one-line representation says: counts, place, status and time."""
         status = getattr(self, "status", None)
-        return self._facts() if status is None else (*self._facts(), status, f"{getattr(self, 'seconds', 0):.2g} s")
+        return self._facts() if status is None else (*self._facts(), status, duration(getattr(self, "seconds", 0)))
 
     def save(self, path: str | os.PathLike[str] | Any) -> None:
         """Write everything to an npz file (a path or a binary file object).

@@ -34,7 +34,7 @@ def _array_faults(regions: Regions) -> list[str]:
     names = ("bias", "slope", "area", "centroid", "edge_length", "edge_coordinates")
     wrong = [name for name in names if not np.isfinite(getattr(regions, name)).all()]
     faults = [f"{name} holds numbers that are not finite." for name in wrong]
-    if (regions.edge_regions >= len(regions)).any() or (regions.edge_regions < 0).all(1).any():
+    if (regions.edge_regions < 0).all(1).any():
         faults.append("Edges lie between regions that do not exist.")
     return faults
 

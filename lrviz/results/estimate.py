@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from lrviz.results.archive import Archive, require
+from lrviz.words import counted, duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -21,8 +22,8 @@ class Estimate(Archive):
 
     def _facts(self) -> tuple[str, ...]:
         return (
-            f"about {self.num_regions:,.0f} regions",
-            f"{self.seconds:.2g} s to find",
+            f"about {counted(round(self.num_regions), 'region')}",
+            f"{duration(self.seconds)} to find",
             f"{self.pieces_per_length:.4g} pieces per unit length",
         )
 

@@ -22,7 +22,7 @@ class Samples(Archive):
         values: (H, W, K) outputs.
         slope: (H, W, K, 2) change of logit per unit of L2 distance in the plane.
         pattern: (H, W) pattern ids, 0 outside.
-        density: Regions per unit area, estimated from exact lines; NaN if not estimated.
+        density: Regions per squared unit of L2 distance, from an estimate; NaN if there was none.
         window: (C, 2) corners of the window.
         status: "complete" or "cancelled".
         seconds: Time that sampling took.

@@ -24,7 +24,7 @@ from lrviz.ui.markdown import plain
 from lrviz.ui.state import open_with
 from lrviz.ui.visit import load_model, remember, remembered
 from lrviz.views.view import View
-from lrviz.words import counted
+from lrviz.words import counted, duration
 
 MAX_UPLOAD_MB = 500
 """Largest file that is taken."""
@@ -171,7 +171,7 @@ def _show_facts(name: str, found: Inspection, model: Model) -> None:
     for half, estimate in found.estimates.items():
         st.caption(
             f"A window of half width {half:.3g} around the middle of {images}: "
-            f"about {counted(round(estimate.num_regions), 'region')}, {estimate.seconds:.2g} s."
+            f"about {counted(round(estimate.num_regions), 'region')}, {duration(estimate.seconds)}."
         )
 
 

@@ -3,7 +3,7 @@
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -262,12 +262,21 @@ def find_models(
 
 
 def _told_apart(found: dict[str, Card]) -> dict[str, Card]:
-    """The same; where several have one name, that of files has their folder's name before it, or its path."""
+    """The same; where several have one name, that of files has their folder's name before it, their suffix, or both.
+
+    Where that is not enough, it has the path.
+    """
     first = {key: card.name for key, card in found.items()}
-    for folder_of in (lambda key: Path(key).absolute().parent.name, lambda key: Path(key).absolute().parent):
+    ways: tuple[Callable[[Path, str], str], ...] = (
+        lambda path, name: f"{path.parent.name}/{name}",
+        lambda path, name: f"{path.parent.name}/{path.name}",
+        lambda path, name: f"{path.parent}/{name}",
+        lambda path, name: f"{path.parent}/{path.name}",
+    )
+    for way in ways:
         number = Counter(card.name for card in found.values())
         found = {
-            key: replace(card, name=f"{folder_of(key)}/{first[key]}")
+            key: replace(card, name=way(Path(key).absolute(), first[key]))
             if number[card.name] > 1 and is_file(key)
             else card
             for key, card in found.items()

@@ -180,6 +180,9 @@ def test_an_image_of_another_size_is_resized_with_a_notice(lrviz, folder):
         (f"figure {SCENE} {WINDOW} --out f.png --class 10", "classes 0 to 9"),
         (f"figure {SCENE} {WINDOW} --out f.png --size 0 4", "inches"),
         (f"figure {SCENE} {WINDOW} --out f.png --dpi 100000", "dpi"),
+        (f"figure {SCENE} {WINDOW} --out f.png --size 100 100 --dpi 2400", "lower --size or --dpi"),
+        (f"figure {SCENE} {WINDOW} --out f.png --size 0.3 0.2", "a size of 1 to 100 inches"),
+        (f"figure {SCENE} {WINDOW} --out f.png --colour class --class 3", "about one output (slope, jump"),
         (f"pieces --model {MODEL} --from samples:0 --to samples:0 --out p.npz", "two different inputs"),
         (f"measure --models nothing-* {PATHS} --out t.csv", "selects none"),
         (f"measure --models gone.safetensors {PATHS} --out t.csv", "gone"),
@@ -195,7 +198,16 @@ def test_an_image_of_another_size_is_resized_with_a_notice(lrviz, folder):
         (f"measure --models {MODEL} {PATHS} --out t.csv --device toaster", "toaster"),
         ("cache limit big", "500MB"),
         ("cache limit 5I", "500MB"),
-        ("cache limit 0", "at least one byte"),
+        ("cache limit 5", "Give a number and a unit"),
+        ("cache limit 0B", "at least one byte"),
+        ("train cnn6 --data nowhere --out nets", "a family among cnn5"),
+        ("train cnn5 --width 0 --data nowhere --out nets", "width of at least 1"),
+        ("train cnn5 --noise 2 --data nowhere --out nets", "label noise from 0 to 1"),
+        ("train cnn5 --lr -1 --data nowhere --out nets", "a learning rate above 0"),
+        ("train cnn5 --seed -1 --data nowhere --out nets", "seed of at least 0"),
+        ("train cnn5 --temperature 3 --data nowhere --out nets", "name it with --teacher"),
+        ("train cnn5 --momentum 0.3 --data nowhere --out nets", "--optimizer sgd"),
+        ("train cnn5 --mean 0.5 --data nowhere --out nets", "--mean is about a network that is not named"),
     ],
 )
 def test_bad_input_ends_with_one_sentence_and_code_2(lrviz, folder, command, message):
@@ -207,6 +219,14 @@ def test_bad_input_ends_with_one_sentence_and_code_2(lrviz, folder, command, mes
     assert message in err
     assert err.count("\n") == 1
     assert {path.name for path in folder.iterdir()} <= {"folder.npz", "bad.png", "cache"}
+
+
+@pytest.mark.parametrize("command", ["regions", "figure", "estimate", "map"])
+def test_a_device_that_there_is_not_is_refused_where_the_answer_is_stored(lrviz, folder, command):
+    out = "" if command == "estimate" else f"--out r{'.png' if command == 'figure' else '.npz'}"
+    assert lrviz(f"{command} {SCENE} {WINDOW} {out}")[0] == 0
+    code, _, err = lrviz(f"{command} {SCENE} {WINDOW} {out} --device toaster")
+    assert (code, "toaster" in err) == (2, True)
 
 
 def test_a_store_that_cannot_be_written_gives_one_warning(lrviz, folder, monkeypatch):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from lrviz.cli.terminal import INTERRUPTED
@@ -35,7 +36,7 @@ def test_a_training_that_was_forced_and_stopped_goes_on_without_force(lrviz, fol
     assert "the same command without --force goes on from the state in" in " ".join(err.split())
     code, out, _ = lrviz(command)
     assert code == 0 and "7 epochs" in out, "not finished, though an older checkpoint is there"
-    assert "All 1 checkpoints are finished" in lrviz(command)[1]
+    assert "The checkpoint is finished" in lrviz(command)[1]
 
 
 def test_other_images_of_the_same_name_are_another_training(lrviz, folder):
@@ -57,7 +58,7 @@ def test_networks_of_the_same_name_are_pruned_apart(lrviz, folder):
         assert lrviz(command)[0] == 0
     prune = f"--sparsity 0.5 --epochs 1 --data tiny/pets.npz --out out {QUICK}"
     assert lrviz(f"prune p1/cnn5-w1.safetensors {prune}")[0] == 0
-    assert "are finished" in lrviz(f"prune p1/cnn5-w1.safetensors {prune}")[1]
+    assert "The checkpoint is finished" in lrviz(f"prune p1/cnn5-w1.safetensors {prune}")[1]
     code, _, err = lrviz(f"prune p2/cnn5-w1.safetensors {prune}")
     assert (code, "from other networks" in " ".join(err.split())) == (2, True)
 
@@ -90,6 +91,32 @@ def test_a_width_that_is_named_twice_is_trained_once(lrviz, folder):
 def test_a_folder_that_cannot_be_written_is_told_before_the_training(lrviz, folder):
     code, _, err = lrviz(f"train cnn5 --width 1 --epochs 9 --data tiny/pets.npz --out /proc {QUICK}")
     assert (code, "Expected a folder for the checkpoints that can be written" in " ".join(err.split())) == (2, True)
+
+
+def test_too_few_images_are_told_before_anything_is_made(lrviz, folder):
+    code, out, err = lrviz(f"train cnn5 --subset 100000 --data tiny/pets.npz --out nets {QUICK}")
+    assert (code, out) == (2, "") and "100" in err
+    assert not (folder / "nets").exists()
+
+
+def test_the_result_alone_goes_to_the_output(lrviz, folder):
+    code, out, _ = lrviz(f"train cnn5 --width 1 --epochs 1 --data tiny/pets.npz --out out {QUICK}")
+    assert code == 0
+    assert out.startswith("out/cnn5-w1.safetensors: train error") and out.endswith(", 1 epoch\n")
+
+
+def test_what_nobody_knows_of_a_network_is_null_or_a_dash(lrviz, folder):
+    (folder / "nets").mkdir()
+    save_file(nn.Linear(6, 3).state_dict(), "nets/mine.safetensors")
+    assert lrviz("inspect nets/mine.safetensors --input-shape 6")[0] == 0
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    (card,) = json.loads(lrviz("models --folder nets --json")[1], parse_constant=refuse)
+    assert (card["name"], card["test_error"]) == ("mine", None)
+    out = lrviz("models --folder nets")[1]
+    assert "nan" not in out and out.count("–") == 5
 
 
 def test_the_data_set_that_is_named_is_known_by_its_images(lrviz, folder):

@@ -399,7 +399,7 @@ def test_a_classifier_is_the_last_layer_whatever_sorts_it_first(tmp_path, sizes)
     torch.testing.assert_close(load_model(tmp_path / "net.safetensors").module(x), network(x))
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore")  # of what is deprecated: quantisation, and its tensors
 def test_packed_weights_are_refused_as_what_they_are(tmp_path):
     quantised = torch.ao.quantization.quantize_dynamic(mlp(), {nn.Linear}, dtype=torch.qint8)
     torch.save(quantised.state_dict(), tmp_path / "net.pth")
@@ -409,7 +409,7 @@ def test_packed_weights_are_refused_as_what_they_are(tmp_path):
         Program.from_module(quantised, torch.zeros(1, 2, device="cpu"))
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore")  # tracing is deprecated, and told that the batch is fixed
 def test_a_script_that_was_traced_for_a_batch_says_so(tmp_path):
     class Viewed(nn.Module):
         def __init__(self):

@@ -817,6 +817,6 @@ def test_an_input_of_bytes_gets_pixels_from_0_to_255(tmp_path):
     opened = load_model(tmp_path / "bytes.onnx")
     pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8), np.uint8)
     (expected,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": pixels[None]})
-    received = opened.program()(torch.as_tensor(opened.normalise(pixels))[None])
+    received = opened.program()(torch.as_tensor(opened.normalise(pixels)).double()[None])
     np.testing.assert_allclose(received.numpy(), expected, rtol=1e-5)
     assert "pixels from 0 to 255 (its input is uint8)" in opened.assumed

@@ -445,7 +445,7 @@ def test_half_stores_rounded_weights_that_the_card_is_about(archive, tmp_path):
         ("cnn5 --data nowhere", "torchvision's layout"),
         ("cnn5 --data nowhere.npz", "check the path"),
         ("lenet --data {archive}", "got 'lenet'"),
-        ("cnn5 --width 0 --data {archive}", "got width 0"),
+        ("cnn5 --width 0 --data {archive}", "width of at least 1, got 0"),
         ("cnn5 --subset 51 --data {archive}", "1 to 50 images"),
         ("cnn5 --noise 2 --data {archive}", "from 0 to 1"),
         ("cnn5 --data {archive} --dataset cifar100", "or ask for cifar10"),

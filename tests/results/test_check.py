@@ -15,7 +15,7 @@ from lrviz.engine import subdivide
 from lrviz.engine.find_regions import find_regions
 from lrviz.errors import InvalidGeometry
 from lrviz.geometry.cells import Cells, measure_cells, split_cells
-from lrviz.geometry.validity import check_cells
+from lrviz.geometry.validity import check_cells, polygon_faults
 from lrviz.results.regions import Regions
 from lrviz.results.status import Status
 from tests.cases import CASE, CASES, Case
@@ -89,7 +89,6 @@ WRONG: dict[str, tuple[Callable[[Regions], Regions], str]] = {
     "not finite": (change("slope", (3, 0, 0), lambda _: np.nan), "slope holds numbers that are not finite"),
     "vertices not finite": (change("coordinates", 3, lambda _: np.inf), "Vertices are not finite"),
     "dented": (dented, "1 of .* polygons are not convex"),
-    "offsets": (change("offsets", 1, lambda _: 10_000), "offsets do not lead"),
     "area": (change("area", 2, lambda area: 1.01 * area), "1 of .* regions have another area than their polygon"),
     "negative area": (change("area", 2, lambda area: -area), "have no positive area"),
     "centroid": (change("centroid", 2, lambda point: point + 1), "have their centroid outside"),
@@ -104,7 +103,7 @@ WRONG: dict[str, tuple[Callable[[Regions], Regions], str]] = {
         lambda r: change("edge_regions", inner_edge(r), lambda pair: [pair[0], pair[0]])(r),
         "have one region on both sides",
     ),
-    "nowhere": (lambda r: change("edge_regions", (0, 0), lambda _: len(r))(r), "regions that do not exist"),
+    "nowhere": (change("edge_regions", 0, lambda _: -1), "regions that do not exist"),
     "bias": (change("bias", 4, lambda bias: bias + 1e-3), "lie between maps that differ there"),
     "slope": (change("slope", 4, lambda slope: slope + 1e-3), "lie between maps that differ there"),
 }
@@ -117,6 +116,13 @@ def test_everything_wrong_is_noticed(kind: str) -> None:
     assert not verdict
     with pytest.raises(InvalidGeometry, match=said):
         verdict.require()
+
+
+@pytest.mark.parametrize("offsets", [[0, 4, 3, 6], [0, 3, 7], [1, 3, 6]])
+def test_offsets_that_lead_astray_are_noticed(offsets: list[int]) -> None:
+    assert polygon_faults(np.zeros((6, 2)), np.array(offsets), 1.0) == [
+        "The offsets do not lead from 0 to the number of vertices."
+    ]
 
 
 def test_a_pattern_that_stands_twice_is_noticed() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from scipy import stats
 
 from lrviz.errors import InvalidData, InvalidImage, InvalidPath, InvalidRequest, UnknownModel
@@ -259,6 +260,15 @@ def test_networks_of_one_name_in_several_folders_are_told_apart(tmp_path):
     assert list(found) == files
     assert [card.name for card in found.values()] == [
         *(name.removesuffix(".safetensors") for name in files[:2]), "c/cnn5-w1-noise20"
+    ]  # fmt: skip
+    torch.save(load_file(files[2]), tmp_path / "c" / "cnn5-w1-noise20.pth")
+    torch.save(load_file(files[0]), tmp_path / "a" / "x" / "cnn5-w1-noise20.pth")
+    every = find_models(
+        [*files, str(tmp_path / "c" / "cnn5-w1-noise20.pth"), str(tmp_path / "a/x/cnn5-w1-noise20.pth")]
+    )
+    assert [card.name for card in every.values()] == [
+        *(name.removesuffix(".safetensors") for name in files[:2]),
+        "c/cnn5-w1-noise20.safetensors", "c/cnn5-w1-noise20.pth", "x/cnn5-w1-noise20.pth",
     ]  # fmt: skip
     beside = find_models(["cnn5-w1-noise20", files[2]])
     assert [card.name for card in beside.values()] == ["cnn5-w1-noise20", "c/cnn5-w1-noise20"]
