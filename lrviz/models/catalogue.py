@@ -333,6 +333,8 @@ def _find_checkpoint(name_or_path: str | Path, access: Access) -> Path:
 
 
 def _describe_unknown(name: str, known: Iterable[str], access: Access) -> str:
+    if not access.is_visitor and Path(name).is_dir():
+        return f"Expected the name of a shipped model or a file, got the folder {shown(name)}: name a file in it."
     if Path(name).suffix.lower() in _FOREIGN and not access.is_visitor:
         return (
             f"Expected a file of PyTorch or ONNX ({', '.join(SUFFIXES)}), got {shown(name)}: export the network to "

@@ -74,9 +74,10 @@ def read_torchvision(source: Callable[..., Any], folder: Path, split: str, indic
     try:
         data = source(root=str(folder), train=split == "train")
     except (RuntimeError, OSError) as error:
+        there = "none that is complete" if folder.exists() else "no such folder"
         raise InvalidData(
             f"Expected a data set in torchvision's layout, class folders or an npz file in the folder {folder}, got "
-            "none that is complete: name the right folder, or ask for the download (lrviz train --download)."
+            f"{there}: name the right folder, or ask for the download (lrviz train --download)."
         ) from error
     keep = choose(indices, len(data.targets))
     return Contents(

@@ -159,6 +159,10 @@ def test_an_image_of_another_size_is_resized_with_a_notice(lrviz, folder):
     ("command", "message"),
     [
         (f"regions --model nothing --images samples:0 samples:1 samples:2 {WINDOW} --out r.npz", "shipped model"),
+        (
+            f"regions --model folder.npz --images samples:0 samples:1 samples:2 {WINDOW} --out r.npz",
+            "the folder 'folder.npz'",
+        ),
         (f"regions --model gone.safetensors --images samples:0 samples:1 samples:2 {WINDOW} --out r.npz", "gone"),
         (f"regions --model {MODEL} --images samples:0 samples:1 gone.png {WINDOW} --out r.npz", "gone.png"),
         (f"regions --model {MODEL} --images samples:0 samples:1 bad.png {WINDOW} --out r.npz", "cannot be decoded"),

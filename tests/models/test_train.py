@@ -442,7 +442,7 @@ def test_half_stores_rounded_weights_that_the_card_is_about(archive, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("cnn5 --data nowhere", "torchvision's layout"),
+        ("cnn5 --data nowhere", "got no such folder"),
         ("cnn5 --data nowhere.npz", "check the path"),
         ("lenet --data {archive}", "got 'lenet'"),
         ("cnn5 --width 0 --data {archive}", "width of at least 1, got 0"),
