@@ -13,12 +13,6 @@ from lrviz.models.opening import is_file
 _MAX_NAMES_BYTES = 2**20
 
 
-def _option(said: dict[str, str | None]) -> str:
-    """The first option that was given."""
-    name = next(name for name, text in said.items() if text is not None)
-    return "--output-name" if name == "output" else f"--{name.replace('_', '-')}"
-
-
 def remember_said(models: Sequence[str], said: dict[str, str | None], access: Access) -> None:
     """Load networks as the options describe them, and keep what is known of them in cards beside their files.
 
@@ -46,6 +40,12 @@ def remember_said(models: Sequence[str], said: dict[str, str | None], access: Ac
         place = remember(file, loaded, access=access)
         tell_assumed(loaded)
         tell(f"this is remembered in {place}.")
+
+
+def _option(said: dict[str, str | None]) -> str:
+    """The first option that was given."""
+    name = next(name for name, text in said.items() if text is not None)
+    return "--output-name" if name == "output" else f"--{name.replace('_', '-')}"
 
 
 def tell_assumed(model: Model) -> None:

@@ -24,7 +24,7 @@ def draw_figure(view: View, how: Run, out: Path, size: tuple[float, float], dpi:
             f"got {size[0]:g} by {size[1]:g} inches and {dpi} dpi."
         )
     pixels = size[0] * size[1] * dpi**2
-    if pixels > MOST_PIXELS:
+    if out.suffix.lower() == ".png" and pixels > MOST_PIXELS:
         raise InvalidRequest(f"Expected at most {MOST_PIXELS:,} pixels, got {pixels:,.0f}: lower --size or --dpi.")
     if view.class_index is not None and not QUANTITIES[view.colour].per_class:
         told = ", ".join(name for name, quantity in QUANTITIES.items() if quantity.per_class)

@@ -15,6 +15,7 @@ from lrviz.figures.style import INK
 from lrviz.measures.class_map import class_outlines
 from lrviz.measures.window import QUANTITIES
 from lrviz.results.plane_map import RASTERS, PlaneMap
+from lrviz.words import counted
 
 MAP_QUANTITIES = (*RASTERS, "class")
 _TITLES = {"density": "log10 of the density (regions per squared unit of L2 distance)"}
@@ -66,7 +67,7 @@ def _draw(figure: Figure, found: PlaneMap, quantity: str, class_names: tuple[str
     print_outlines(axes, class_outlines(found.predicted, found.u, found.v))
     axes.add_patch(Polygon(found.window, closed=True, fill=False, edgecolor=INK, linewidth=0.6))
     print_frame(axes, np.array([found.window.min(0), found.window.max(0)]))
-    axes.set_title(f"{found.num_regions:,} regions, all counted", fontsize=FONT_POINTS, loc="left")
+    axes.set_title(f"{counted(found.num_regions, 'region')}, all counted", fontsize=FONT_POINTS, loc="left")
     print_legend(figure, colouring)
     print_bar(figure, [axes], colouring)
 

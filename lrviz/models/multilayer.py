@@ -108,8 +108,8 @@ def _is_mlp(tensors: Tensors) -> bool:
     return (
         bool(weights)
         and set(tensors) <= known
-        and all(weight.is_floating_point() for weight in weights)
-        and _is_chain(weights)
+        and all(weight.dim() == 2 and weight.is_floating_point() for weight in weights)
+        and not _breaks(weights)
         and all(
             tensors[f"{layer}bias"].shape == tensors[f"{layer}weight"].shape[:1]
             for layer in layers
@@ -130,15 +130,19 @@ def _layers(tensors: Tensors) -> list[str]:
 
 def _with_last(names: list[str], tensors: Tensors) -> list[str]:
     """Names in this order, but for a layer, such as a classifier, that follows the others if they do not follow it."""
-    orders = [names, *([*(other for other in names if other != name), name] for name in names)]
-    chains = [order for order in orders if _is_chain([tensors[name] for name in order])]
-    return chains[0] if len(chains) == 1 or names in chains else names
+    breaks = _breaks([tensors[name] for name in names])
+    # Before the layer that is moved, and after it, all follow each other.
+    orders = [
+        [*(other for other in names if other != name), name] for place in breaks[:1] for name in names[place:][:2]
+    ]
+    chains = [order for order in orders if not _breaks([tensors[name] for name in order])]
+    return chains[0] if len(chains) == 1 else names
 
 
-def _is_chain(weights: list[Tensor]) -> bool:
-    """Whether each layer takes as many numbers as the one before gives."""
-    matrices = all(weight.dim() == 2 for weight in weights)
-    return matrices and all(after.shape[1] == before.shape[0] for before, after in pairwise(weights))
+def _breaks(weights: list[Tensor]) -> list[int]:
+    """The layers whose next one does not take as many numbers as they give."""
+    shapes = [tuple(weight.shape) if weight.dim() == 2 else (0, -1) for weight in weights]
+    return [place for place, (before, after) in enumerate(pairwise(shapes)) if after[1] != before[0]]
 
 
 def _are_numbered(names: Iterable[str]) -> bool:

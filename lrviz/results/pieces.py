@@ -8,6 +8,7 @@ from jaxtyping import Float, Int, UInt64
 
 from lrviz.results.archive import Archive, require
 from lrviz.results.status import Status
+from lrviz.words import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -37,7 +38,7 @@ class Pieces(Archive):
     seconds: float = field(default=0.0, compare=False)
 
     def _facts(self) -> tuple[str, ...]:
-        return f"{len(self):,} pieces", f"length {self.length:.4g}"
+        return counted(len(self), "piece"), f"length {self.length:.4g}"
 
     def _check(self) -> None:
         num_pieces = len(self.pattern)

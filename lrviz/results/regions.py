@@ -11,6 +11,7 @@ from lrviz.errors import InvalidRequest
 from lrviz.results.archive import Archive, describe_window, require
 from lrviz.results.status import Status
 from lrviz.tolerance import TOLERANCE
+from lrviz.words import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -58,7 +59,7 @@ class Regions(Archive):
     device: str = field(default="cpu", compare=False)
 
     def _facts(self) -> tuple[str, ...]:
-        return f"{len(self):,} regions", describe_window(self.window)
+        return counted(len(self), "region"), describe_window(self.window)
 
     def _check(self) -> None:
         num_regions, num_edges = len(self.pattern), len(self.edge_unit)
