@@ -216,7 +216,7 @@ def _find_shape(network: Network, what: Description) -> tuple[tuple[int, ...], i
             reason = cause(error) if isinstance(network.module, torch.jit.ScriptModule) else first_line(error)[:200]
     tried = "; ".join(_listed(shape) for shape in candidates) or "none"
     remedy = (
-        "Correct the shape, or save a network that takes one input at a time (a batch of 1)"
+        "Correct --input-shape, or save a network that takes one input at a time (a batch of 1)"
         if said
         else "Say the shape by --input-shape, such as 3,32,32"
     )
