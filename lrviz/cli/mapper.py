@@ -67,8 +67,8 @@ def write_map(view: View, how: Run, out: Path, resolution: int, drawing: Drawing
         if picture:
             names = scene.model.classes
             picture.write_bytes(render_map(picture.suffix, found, drawing.quantity, class_names=names))
-    areas, similarity = num_sampled_areas(found.predicted), f"mean similarity {found.mean_similarity:.4g}"
-    similarity = "no neighbours" if math.isnan(found.mean_similarity) else similarity
+    areas, has_neighbours = num_sampled_areas(found.predicted), not math.isnan(found.mean_similarity)
+    similarity = f"mean similarity {found.mean_similarity:.4g}" if has_neighbours else "no neighbours"
     typer.echo(
         f"{counted(found.num_regions, 'region')} in {counted(found.num_tiles, 'tile')}, area {found.area:.6g}, "
         f"{found.num_regions / found.area:,.4g} per unit area, mean slope {found.mean_slope:.4g}, {similarity}, "

@@ -235,7 +235,7 @@ def aggregate(table: pd.DataFrame, against: str = "width") -> pd.DataFrame:
 
 
 def select_paths(table: pd.DataFrame, against: str) -> pd.DataFrame:
-    """The finished paths of those networks that have a place in series against one of `AGAINST`; no width is 0."""
+    """The finished paths of those networks that have a place in series against one of `AGAINST`; width 0 is none."""
     finished = table[table["status"] == Status.COMPLETE]
     is_pruned = finished["family"].str.endswith(" pruned")
     if against == "sparsity":

@@ -205,13 +205,18 @@ def find_input(
 
 def takes_bytes(graph: Any, source: str) -> bool:
     """Whether a graph says that its input holds whole numbers from 0 to 255."""
-    return bool(next(value for value in graph.input if value.name == source).type.tensor_type.elem_type == _BYTE)
+    return bool(_input_type(graph, source).elem_type == _BYTE)
 
 
 def find_batch(graph: Any, source: str) -> int:
     """For how many inputs at once a graph was made; 1 if any number will do."""
-    dims = next(value for value in graph.input if value.name == source).type.tensor_type.shape.dim
+    dims = _input_type(graph, source).shape.dim
     return max(int(dims[0].dim_value), 1) if len(dims) else 1
+
+
+def _input_type(graph: Any, source: str) -> Any:
+    """What a graph says of the numbers of its input, and of their shape."""
+    return next(value for value in graph.input if value.name == source).type.tensor_type
 
 
 def find_output(graph: Any, wanted: str | None) -> str:

@@ -29,6 +29,7 @@ from lrviz.models.formats.onnx_use import NotConverted, Use
 from lrviz.network.allocation import MAX_NUMBERS, bounded
 from lrviz.network.inspection import find_refusals
 from lrviz.network.origins import Origin
+from lrviz.network.prepare import first_line
 from lrviz.network.refusals import describe
 from lrviz.network.single import is_close
 
@@ -305,10 +306,9 @@ def _data_of(value: Tensor) -> Any:
 
 
 def _failure(node: Any, error: Exception) -> InvalidCheckpoint:
-    reason = str(error).strip().partition("\n")[0][:200].rstrip(".")
     failure = InvalidCheckpoint(
         f"Expected an ONNX graph that runs on one input; node {shown(node.name or node.op_type)} ({node.op_type}) "
-        f"fails: {reason}. If the graph is made for a batch or an image of another size, say the size by "
+        f"fails: {first_line(error)[:200]}. If the graph is made for a batch or an image of another size, say the size by "
         "--input-shape, or export it for a batch of 1."
     )
     failure.__cause__ = error
