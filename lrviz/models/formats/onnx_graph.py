@@ -308,8 +308,8 @@ def _data_of(value: Tensor) -> Any:
 def _failure(node: Any, error: Exception) -> InvalidCheckpoint:
     failure = InvalidCheckpoint(
         f"Expected an ONNX graph that runs on one input; node {shown(node.name or node.op_type)} ({node.op_type}) "
-        f"fails: {first_line(error)[:200]}. If the graph is made for a batch or an image of another size, say the size by "
-        "--input-shape, or export it for a batch of 1."
+        f"fails: {first_line(error)[:200]}. If the graph is made for a batch or an image of another size, say the size "
+        "by --input-shape, or export it for a batch of 1."
     )
     failure.__cause__ = error
     return failure
